@@ -1,0 +1,152 @@
+//! The configuration, resolved: types that can only be right. `file` mirrors the JSON as written, `shape` and
+//! `resolve` turn it into [`Config`] or into every [`Problem`] at once, `locate` knows each key's line.
+//! Reads files and environment; never connects anywhere.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use crate::model::mapping::Mappings;
+
+/// A valid configuration. Paths are absolute.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// The listener.
+    pub server: Server,
+    /// Who may send.
+    pub auth: Auth,
+    /// The queue file.
+    pub queue: Queue,
+    /// When and how much is written to the HIS.
+    pub sync: Sync,
+    /// The HIS database.
+    pub database: Database,
+    /// What is written.
+    pub mappings: Mappings,
+    /// The log.
+    pub logging: Logging,
+    /// Line and column of every key in the file.
+    pub places: Places,
+}
+
+/// `server`.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Address and port of the listener.
+    pub listen: SocketAddr,
+    /// Largest request body in bytes.
+    pub body_bytes_max: u64,
+    /// Connections at a time.
+    pub connections_max: usize,
+    /// For a request's headers, and for an idle connection.
+    pub header_time: Duration,
+    /// For a request's body.
+    pub body_time: Duration,
+    /// Answer 422 to events that nothing maps, and keep nothing.
+    pub reject_unmapped: bool,
+}
+
+/// `auth`.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// Requests that come through a proxy or to another address than loopback need no credentials.
+    pub allow_unauthenticated: bool,
+}
+
+/// `queue`.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// The queue file.
+    pub path: PathBuf,
+    /// Unfinished events before the daemon answers 503.
+    pub events_max: u64,
+    /// Bytes that stay free on the queue's disk.
+    pub free_bytes_min: u64,
+    /// How long applied events are kept.
+    pub keep_applied: Duration,
+    /// A damaged file is set aside and a fresh one begun; otherwise the daemon does not start.
+    pub replace_damaged: bool,
+}
+
+/// `sync`.
+#[derive(Clone, Debug)]
+pub struct Sync {
+    /// Cron expression with seconds.
+    pub schedule: String,
+    /// Events of one page at most.
+    pub batch_events: usize,
+    /// Times of day, in the database's zone, in which nothing is written: from (inclusive), to (exclusive); may pass midnight.
+    pub quiet_hours: Vec<(chrono::NaiveTime, chrono::NaiveTime)>,
+}
+
+/// `database`.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Type and what belongs to it alone.
+    pub engine: Engine,
+    /// Zone of the HIS's local times.
+    pub timezone: chrono_tz::Tz,
+    /// For connecting and logging in.
+    pub connect_time: Duration,
+    /// For one statement.
+    pub statement_time: Duration,
+    /// For a lock, in whole seconds.
+    pub lock_time: Duration,
+}
+
+/// A database type with its connection.
+#[derive(Clone, Debug)]
+pub enum Engine {
+    /// MySQL and MariaDB.
+    MySql(Network),
+    /// The embedded HIS: a `SQLite` file.
+    Sqlite {
+        /// The file; it must exist.
+        path: PathBuf,
+    },
+}
+
+/// A database reached over the network.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Login.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
+    /// Database (schema) on the server.
+    pub database: String,
+    /// How far the connection must be encrypted.
+    pub tls: Tls,
+    /// Certificates to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `database.tls`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Never.
+    Off,
+    /// Where the server can; the certificate is not checked.
+    Prefer,
+    /// Always; the certificate is not checked.
+    Require,
+    /// Always, with the certificate and its host name checked.
+    Verify,
+}
+
+/// `logging`.
+#[derive(Clone, Debug)]
+pub struct Logging {
+    /// Least level that is logged.
+    pub level: tracing::Level,
+    /// One JSON object a line instead of text.
+    pub json: bool,
+    /// Folder of the daily files; none where `logging.directory` is null.
+    pub directory: Option<PathBuf>,
+    /// Daily files that are kept.
+    pub keep_days: usize,
+}

@@ -1,0 +1,58 @@
+//! Errors of the HIS database, classified by the vendor's number.
+
+use crate::model::outcome::{FaultClass, Rejection};
+
+/// What a call to the HIS database ended with.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct HisError {
+    /// What it means for the daemon.
+    pub class: FaultClass,
+    /// Short and without values: `mysql-1364`, `sqlite-2067`, `no-row`.
+    pub code: String,
+    /// In the database's own words where it has some; may hold patient data, so it is kept out of the log.
+    pub message: String,
+    /// What to log in its place: free of values.
+    pub public: String,
+    /// A unique index refused the row.
+    pub duplicate_key: bool,
+}
+
+impl HisError {
+    /// An update found no row of its key.
+    pub(crate) fn no_row() -> Self {
+        Self::rejected("no-row", "no row of the table has this key, and the mapping's action is update")
+    }
+
+    /// An insert found its key in the table.
+    pub(crate) fn row_exists() -> Self {
+        Self::rejected("row-exists", "the table has a row of this key already, and the mapping's action is insert")
+    }
+
+    /// A key matched several rows.
+    pub(crate) fn many_rows(matched: u64) -> Self {
+        Self::rejected("many-rows", &format!("the key matches {matched} rows of the table; it must identify one"))
+    }
+
+    /// The executable was built without that database.
+    pub(crate) fn not_built(feature: &str) -> Self {
+        let message = format!("this executable was built without {feature} support");
+        Self { class: FaultClass::Login, code: "not-built".into(), public: message.clone(), message, duplicate_key: false }
+    }
+
+    fn rejected(code: &str, message: &str) -> Self {
+        Self {
+            class: FaultClass::Rejected,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            public: message.to_owned(),
+            duplicate_key: false,
+        }
+    }
+
+    /// As the reason that the queue keeps.
+    #[must_use]
+    pub fn reason(&self) -> Rejection {
+        Rejection { cause: self.code.clone(), message: self.message.clone() }
+    }
+}

@@ -1,0 +1,25 @@
+//! buktor-middleware: receives Buktor's events over HTTP, keeps each one durable in `SQLite` before it
+//! answers, and writes them on a schedule into the tables of a Hospital Information System (HIS).
+//!
+//! Modules in reading order, lowest layer first; imports go from later to earlier ones only
+//! (`docs/architecture.md`, held by `tests/it/layers.rs`).
+
+pub mod limits;
+pub mod model;
+
+pub mod config;
+pub mod plan;
+pub mod policy;
+pub mod sql;
+
+pub mod his;
+pub mod http;
+pub mod ingest;
+pub mod queue;
+pub mod telemetry;
+
+pub mod sync;
+
+pub mod daemon;
+
+pub mod cli;

@@ -1,0 +1,92 @@
+//! Every limit of the program as a named constant, unit last. Defaults that the configuration can change
+//! are here too, so that there is one place to read what the daemon will never exceed.
+
+use std::time::Duration;
+
+/// Largest accepted request body; what `server.max_body_kb` defaults to, in KiB.
+pub const BODY_KIB_DEFAULT: u64 = 1024;
+/// What `server.max_body_kb` may be set to at most, in KiB.
+pub const BODY_KIB_MAX: u64 = 16 * 1024;
+/// Header lines accepted in one request.
+pub const HEADERS_MAX: usize = 64;
+/// Bytes of request line and headers that are buffered for one connection.
+pub const HEADER_BYTES_MAX: usize = 32 * 1024;
+/// From the first to the last byte of a request's headers; also how long an idle connection is kept.
+pub const HEADER_TIME_DEFAULT: Duration = Duration::from_secs(15);
+/// From the end of the headers to the last byte of the body.
+pub const BODY_TIME_DEFAULT: Duration = Duration::from_secs(30);
+/// Connections served at a time; further ones wait in the kernel's backlog.
+pub const CONNECTIONS_DEFAULT: u64 = 512;
+/// What a stop may take: requests under way are answered, the batch under way is finished.
+pub const STOP_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Longest accepted `event_id`.
+pub const EVENT_ID_BYTES_MAX: usize = 255;
+/// Longest accepted event type and operation.
+pub const EVENT_KIND_BYTES_MAX: usize = 128;
+/// Deepest nesting of arrays and objects in a body (`serde_json`'s own limit).
+pub const JSON_DEPTH_MAX: usize = 128;
+
+/// Requests that share one commit of the queue at most.
+pub const COMMIT_REQUESTS_MAX: usize = 512;
+/// Requests that wait for the queue's owner thread before callers are held back.
+pub const QUEUE_CHANNEL_MAX: usize = 4096;
+/// Events waiting to be applied before the daemon answers 503, `queue.max_events`.
+pub const QUEUE_EVENTS_DEFAULT: u64 = 5_000_000;
+/// Free space that the queue leaves on its disk, `queue.min_free_mb`, in MiB.
+pub const QUEUE_FREE_MIB_DEFAULT: u64 = 256;
+/// How long applied events are kept, `queue.keep_applied_days`.
+pub const KEEP_APPLIED_DAYS_DEFAULT: u64 = 30;
+/// How long the newest applied version of a record is remembered, to recognise stale events.
+pub const KEEP_ENTITIES_DAYS: u64 = 400;
+/// Rows that one pruning step deletes, so that it never holds up ingest for long.
+pub const PRUNE_ROWS_MAX: u32 = 1000;
+/// How long a command waits for the other process that writes to the queue file.
+pub const QUEUE_BUSY_TIME: Duration = Duration::from_secs(10);
+/// A queue file up to this size is checked as a whole when it is opened.
+pub const QUICK_CHECK_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Longest error text that is kept with an event.
+pub const ERROR_BYTES_MAX: usize = 2000;
+
+/// Events that a page holds at most, `sync.batch_events`.
+pub const BATCH_EVENTS_DEFAULT: u64 = 1000;
+/// What `sync.batch_events` may be set to at most.
+pub const BATCH_EVENTS_MAX: u64 = 5000;
+/// Bytes of event bodies that a page holds at most.
+pub const PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Rows of one multi-row statement at most.
+pub const STATEMENT_ROWS_MAX: usize = 512;
+/// Times that an event may take the whole process down before it is parked.
+pub const CRASHES_MAX: u32 = 8;
+/// Attempts after an error that no class describes, before the event is parked.
+pub const UNRECOGNISED_ATTEMPTS_MAX: u32 = 5;
+/// Times running that an event may lose the connection in one of its statements before it is parked.
+pub const LOST_ATTEMPTS_MAX: u32 = 3;
+/// First delay after a busy row, a lost connection, an outage.
+pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
+/// Longest delay between two attempts to reach the HIS database.
+pub const OUTAGE_BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// Longest delay between two attempts at a busy row.
+pub const BUSY_BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// Delay while the HIS database refuses the login or is out of space: hammering locks accounts.
+pub const REFUSED_BACKOFF: Duration = Duration::from_secs(60);
+/// Delay before an event that waits for its parent row is tried again without a sign.
+pub const PARENT_BACKOFF: Duration = Duration::from_secs(60);
+/// Age after which the description of the HIS tables is read again.
+pub const SCHEMA_AGE_MAX: Duration = Duration::from_secs(60);
+/// How often the daemon looks whether another process asked it for something.
+pub const REQUEST_POLL: Duration = Duration::from_millis(250);
+
+/// `database.connect_timeout_s`, `database.statement_timeout_s` and `database.lock_timeout_s`, in seconds.
+pub const CONNECT_TIMEOUT_S_DEFAULT: u64 = 10;
+/// See [`CONNECT_TIMEOUT_S_DEFAULT`].
+pub const STATEMENT_TIMEOUT_S_DEFAULT: u64 = 30;
+/// See [`CONNECT_TIMEOUT_S_DEFAULT`].
+pub const LOCK_TIMEOUT_S_DEFAULT: u64 = 5;
+
+/// Largest configuration file.
+pub const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Daily log files that are kept, `logging.keep_days`.
+pub const LOG_DAYS_DEFAULT: u64 = 14;
+/// Log lines that wait for the disk before further ones are dropped.
+pub const LOG_LINES_MAX: usize = 16 * 1024;

@@ -1,0 +1,9 @@
+//! The words of the domain: no I/O, no async, no serde. Everything above speaks in these types.
+
+pub mod change;
+pub mod clock;
+pub mod event;
+pub mod mapping;
+pub mod outcome;
+pub mod table;
+pub mod value;

@@ -1,0 +1,98 @@
+//! What became of an event, and of a call to the HIS database.
+
+use crate::model::{
+    clock::Timestamp,
+    event::{Entity, EventState, Seq},
+};
+
+/// What an error of the HIS database means for the daemon. By the vendor's number, never by message text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultClass {
+    /// Deadlock, lock time-out, serialization: roll back, retry soon.
+    Busy,
+    /// Connection lost or refused: reconnect with back-off; blames no event.
+    Unreachable,
+    /// Out of disk, tablespace or log: slow retry, alert.
+    Full,
+    /// Login refused: pause everything, do not hammer, alert.
+    Login,
+    /// Missing table, column or privilege, syntax: pause that mapping, alert; blames no event.
+    Config,
+    /// The data: halve the batch, park the event.
+    Rejected,
+    /// A foreign key's parent is missing: wait for it.
+    Parent,
+    /// Connection lost during COMMIT: replay by key.
+    CommitUnknown,
+    /// Any other number: retry a few times, then park.
+    Unrecognised,
+}
+
+/// Why an event cannot be applied as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Short and equal for equal causes, without any value of the event: `too-long:appointment.status`, `mysql-1364`.
+    pub cause: String,
+    /// What happened, where, and what to do. May hold the HIS's own words, so it stays in the queue file.
+    pub message: String,
+}
+
+/// What became of an event in one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// In the HIS, committed.
+    Applied,
+    /// Older than what was applied to its entity.
+    Stale(Rejection),
+    /// Mapped with `ignore`, or its `when` did not hold.
+    Ignored(&'static str),
+    /// Nothing maps it.
+    Unmapped(Rejection),
+    /// Behind an unfinished earlier event of its entity.
+    Held,
+    /// Cannot be applied as it is.
+    Rejected(Rejection),
+    /// Its mapping does not fit the tables now.
+    Paused(Rejection),
+    /// The row was busy.
+    Busy(Rejection),
+    /// A row that it refers to is missing.
+    Parent(Rejection),
+    /// An error that no class describes.
+    Unrecognised(Rejection),
+    /// Nothing was tried, or the database went away: blames nobody, counts no attempt.
+    Released {
+        /// The HIS may have committed it.
+        replay: bool,
+    },
+}
+
+/// What the queue records of an event after an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// The event.
+    pub seq: Seq,
+    /// Where it stands now.
+    pub state: EventState,
+    /// Counts the attempt.
+    pub counted: bool,
+    /// Sets (never clears, unless the state is final) the mark that the HIS may hold it already.
+    pub replay: bool,
+    /// When it is due again, for states that wait for a moment.
+    pub next_at: Option<Timestamp>,
+    /// Why, see [`Rejection`].
+    pub reason: Option<Rejection>,
+    /// Its entity, where planning got so far. On `Applied` the queue records it as the entity's newest event.
+    pub entity: Option<Entity>,
+}
+
+/// The newest event that was applied to an entity, and whether an earlier one is unfinished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Greatest place in the queue among those applied.
+    pub last_seq: Option<Seq>,
+    /// Greatest timestamp among those applied that had one.
+    pub last_occurred_at: Option<Timestamp>,
+    /// The least unfinished event of that entity, where there is one.
+    pub unfinished: Option<Seq>,
+}

@@ -1,0 +1,208 @@
+//! HIS tables as the database's catalog describes them.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+/// A table as the configuration writes it: `table` or `schema.table`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableName(pub String);
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A column's name: as written in a mapping, in the catalog's spelling in a [`Table`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ColumnName(pub String);
+
+impl fmt::Display for ColumnName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How long a text may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextLength {
+    /// Without a limit that the daemon could reach.
+    Unlimited,
+    /// In characters (Unicode scalar values).
+    Chars(u64),
+    /// In bytes of the column's character set.
+    Bytes(u64),
+}
+
+/// Which characters a text column can hold. Others the server checks itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charset {
+    /// All of Unicode, or a set that only the server can judge.
+    Any,
+    /// MySQL's utf8mb3: nothing beyond U+FFFF (no emoji).
+    Utf8mb3,
+    /// MySQL's latin1, which is Windows-1252.
+    Latin1,
+    /// 7-bit ASCII.
+    Ascii,
+}
+
+/// What a column can hold, so far as conversion must know. Fraction digits are of seconds, 0 to 9.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ColumnType {
+    /// A whole number from `min` to `max`; true and false become 1 and 0.
+    Int {
+        /// Least value.
+        min: i128,
+        /// Greatest value.
+        max: i128,
+    },
+    /// An exact number with `precision` digits, `scale` of them after the point.
+    Decimal {
+        /// Digits in all.
+        precision: u32,
+        /// Digits after the point.
+        scale: u32,
+        /// Negative numbers are refused.
+        unsigned: bool,
+    },
+    /// A binary floating point number; `single` has 24 bits.
+    Float {
+        /// FLOAT rather than DOUBLE.
+        single: bool,
+    },
+    /// Text.
+    Text {
+        /// Greatest length.
+        length: TextLength,
+        /// Characters that it can hold.
+        charset: Charset,
+    },
+    /// Bytes; text is written as its UTF-8 form.
+    Bytes {
+        /// Greatest length in bytes, where there is one.
+        max: Option<u64>,
+    },
+    /// A calendar date.
+    Date,
+    /// A time of day.
+    Time {
+        /// Digits of a second's fraction.
+        fraction: u32,
+    },
+    /// A date and time without a zone.
+    DateTime {
+        /// Digits of a second's fraction.
+        fraction: u32,
+    },
+    /// A moment: the database keeps it independent of zones.
+    Timestamp {
+        /// Digits of a second's fraction.
+        fraction: u32,
+    },
+    /// MySQL's YEAR.
+    Year,
+    /// A JSON document.
+    Json,
+    /// A type that the daemon does not know: text is bound and the database converts.
+    Other,
+}
+
+/// Who fills a column that the daemon leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filled {
+    /// Nobody: a NOT NULL column must be written.
+    ByNobody,
+    /// Its default (or NULL).
+    ByDefault,
+    /// The database counts: AUTO_INCREMENT, IDENTITY.
+    ByCounter,
+    /// The database computes it; it cannot be written at all.
+    ByExpression,
+}
+
+/// A column of a HIS table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// The catalog's spelling.
+    pub name: ColumnName,
+    /// What it can hold.
+    pub kind: ColumnType,
+    /// The type in the database's own words, `varchar(20)`, for messages.
+    pub declared: String,
+    /// Whether NULL may be written.
+    pub nullable: bool,
+    /// What happens when it is left out.
+    pub filled: Filled,
+}
+
+/// A unique index, the primary key included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueIndex {
+    /// Its name; `PRIMARY` for a primary key.
+    pub name: String,
+    /// Its columns in order, in the catalog's spelling.
+    pub columns: Vec<ColumnName>,
+    /// It is the primary key.
+    pub primary: bool,
+    /// It identifies rows: no prefix, filter or function in it, no nullable column.
+    pub safe: bool,
+}
+
+/// A HIS table, described from the live catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// The schema (MySQL: database) in the catalog's spelling; none where the database has none.
+    pub schema: Option<String>,
+    /// The table in the catalog's spelling.
+    pub name: String,
+    /// It is a view.
+    pub view: bool,
+    /// Columns in the catalog's order.
+    pub columns: Vec<Column>,
+    /// All unique indexes, the primary key first.
+    pub unique: Vec<UniqueIndex>,
+    /// Tables that its foreign keys refer to, catalog's spelling, without schema.
+    pub references: Vec<String>,
+    /// It has triggers that fire before or after INSERT.
+    pub insert_triggers: bool,
+    /// Its storage engine rolls back (MyISAM does not).
+    pub transactional: bool,
+    /// Column names are compared without regard to case.
+    pub ignore_case: bool,
+}
+
+impl Table {
+    /// The column of that name: as spelled, else without regard to case where the database allows it.
+    #[must_use]
+    pub fn column(&self, name: &ColumnName) -> Option<(usize, &Column)> {
+        let all = || self.columns.iter().enumerate();
+        all().find(|(_, c)| c.name == *name).or_else(|| {
+            if !self.ignore_case {
+                return None;
+            }
+            let lower = name.0.to_lowercase();
+            all().find(|(_, c)| c.name.0.to_lowercase() == lower)
+        })
+    }
+
+    /// The primary key's columns; empty without one.
+    #[must_use]
+    pub fn primary_key(&self) -> &[ColumnName] {
+        self.unique.iter().find(|u| u.primary).map_or(&[], |u| &u.columns)
+    }
+
+    /// `schema.table`, for messages.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.schema.as_ref().map_or_else(|| self.name.clone(), |s| format!("{s}.{}", self.name))
+    }
+}
+
+/// What `describe` found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schema {
+    /// Tables by the name that the configuration writes.
+    pub tables: BTreeMap<TableName, Arc<Table>>,
+    /// Tables that are not there (or that the login may not see), with the names of those that are.
+    pub missing: BTreeMap<TableName, Vec<String>>,
+}
