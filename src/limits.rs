@@ -49,7 +49,7 @@ pub const QUICK_CHECK_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub const ERROR_BYTES_MAX: usize = 2000;
 
 /// Events that a page holds at most, `sync.batch_events`.
-pub const BATCH_EVENTS_DEFAULT: u64 = 1000;
+pub const BATCH_EVENTS_DEFAULT: u64 = 1024;
 /// What `sync.batch_events` may be set to at most.
 pub const BATCH_EVENTS_MAX: u64 = 5000;
 /// Bytes of event bodies that a page holds at most.
@@ -74,6 +74,10 @@ pub const REFUSED_BACKOFF: Duration = Duration::from_secs(60);
 pub const PARENT_BACKOFF: Duration = Duration::from_secs(60);
 /// Age after which the description of the HIS tables is read again.
 pub const SCHEMA_AGE_MAX: Duration = Duration::from_secs(60);
+/// Age below which it is not read again because of a refused event.
+pub const SCHEMA_REFRESH_MIN: Duration = Duration::from_secs(2);
+/// Times running that a COMMIT without an answer is repeated at once, before the daemon backs off.
+pub const COMMIT_REPLAYS_MAX: u32 = 3;
 /// How often the daemon looks whether another process asked it for something.
 pub const REQUEST_POLL: Duration = Duration::from_millis(250);
 

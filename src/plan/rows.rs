@@ -1,0 +1,323 @@
+//! Plans single events: which rule applies, which record it is about, which row changes.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono_tz::Tz;
+use serde_json::Value;
+
+use crate::{
+    model::{
+        change::{EventChange, RowChange},
+        event::{Entity, StoredEvent},
+        mapping::{Action, Mapping, Mappings, Rule, Step},
+        outcome::Rejection,
+        table::{Schema, TableName},
+        value::SqlValue,
+    },
+    plan::{
+        bind::{Bound, BoundCell, BoundField, From, bind},
+        convert::{Misfit, Target},
+        source::{self, Content, Found},
+        verify::{self, Finding, Severity},
+    },
+};
+
+/// What an event comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Planned {
+    /// Rows to change, by the rule at that place of the configuration.
+    Change(EventChange, Arc<str>),
+    /// Nothing, on purpose.
+    Ignored(&'static str),
+    /// Nothing maps its type.
+    Unmapped(Rejection),
+    /// It cannot be applied as it is; its record, where that much is known.
+    Rejected(Rejection, Option<Entity>),
+    /// Its mapping does not fit the tables now.
+    Paused(Rejection),
+}
+
+/// All mappings bound to the tables of one description.
+#[derive(Debug)]
+pub struct Planner {
+    mappings: Arc<Mappings>,
+    rules: BTreeMap<String, Result<(Bound, Arc<str>), Rejection>>,
+    findings: Vec<Finding>,
+    row_bytes_max: usize,
+}
+
+impl Planner {
+    /// Binds every mapping. `zone` is that of the HIS's local times, `row_bytes_max` what one statement may hold.
+    #[must_use]
+    pub fn new(mappings: Arc<Mappings>, schema: &Schema, zone: Tz, row_bytes_max: usize) -> Self {
+        let mut rules = BTreeMap::new();
+        let mut findings = Vec::new();
+        for (mapping, step) in steps(&mappings) {
+            match bind(step, &mapping.kind, schema, zone) {
+                Ok(bound) => {
+                    findings.extend(verify::warnings(step, &bound));
+                    rules.insert(step.at.clone(), Ok((bound, Arc::from(step.at.as_str()))));
+                }
+                Err(found) => {
+                    let message = found.iter().map(|f| f.message.as_str()).collect::<Vec<_>>().join("; ");
+                    let cause = format!("mapping:{}", mapping.kind);
+                    rules.insert(step.at.clone(), Err(Rejection { cause, message }));
+                    findings.extend(found);
+                }
+            }
+        }
+        Self { mappings, rules, findings, row_bytes_max }
+    }
+
+    /// All that is to be said about the mappings and their tables.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// Event types of which every rule fits its table.
+    #[must_use]
+    pub fn sound_kinds(&self) -> Vec<String> {
+        let sound = |rule: &Rule| match rule {
+            Rule::Ignore => true,
+            Rule::Write(step) => self.rules.get(&step.at).is_some_and(Result::is_ok),
+        };
+        let mappings = self.mappings.by_kind.values();
+        mappings
+            .filter(|m| sound(&m.rule) && m.on.values().all(sound))
+            .map(|m| m.kind.0.clone())
+            .collect()
+    }
+
+    /// Whether some mapping does not fit its table.
+    #[must_use]
+    pub fn has_problems(&self) -> bool {
+        self.findings.iter().any(|f| f.severity == Severity::Problem)
+    }
+
+    /// Plans an event.
+    #[must_use]
+    pub fn plan(&self, event: &StoredEvent) -> Planned {
+        let Some(mapping) = self.mappings.find(&event.kind) else {
+            return Planned::Unmapped(Rejection {
+                cause: format!("unmapped:{}", event.kind),
+                message: format!(
+                    "the configuration has no mapping for {0}; add \"{1}\" under \"mapping\", and the event is applied by itself",
+                    event.kind,
+                    event.kind.base()
+                ),
+            });
+        };
+        let rule = match rule_of(mapping, event) {
+            Ok(rule) => rule,
+            Err(rejection) => return Planned::Rejected(rejection, None),
+        };
+        let Rule::Write(step) = rule else { return Planned::Ignored("the mapping says ignore") };
+        let (bound, at) = match self.rules.get(&step.at) {
+            Some(Ok((bound, at))) => (bound, at),
+            Some(Err(rejection)) => return Planned::Paused(rejection.clone()),
+            None => {
+                return Planned::Paused(Rejection {
+                    cause: format!("mapping:{}", event.kind),
+                    message: "the mapping was not bound to its table".to_owned(),
+                });
+            }
+        };
+        let body = event.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&event.body);
+        let root: Value = match serde_json::from_slice(body) {
+            Ok(root) => root,
+            Err(_) => return Planned::Rejected(reject("unreadable", event, "the stored body is no JSON"), None),
+        };
+        self.write(event, &Content::new(event, &root), bound, at)
+    }
+
+    fn write(&self, event: &StoredEvent, content: &Content<'_>, bound: &Bound, at: &Arc<str>) -> Planned {
+        let holds = |c: &crate::model::mapping::Condition| {
+            content.find(&c.source).is_some_and(|found| c.any_of.iter().any(|l| source::equals(found, l)))
+        };
+        if !bound.when.iter().all(holds) {
+            return Planned::Ignored("the mapping's \"when\" does not hold");
+        }
+        let mut present = Vec::with_capacity(bound.cells.len());
+        let mut values = Vec::with_capacity(bound.cells.len());
+        let mut entity = None;
+        for (index, cell) in bound.cells.iter().enumerate() {
+            if index == bound.keys {
+                entity = Some(entity_of(event, &values));
+            }
+            let is_key = index < bound.keys;
+            match cell_value(event, content, bound, cell, is_key) {
+                Ok(Some(value)) => {
+                    present.push(u16::try_from(index).unwrap_or(u16::MAX));
+                    values.push(value);
+                }
+                Ok(None) => {}
+                Err(rejection) => return Planned::Rejected(rejection, entity),
+            }
+        }
+        let entity = entity.unwrap_or_else(|| entity_of(event, &values));
+        let size: usize = values.iter().map(SqlValue::size).sum();
+        if size > self.row_bytes_max {
+            let message = format!(
+                "its row has about {size} bytes, and the HIS database takes {} in one statement (max_allowed_packet)",
+                self.row_bytes_max
+            );
+            return Planned::Rejected(reject("too-large", event, &message), Some(entity));
+        }
+        let row = RowChange { shape: bound.shape(present), values };
+        Planned::Change(EventChange { entity, rows: vec![row] }, Arc::clone(at))
+    }
+}
+
+/// Every table that the mappings write to, once.
+#[must_use]
+pub fn tables(mappings: &Mappings) -> Vec<TableName> {
+    let mut tables: Vec<_> = steps(mappings).map(|(_, step)| step.table.clone()).collect();
+    tables.sort();
+    tables.dedup();
+    tables
+}
+
+fn steps(mappings: &Mappings) -> impl Iterator<Item = (&Mapping, &Step)> {
+    mappings.by_kind.values().flat_map(|mapping| {
+        std::iter::once(&mapping.rule).chain(mapping.on.values()).filter_map(move |rule| match rule {
+            Rule::Write(step) => Some((mapping, step)),
+            Rule::Ignore => None,
+        })
+    })
+}
+
+fn is_deletion(word: &str) -> bool {
+    word.eq_ignore_ascii_case("deleted") || word.eq_ignore_ascii_case("delete")
+}
+
+/// The rule of an event's operation. A deletion that nothing provides for is never guessed.
+fn rule_of<'a>(mapping: &'a Mapping, event: &StoredEvent) -> Result<&'a Rule, Rejection> {
+    let operation = source::operation(event).map(str::to_lowercase);
+    if let Some(rule) = operation.as_ref().and_then(|o| mapping.on.get(o)) {
+        return Ok(rule);
+    }
+    let deletion = operation.as_deref().is_some_and(is_deletion) || event.kind.suffix().is_some_and(is_deletion);
+    if !deletion || mapping.kind.suffix().is_some_and(is_deletion) {
+        return Ok(&mapping.rule);
+    }
+    if let Some(rule) = ["deleted", "delete"].iter().find_map(|o| mapping.on.get(*o)) {
+        return Ok(rule);
+    }
+    Err(Rejection {
+        cause: format!("deletion:{}", mapping.kind),
+        message: format!(
+            "it deletes, and the mapping does not say what a deletion does; add \"on\": {{\"deleted\": {{\"action\": \"delete\"}}}} to {} (or an update that marks the row), then retry",
+            mapping.at
+        ),
+    })
+}
+
+fn cell_value(
+    event: &StoredEvent,
+    content: &Content<'_>,
+    bound: &Bound,
+    cell: &BoundCell,
+    is_key: bool,
+) -> Result<Option<SqlValue>, Rejection> {
+    let field = match &cell.from {
+        From::Constant(value) => return Ok(Some(value.clone())),
+        From::Source(field) => field,
+    };
+    let name = &field.source.written;
+    let value = match content.find(&field.source) {
+        Some(found) => Some(field_value(event, bound, cell, field, found)?),
+        None => field.default.clone(),
+    };
+    if !is_key {
+        return Ok(value);
+    }
+    let wrong = match &value {
+        None => "missing-key",
+        Some(SqlValue::Null) => "null-key",
+        Some(SqlValue::Text(text)) if text.is_empty() => "empty-key",
+        Some(_) => return Ok(value),
+    };
+    let what = match wrong {
+        "missing-key" => "is not in the event",
+        "null-key" => "is null",
+        _ => "is empty",
+    };
+    let message = format!("field {name}, which identifies the row of {}, {what}", bound.table.title());
+    Err(reject(&format!("{wrong}:{}.{name}", event.kind.base()), event, &message))
+}
+
+fn field_value(
+    event: &StoredEvent,
+    bound: &Bound,
+    cell: &BoundCell,
+    field: &BoundField,
+    found: Found<'_>,
+) -> Result<SqlValue, Rejection> {
+    let name = &field.source.written;
+    let Some(column) = bound.table.columns.get(cell.column) else {
+        return Err(reject("unbound", event, "the column is not in the table's description"));
+    };
+    let words = |misfit: Misfit| {
+        let place = format!("{}.{} ({})", bound.table.title(), column.name, column.declared);
+        let message = format!("field {name} cannot go into {place}: {}", misfit.words);
+        reject(&format!("{}:{}.{name}", misfit.cause, event.kind.base()), event, &message)
+    };
+    if let Some(codes) = &field.codes {
+        let text = source::text_form(found);
+        let code = text.as_deref().and_then(|t| codes.by_value.get(t));
+        if let Some(code) = code {
+            return Ok(code.clone());
+        }
+        if !matches!(found, Found::Json(Value::Null)) {
+            return codes.rest.clone().ok_or_else(|| {
+                let value = text.map_or_else(|| "an object or array".to_owned(), |t| format!("{:?}", cut(&t)));
+                let message = format!(
+                    "field {name} has the value {value}, which \"values\" does not list; add it there, or \"*\" for all others, then retry"
+                );
+                reject(&format!("unknown-value:{}.{name}", event.kind.base()), event, &message)
+            });
+        }
+    }
+    Target { column, zone: field.zone, truncate: field.truncate }.found(found).map_err(words)
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+fn reject(cause: &str, event: &StoredEvent, message: &str) -> Rejection {
+    Rejection { cause: cause.to_owned(), message: format!("{} event: {message}", event.kind) }
+}
+
+/// The record that an event is about; an event without a key is its own.
+fn entity_of(event: &StoredEvent, keys: &[SqlValue]) -> Entity {
+    let mut name = event.kind.base().to_owned();
+    if keys.is_empty() {
+        name.push('#');
+        name.push_str(&event.seq.to_string());
+    }
+    for key in keys {
+        name.push('\u{1f}');
+        match key {
+            SqlValue::Null => {}
+            SqlValue::Int(n) => name.push_str(&n.to_string()),
+            SqlValue::Decimal(text) | SqlValue::Text(text) => name.push_str(text),
+            SqlValue::Float(f) => name.push_str(&f.to_string()),
+            SqlValue::Bytes(bytes) => name.push_str(&String::from_utf8_lossy(bytes)),
+            SqlValue::Date(d) => name.push_str(&d.to_string()),
+            SqlValue::Time(t) => name.push_str(&t.to_string()),
+            SqlValue::DateTime(t) => name.push_str(&t.to_string()),
+            SqlValue::Instant(t) => name.push_str(&t.to_rfc3339()),
+        }
+    }
+    Entity(name)
+}
+
+/// Whether an action looks for a row by key.
+pub(super) fn needs_key(action: Action) -> bool {
+    action != Action::Insert
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! What is to be said about a mapping and its live table: `check` prints it, the daemon logs it at start.
+
+use crate::{
+    model::{
+        change::Role,
+        mapping::{Action, Step},
+        table::{Charset, ColumnType, Filled},
+    },
+    plan::{
+        bind::{Bound, From},
+        rows::needs_key,
+    },
+};
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Events of this mapping cannot be applied, or not all of them.
+    Problem,
+    /// It works, with a risk that someone should know.
+    Warning,
+}
+
+/// Something about a mapping and its table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The place in the configuration, `mapping.appointment.fields.status`.
+    pub at: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl Finding {
+    pub(super) fn problem(at: &str, message: String) -> Self {
+        Self { severity: Severity::Problem, at: at.to_owned(), message }
+    }
+
+    fn warning(at: &str, message: String) -> Self {
+        Self { severity: Severity::Warning, at: at.to_owned(), message }
+    }
+}
+
+/// What is to be said about a step that could be bound.
+pub(super) fn warnings(step: &Step, bound: &Bound) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let (table, title) = (&bound.table, bound.table.title());
+    if !table.transactional {
+        findings.push(Finding::warning(
+            &step.at,
+            format!("table {title} has no transactions (MyISAM or alike): a crash can leave a part of an event's changes; convert it to InnoDB"),
+        ));
+    }
+    if needs_key(bound.action) {
+        findings.extend(key_warning(step, bound));
+    }
+    if bound.action == Action::Insert {
+        let message = if bound.keys > 0 {
+            format!("action insert: an event whose key is in {title} already is parked")
+        } else {
+            "action insert without a key: if the connection or the power is lost in the instant of a COMMIT, the row can be inserted a second time; name a \"key\" if the table has one".to_owned()
+        };
+        findings.push(Finding::warning(&step.at, message));
+    }
+    if matches!(bound.action, Action::Upsert | Action::Insert) {
+        findings.extend(unfilled(step, bound));
+    }
+    for cell in &bound.cells {
+        let Some(column) = table.columns.get(cell.column) else { continue };
+        let (ColumnType::Text { charset, .. }, From::Source(field)) = (&column.kind, &cell.from) else { continue };
+        let lost = match charset {
+            Charset::Any => continue,
+            Charset::Utf8mb3 => "emoji and rare Chinese characters",
+            Charset::Latin1 => "letters beyond Western European ones",
+            Charset::Ascii => "letters beyond plain English ones",
+        };
+        if field.codes.is_none() && cell.role != Role::Key {
+            let message = format!(
+                "column {} of {title} cannot hold {lost}: an event with such a text in {} is parked",
+                column.name, field.source.written
+            );
+            findings.push(Finding::warning(&step.at, message));
+        }
+    }
+    findings
+}
+
+fn key_warning(step: &Step, bound: &Bound) -> Option<Finding> {
+    let key = bound.key.as_ref()?;
+    let same = |columns: &[_]| columns.len() == key.columns.len() && columns.iter().all(|c| key.columns.contains(c));
+    let index = bound.table.unique.iter().find(|u| same(&u.columns));
+    if index.is_some_and(|u| u.safe) {
+        return None;
+    }
+    let columns = key.columns.iter().map(|c| c.0.as_str()).collect::<Vec<_>>().join(", ");
+    let why = if index.is_some() { "is not safe (it takes NULLs or parts of values)" } else { "does not exist" };
+    let message = format!(
+        "a unique index on ({columns}) of {} {why}; the key ({}) must be unique, or an event that matches several rows is parked, and every write searches the whole table",
+        bound.table.title(),
+        key.found.words()
+    );
+    Some(Finding::warning(&step.at, message))
+}
+
+/// NOT NULL columns without a default that nothing fills: no row could be inserted.
+fn unfilled(step: &Step, bound: &Bound) -> Option<Finding> {
+    let written = |index: usize| bound.cells.iter().any(|c| c.column == index);
+    let missing: Vec<_> = bound
+        .table
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(i, c)| c.filled == Filled::ByNobody && !written(*i))
+        .map(|(_, c)| format!("{} ({})", c.name, c.declared))
+        .collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "{} must be filled in every new row of {}, and neither \"fields\" nor \"constants\" do: new rows will be parked; add constants, or use \"action\": \"update\"",
+        missing.join(", "),
+        bound.table.title()
+    );
+    Some(Finding::problem(&step.at, message))
+}

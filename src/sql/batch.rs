@@ -1,0 +1,143 @@
+//! Packs the changes of many events into the statements of one transaction: rows of one shape share a
+//! statement, as far as the order of an entity's events and of tables that refer to each other allows.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    limits,
+    model::{
+        change::{EventChange, RowChange, Shape},
+        event::Entity,
+        table::Table,
+    },
+    sql::{
+        Batch, Statement, Work,
+        ident::Dialect,
+        upsert::{Form, Template, is_bulk, render},
+    },
+};
+
+/// Renders batches and remembers the texts. Lives as long as the shapes that it was given.
+#[derive(Debug)]
+pub struct Packer {
+    dialect: &'static Dialect,
+    statement_bytes_max: usize,
+    forms: HashMap<(usize, usize), (Arc<Shape>, Arc<Form>)>,
+}
+
+impl Packer {
+    /// A packer for one database; `statement_bytes_max` bounds a statement's values.
+    #[must_use]
+    pub fn new(dialect: &'static Dialect, statement_bytes_max: usize) -> Self {
+        Self { dialect, statement_bytes_max, forms: HashMap::new() }
+    }
+
+    /// The bytes that one row's values may have at most.
+    #[must_use]
+    pub fn row_bytes_max(&self) -> usize {
+        self.statement_bytes_max
+    }
+
+    /// Packs whole events, in their order.
+    pub fn pack<'a>(&mut self, events: impl Iterator<Item = &'a EventChange>, replay: bool) -> Batch<'a> {
+        let mut works = Vec::new();
+        for group in self.group(events) {
+            let mut rows = group.rows.as_slice();
+            while !rows.is_empty() {
+                // Halves of the largest statement: a few texts serve every number of rows.
+                let take = if group.bulk { largest_power_of_two(rows.len()) } else { 1 };
+                let (now, later) = rows.split_at(take);
+                works.push(self.work(group.shape, now));
+                rows = later;
+            }
+        }
+        Batch { works, replay }
+    }
+
+    fn group<'a>(&self, events: impl Iterator<Item = &'a EventChange>) -> Vec<Group<'a>> {
+        let mut groups: Vec<Group<'a>> = Vec::new();
+        let mut newest_of_shape: HashMap<*const Shape, usize> = HashMap::new();
+        let mut newest_of_entity: HashMap<&Entity, usize> = HashMap::new();
+        for event in events {
+            for row in &event.rows {
+                let size = row.values.iter().map(crate::model::value::SqlValue::size).sum();
+                let not_before = newest_of_entity.get(&event.entity).copied().unwrap_or(0);
+                let shape = Arc::as_ptr(&row.shape);
+                let place = newest_of_shape.get(&shape).copied().filter(|&place| {
+                    place >= not_before && self.has_room(&groups, place, row, size)
+                });
+                let place = place.unwrap_or_else(|| {
+                    groups.push(Group::new(&row.shape, is_bulk(&row.shape, self.dialect)));
+                    groups.len() - 1
+                });
+                if let Some(group) = groups.get_mut(place) {
+                    group.rows.push(row);
+                    group.bytes += size;
+                }
+                newest_of_shape.insert(shape, place);
+                newest_of_entity.insert(&event.entity, place);
+            }
+        }
+        groups
+    }
+
+    /// Whether a row may join a group that later groups follow.
+    fn has_room(&self, groups: &[Group<'_>], place: usize, row: &RowChange, size: usize) -> bool {
+        let Some((group, later)) = groups.get(place..).and_then(<[_]>::split_first) else { return false };
+        let columns = row.shape.columns.len().max(1);
+        group.bulk
+            && group.rows.len() < limits::STATEMENT_ROWS_MAX.min(self.dialect.params_max / columns)
+            && group.bytes + size <= self.statement_bytes_max
+            && !later.iter().any(|g| related(&g.shape.table, &row.shape.table))
+    }
+
+    fn work<'a>(&mut self, shape: &Arc<Shape>, rows: &[&'a RowChange]) -> Work<'a> {
+        let key = (Arc::as_ptr(shape) as usize, rows.len());
+        let dialect = self.dialect;
+        let (_, form) = self
+            .forms
+            .entry(key)
+            .or_insert_with(|| (Arc::clone(shape), Arc::new(render(shape, dialect, rows.len()))));
+        let fill = |template: &Template| Statement {
+            sql: Arc::clone(&template.sql),
+            params: rows
+                .iter()
+                .flat_map(|row| template.slots.iter().filter_map(|slot| row.values.get(*slot)))
+                .collect(),
+        };
+        match &**form {
+            Form::Upsert(t) => Work::Upsert(fill(t)),
+            Form::UpdateElseInsert(u, i) => Work::UpdateElseInsert { update: fill(u), insert: fill(i) },
+            Form::Update(t) => Work::Update(fill(t)),
+            Form::Insert(t) => Work::Insert(fill(t)),
+            Form::InsertOnce(t) => Work::InsertOnce(fill(t)),
+            Form::Delete(t) => Work::Delete(fill(t)),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Group<'a> {
+    shape: &'a Arc<Shape>,
+    bulk: bool,
+    rows: Vec<&'a RowChange>,
+    bytes: usize,
+}
+
+impl<'a> Group<'a> {
+    fn new(shape: &'a Arc<Shape>, bulk: bool) -> Self {
+        Self { shape, bulk, rows: Vec::new(), bytes: 0 }
+    }
+}
+
+fn related(a: &Table, b: &Table) -> bool {
+    let refers = |a: &Table, b: &Table| a.references.iter().any(|r| r.eq_ignore_ascii_case(&b.name));
+    refers(a, b) || refers(b, a)
+}
+
+fn largest_power_of_two(n: usize) -> usize {
+    if n == 0 { 0 } else { 1 << n.ilog2() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! What differs between the databases' SQL, as data, and the quoting of names. Holds no statement.
+
+/// How a database says "insert, or update where the key is there" in one statement of many rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bulk {
+    /// `ON DUPLICATE KEY UPDATE c = VALUES(c)`: any unique index decides, so the table may have the key's alone.
+    OnDuplicateKey,
+    /// `ON CONFLICT (key) DO UPDATE SET c = excluded.c`: the key's index decides.
+    OnConflict,
+}
+
+/// One database's SQL.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Dialect {
+    /// Its name in the configuration.
+    pub name: &'static str,
+    /// Quotes a name; doubled inside one.
+    pub quote: char,
+    /// Placeholders that one statement may have.
+    pub params_max: usize,
+    /// Many rows in one statement.
+    pub bulk: Bulk,
+    /// What a SELECT without a table is from.
+    pub from_nothing: &'static str,
+    /// A decimal key must be compared as a decimal, or the database compares doubles.
+    pub cast_decimal_keys: bool,
+}
+
+/// MySQL 5.5 to 9 and `MariaDB`: <https://dev.mysql.com/doc/refman/8.4/en/insert-on-duplicate.html>.
+pub static MYSQL: Dialect = Dialect {
+    name: "mysql",
+    quote: '`',
+    params_max: 65_535,
+    bulk: Bulk::OnDuplicateKey,
+    from_nothing: " FROM DUAL",
+    cast_decimal_keys: true,
+};
+
+/// The embedded HIS: <https://sqlite.org/lang_upsert.html>, <https://sqlite.org/limits.html>.
+pub static SQLITE: Dialect = Dialect {
+    name: "sqlite",
+    quote: '"',
+    params_max: 32_766,
+    bulk: Bulk::OnConflict,
+    from_nothing: "",
+    cast_decimal_keys: false,
+};
+
+impl Dialect {
+    /// Appends a quoted name.
+    pub fn push_ident(&self, sql: &mut String, name: &str) {
+        sql.push(self.quote);
+        for c in name.chars() {
+            if c == self.quote {
+                sql.push(c);
+            }
+            sql.push(c);
+        }
+        sql.push(self.quote);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_and_quotes_doubled() {
+        let check = |dialect: &Dialect, name: &str, expected: &str| {
+            let mut sql = String::new();
+            dialect.push_ident(&mut sql, name);
+            assert_eq!(sql, expected);
+        };
+        check(&MYSQL, "HIS_status", "`HIS_status`");
+        check(&MYSQL, "a`; DROP TABLE x -- ", "`a``; DROP TABLE x -- `");
+        check(&MYSQL, "order by \"x\"", "`order by \"x\"`");
+        check(&SQLITE, "a\"b", "\"a\"\"b\"");
+    }
+}

@@ -1,0 +1,163 @@
+//! The link to the HIS: a session, what its tables look like, and the mappings bound to them. Connects,
+//! reconnects, describes again on drift. Decides nothing about events.
+
+use std::{sync::Arc, time::Instant};
+
+use tracing::{error, info, warn};
+
+use crate::{
+    config::Database,
+    his::{self, HisError, Session},
+    limits,
+    model::{
+        change::EventChange,
+        mapping::Mappings,
+        outcome::FaultClass,
+        table::{Schema, TableName},
+    },
+    plan::{Planner, tables, verify::Severity},
+    sql::batch::Packer,
+};
+
+/// A session that was not used for this long is asked for a sign of life first.
+const IDLE_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// See the module.
+pub(super) struct Link {
+    database: Database,
+    mappings: Arc<Mappings>,
+    tables: Vec<TableName>,
+    session: Option<Box<dyn Session>>,
+    used_at: Instant,
+    bound: Option<Bound>,
+    /// Grows with every new binding.
+    generation: u64,
+}
+
+struct Bound {
+    schema: Schema,
+    planner: Arc<Planner>,
+    packer: Packer,
+    described_at: Instant,
+}
+
+impl Link {
+    pub(super) fn new(database: Database, mappings: Arc<Mappings>) -> Self {
+        let tables = tables(&mappings);
+        let used_at = Instant::now();
+        Self { database, mappings, tables, session: None, used_at, bound: None, generation: 0 }
+    }
+
+    /// Makes the link fit for use: connected, alive, described not too long ago. Tells whether the mappings
+    /// were bound anew.
+    pub(super) async fn ready(&mut self) -> Result<bool, HisError> {
+        if self.session.is_some() && self.used_at.elapsed() > IDLE_MAX {
+            self.ping().await?;
+        }
+        if self.session.is_none() {
+            self.connect().await?;
+        }
+        let fresh = self.bound.as_ref().is_some_and(|b| b.described_at.elapsed() < limits::SCHEMA_AGE_MAX);
+        if fresh { Ok(false) } else { self.describe().await.map(|_| true) }
+    }
+
+    /// Drops the session and connects again. Describes nothing unless nothing was described before.
+    pub(super) async fn reconnect(&mut self) -> Result<(), HisError> {
+        self.session = None;
+        self.connect().await?;
+        // A proxy accepts connections for a server that is gone: only an answer is a sign of life.
+        self.ping().await
+    }
+
+    async fn connect(&mut self) -> Result<(), HisError> {
+        let session = his::connect(&self.database).await?;
+        info!(server = session.server(), "connected to the HIS database");
+        self.session = Some(session);
+        self.used_at = Instant::now();
+        Ok(())
+    }
+
+    async fn ping(&mut self) -> Result<(), HisError> {
+        if let Some(session) = &mut self.session
+            && session.ping().await.is_err()
+        {
+            self.session = None;
+            self.connect().await?;
+        }
+        self.used_at = Instant::now();
+        Ok(())
+    }
+
+    /// Describes the tables and binds the mappings; gives whether anything had changed.
+    pub(super) async fn describe(&mut self) -> Result<bool, HisError> {
+        let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
+        let schema = match session.describe(&self.tables).await {
+            Ok(schema) => schema,
+            Err(error) => {
+                if error.class == FaultClass::Unreachable {
+                    self.session = None;
+                }
+                return Err(error);
+            }
+        };
+        self.used_at = Instant::now();
+        if let Some(bound) = &mut self.bound
+            && bound.schema == schema
+        {
+            bound.described_at = Instant::now();
+            return Ok(false);
+        }
+        let first = self.bound.is_none();
+        let packer = Packer::new(session.dialect(), session.statement_bytes_max());
+        let zone = self.database.timezone;
+        let planner = Planner::new(Arc::clone(&self.mappings), &schema, zone, packer.row_bytes_max());
+        for finding in planner.findings() {
+            match finding.severity {
+                Severity::Problem => error!(at = finding.at, "{}", finding.message),
+                Severity::Warning => warn!(at = finding.at, "{}", finding.message),
+            }
+        }
+        if !first {
+            info!("the HIS tables have changed and were described again");
+        }
+        let planner = Arc::new(planner);
+        self.bound = Some(Bound { schema, planner, packer, described_at: Instant::now() });
+        self.generation += 1;
+        Ok(true)
+    }
+
+    /// Describes again, unless that was done within the last seconds; gives whether anything had changed.
+    pub(super) async fn refresh(&mut self) -> Result<bool, HisError> {
+        let age = self.bound.as_ref().map(|b| b.described_at.elapsed());
+        if age.is_some_and(|age| age < limits::SCHEMA_REFRESH_MIN) {
+            return Ok(false);
+        }
+        self.describe().await
+    }
+
+    /// The mappings as bound last, with the number of the binding.
+    pub(super) fn planner(&self) -> Option<(Arc<Planner>, u64)> {
+        self.bound.as_ref().map(|b| (Arc::clone(&b.planner), self.generation))
+    }
+
+    /// The server's product and version, while connected.
+    pub(super) fn server(&self) -> Option<String> {
+        self.session.as_ref().map(|s| s.server())
+    }
+
+    /// Applies events in one transaction.
+    pub(super) async fn apply(&mut self, events: &[&EventChange], replay: bool) -> Result<(), HisError> {
+        let (Some(session), Some(bound)) = (&mut self.session, &mut self.bound) else {
+            return Err(HisError::not_connected());
+        };
+        let batch = bound.packer.pack(events.iter().copied(), replay);
+        let result = his::apply(&mut **session, &batch).await;
+        self.used_at = Instant::now();
+        if let Err(error) = &result
+            && matches!(error.class, FaultClass::Unreachable | FaultClass::CommitUnknown)
+        {
+            self.session = None;
+        }
+        result
+    }
+}
