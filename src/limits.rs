@@ -78,6 +78,8 @@ pub const SCHEMA_AGE_MAX: Duration = Duration::from_secs(60);
 pub const SCHEMA_REFRESH_MIN: Duration = Duration::from_secs(2);
 /// Times running that a COMMIT without an answer is repeated at once, before the daemon backs off.
 pub const COMMIT_REPLAYS_MAX: u32 = 3;
+/// How far ahead of their time an operator's cycle takes up waiting events.
+pub const OPERATOR_AHEAD: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How often the daemon looks whether another process asked it for something.
 pub const REQUEST_POLL: Duration = Duration::from_millis(250);
 

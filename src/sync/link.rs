@@ -17,6 +17,7 @@ use crate::{
     },
     plan::{Planner, tables, verify::Severity},
     sql::batch::Packer,
+    sync::page::Binding,
 };
 
 /// A session that was not used for this long is asked for a sign of life first.
@@ -32,6 +33,8 @@ pub(super) struct Link {
     bound: Option<Bound>,
     /// Grows with every new binding.
     generation: u64,
+    /// The description is not to be relied on any more.
+    expired: bool,
 }
 
 struct Bound {
@@ -45,7 +48,7 @@ impl Link {
     pub(super) fn new(database: Database, mappings: Arc<Mappings>) -> Self {
         let tables = tables(&mappings);
         let used_at = Instant::now();
-        Self { database, mappings, tables, session: None, used_at, bound: None, generation: 0 }
+        Self { database, mappings, tables, session: None, used_at, bound: None, generation: 0, expired: false }
     }
 
     /// Makes the link fit for use: connected, alive, described not too long ago. Tells whether the mappings
@@ -58,7 +61,7 @@ impl Link {
             self.connect().await?;
         }
         let fresh = self.bound.as_ref().is_some_and(|b| b.described_at.elapsed() < limits::SCHEMA_AGE_MAX);
-        if fresh { Ok(false) } else { self.describe().await.map(|_| true) }
+        if fresh && !self.expired { Ok(false) } else { self.describe().await.map(|_| true) }
     }
 
     /// Drops the session and connects again. Describes nothing unless nothing was described before.
@@ -101,6 +104,7 @@ impl Link {
             }
         };
         self.used_at = Instant::now();
+        self.expired = false;
         if let Some(bound) = &mut self.bound
             && bound.schema == schema
         {
@@ -126,6 +130,11 @@ impl Link {
         Ok(true)
     }
 
+    /// Makes [`Link::ready`] describe again.
+    pub(super) fn expire(&mut self) {
+        self.expired = true;
+    }
+
     /// Describes again, unless that was done within the last seconds; gives whether anything had changed.
     pub(super) async fn refresh(&mut self) -> Result<bool, HisError> {
         let age = self.bound.as_ref().map(|b| b.described_at.elapsed());
@@ -135,9 +144,10 @@ impl Link {
         self.describe().await
     }
 
-    /// The mappings as bound last, with the number of the binding.
-    pub(super) fn planner(&self) -> Option<(Arc<Planner>, u64)> {
-        self.bound.as_ref().map(|b| (Arc::clone(&b.planner), self.generation))
+    /// The mappings as bound last.
+    pub(super) fn binding(&self) -> Option<Binding> {
+        let planner = Arc::clone(&self.bound.as_ref()?.planner);
+        Some(Binding { planner, generation: self.generation })
     }
 
     /// The server's product and version, while connected.

@@ -1,0 +1,238 @@
+//! Applies a page to the HIS: many events a transaction, halved when one fails, until the event that is to
+//! blame stands alone. Every event of the page has an outcome afterwards.
+
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+};
+
+use tracing::{debug, warn};
+
+use crate::{
+    his::HisError,
+    limits,
+    model::{
+        event::{Entity, Seq},
+        outcome::{FaultClass, Outcome, Rejection},
+    },
+    plan::Planned,
+    sync::{
+        link::Link,
+        page::{Item, Page},
+    },
+};
+
+/// Times that events lost the connection in their own statements. Forgotten with the process.
+pub(super) type Losses = HashMap<Seq, u32>;
+
+/// Applies what is undecided. An error means that the HIS cannot be used now; what was not reached is released.
+pub(super) async fn apply(link: &mut Link, losses: &mut Losses, page: &mut Page) -> Result<(), HisError> {
+    let mut run = Run { link, losses, items: &mut page.items, blocked: HashMap::new(), paused: HashSet::new() };
+    for index in 0..run.items.len() {
+        run.block(index);
+    }
+    let end = run.all().await;
+    for item in page.items.iter_mut().filter(|i| i.outcome.is_none()) {
+        item.outcome = Some(Outcome::Released { replay: false });
+    }
+    end
+}
+
+struct Run<'a> {
+    link: &'a mut Link,
+    losses: &'a mut Losses,
+    items: &'a mut [Item],
+    /// Entities with an unfinished event, and the first such event's index: later ones must wait.
+    blocked: HashMap<Entity, usize>,
+    /// Rules of the configuration that the HIS does not let us follow now.
+    paused: HashSet<Arc<str>>,
+}
+
+impl Run<'_> {
+    async fn all(&mut self) -> Result<(), HisError> {
+        let mut todo = self.ranges();
+        todo.reverse();
+        while let Some(range) = todo.pop() {
+            let live = self.live(range.clone());
+            if live.is_empty() {
+                continue;
+            }
+            let Err(error) = self.transaction(&live).await? else {
+                self.decide(&live, &Outcome::Applied);
+                continue;
+            };
+            debug!(events = live.len(), code = error.code, class = ?error.class, "the HIS refused a batch");
+            if matches!(error.class, FaultClass::Full | FaultClass::Login) {
+                return Err(error);
+            }
+            if live.len() > 1 {
+                // Where the live ones are few and far between, halve them rather than their range.
+                let middle = live.get(live.len() / 2).copied().unwrap_or(range.start);
+                todo.push(middle..range.end);
+                todo.push(range.start..middle);
+                continue;
+            }
+            if let Some(&index) = live.first()
+                && self.blame(index, error).await?
+            {
+                todo.push(range);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs of events that share a transaction; a solo event is a run of its own.
+    fn ranges(&self) -> Vec<Range<usize>> {
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        let mut open = false;
+        for (index, item) in self.items.iter().enumerate() {
+            match ranges.last_mut() {
+                Some(last) if open && !item.is_solo() => last.end = index + 1,
+                _ => ranges.push(index..index + 1),
+            }
+            open = !item.is_solo();
+        }
+        ranges
+    }
+
+    /// The undecided events of a range; those that have to wait are decided now.
+    fn live(&mut self, range: Range<usize>) -> Vec<usize> {
+        let mut live = Vec::with_capacity(range.len());
+        for index in range {
+            let Some(item) = self.items.get_mut(index).filter(|i| i.outcome.is_none()) else { continue };
+            let Some((change, rule)) = item.change() else { continue };
+            if self.paused.contains(rule) {
+                let reason = Rejection {
+                    cause: format!("mapping:{}", item.event.kind.base()),
+                    message: "its mapping is paused, see the other events of this kind".to_owned(),
+                };
+                item.outcome = Some(Outcome::Paused(reason));
+            } else if self.blocked.get(&change.entity).is_some_and(|first| *first < index) {
+                item.outcome = Some(Outcome::Held);
+            } else {
+                live.push(index);
+            }
+        }
+        live
+    }
+
+    /// One transaction. The outer error means that the HIS is out of reach, the inner one is the batch's own.
+    /// After a lost connection the link is up again.
+    async fn transaction(&mut self, live: &[usize]) -> Result<Result<(), HisError>, HisError> {
+        let items = live.iter().filter_map(|i| self.items.get(*i));
+        let mut replay = live.len() == 1 && items.clone().any(|i| i.event.replay);
+        let changes: Vec<_> = items.filter_map(|i| i.change().map(|(change, _)| change)).collect();
+        let (mut tries, mut unknown) = (0, false);
+        loop {
+            let error = match self.link.apply(&changes, replay).await {
+                Err(error) if matches!(error.class, FaultClass::Unreachable | FaultClass::CommitUnknown) => error,
+                result => return Ok(result),
+            };
+            // Once a COMMIT went unanswered the batch may be in the HIS: from then on only a replay of all of it is right.
+            unknown |= error.class == FaultClass::CommitUnknown;
+            replay |= unknown;
+            tries += 1;
+            warn!(code = error.code, unknown, "the connection to the HIS database was lost");
+            let reconnected = self.link.reconnect().await;
+            if reconnected.is_err() || tries > limits::COMMIT_REPLAYS_MAX {
+                self.release(live, replay);
+                return Err(reconnected.err().unwrap_or(error));
+            }
+            if !unknown {
+                return Ok(Err(error));
+            }
+        }
+    }
+
+    /// Decides about an event that failed alone. `true`: it was planned anew and is to be tried again.
+    async fn blame(&mut self, index: usize, error: HisError) -> Result<bool, HisError> {
+        let drift = matches!(error.class, FaultClass::Config | FaultClass::Rejected | FaultClass::Unrecognised);
+        if drift && self.link.refresh().await? && self.replan(index) {
+            return Ok(true);
+        }
+        let Some(item) = self.items.get(index) else { return Ok(false) };
+        let mut reason = error.reason();
+        let outcome = match error.class {
+            FaultClass::Unreachable | FaultClass::CommitUnknown => {
+                let losses = self.losses.entry(item.event.seq).or_default();
+                *losses += 1;
+                if *losses >= limits::LOST_ATTEMPTS_MAX {
+                    reason.message = format!("the connection was lost {losses} times at this event alone: {}", reason.message);
+                    Outcome::Rejected(reason)
+                } else {
+                    Outcome::Busy(reason)
+                }
+            }
+            FaultClass::Busy => Outcome::Busy(reason),
+            FaultClass::Parent => Outcome::Parent(reason),
+            FaultClass::Unrecognised => Outcome::Unrecognised(reason),
+            FaultClass::Config => {
+                if let Some((_, rule)) = item.change() {
+                    warn!(at = %rule, code = error.code, "the HIS database refuses this mapping; its events wait");
+                    self.paused.insert(Arc::clone(rule));
+                }
+                Outcome::Paused(reason)
+            }
+            FaultClass::Rejected | FaultClass::Full | FaultClass::Login => Outcome::Rejected(reason),
+        };
+        self.decide(&[index], &outcome);
+        Ok(false)
+    }
+
+    /// Plans one event with the newest binding; `false` where that decides it.
+    fn replan(&mut self, index: usize) -> bool {
+        let (Some(binding), Some(item)) = (self.link.binding(), self.items.get_mut(index)) else {
+            return false;
+        };
+        item.planned = binding.planner.plan(&item.event);
+        let outcome = match &item.planned {
+            Planned::Change(..) => return true,
+            Planned::Ignored(words) => Outcome::Ignored(words),
+            Planned::Unmapped(reason) => Outcome::Unmapped(reason.clone()),
+            Planned::Rejected(reason, _) => Outcome::Rejected(reason.clone()),
+            Planned::Paused(reason) => Outcome::Paused(reason.clone()),
+        };
+        item.outcome = Some(outcome);
+        // Decided: nothing is left of it to try.
+        true
+    }
+
+    fn decide(&mut self, indexes: &[usize], outcome: &Outcome) {
+        for &index in indexes {
+            let Some(item) = self.items.get_mut(index) else { continue };
+            if *outcome == Outcome::Applied {
+                self.losses.remove(&item.event.seq);
+            }
+            item.outcome = Some(outcome.clone());
+            self.block(index);
+        }
+    }
+
+    fn release(&mut self, live: &[usize], replay: bool) {
+        for index in live {
+            if let Some(item) = self.items.get_mut(*index) {
+                item.outcome = Some(Outcome::Released { replay });
+            }
+        }
+    }
+
+    /// An event that is not finished holds up its entity's later ones.
+    fn block(&mut self, index: usize) {
+        let Some(item) = self.items.get(index) else { return };
+        let unfinished = item.outcome.as_ref().is_some_and(|o| {
+            matches!(
+                o,
+                Outcome::Held
+                    | Outcome::Paused(_)
+                    | Outcome::Busy(_)
+                    | Outcome::Parent(_)
+                    | Outcome::Unrecognised(_)
+                    | Outcome::Released { .. }
+            )
+        });
+        if unfinished && let Some(entity) = item.entity() {
+            self.blocked.entry(entity.clone()).or_insert(index);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The one worker that moves events from the queue into the HIS: claims pages in order, plans, applies and
+//! records them, one cycle at a time. It may wait for the HIS; ingest never waits for it.
+
+mod apply;
+mod link;
+mod page;
+mod pass;
+pub mod schedule;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use crate::{
+    config::{Config, Sync},
+    his::HisError,
+    limits,
+    model::{
+        clock::{Clock, Timestamp},
+        event::EventState,
+        outcome::{FaultClass, Settlement},
+    },
+    policy,
+    queue::{HisState, Queue, QueueError, Release},
+    sync::{link::Link, schedule::Wake},
+};
+
+/// What one cycle did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Events that stand in the HIS now.
+    pub applied: u64,
+    /// Events that an operator has to look at.
+    pub parked: u64,
+    /// Events that wait for something.
+    pub waiting: u64,
+    /// Events that needed nothing: ignored or stale.
+    pub passed: u64,
+}
+
+impl Tally {
+    fn add(&mut self, settlement: &Settlement) {
+        match settlement.state {
+            EventState::Applied => self.applied += 1,
+            EventState::Ignored | EventState::Stale | EventState::Discarded => self.passed += 1,
+            state if state.needs_operator() => self.parked += 1,
+            EventState::Pending => {}
+            _ => self.waiting += 1,
+        }
+    }
+
+    /// Events that are done with, one way or another.
+    fn settled(self) -> u64 {
+        self.applied + self.parked + self.passed
+    }
+
+    fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// See the module.
+pub struct Worker {
+    queue: Queue,
+    link: Link,
+    losses: apply::Losses,
+    clock: Arc<dyn Clock>,
+    sync: Sync,
+    zone: chrono_tz::Tz,
+    outage: Option<Outage>,
+    /// Events may wait for a mapping to fit its table again.
+    maybe_paused: bool,
+}
+
+/// The HIS cannot be used now.
+struct Outage {
+    since: Timestamp,
+    attempts: u32,
+    until: Instant,
+}
+
+/// Why a cycle ended early.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error(transparent)]
+    His(#[from] HisError),
+}
+
+impl Worker {
+    /// A worker for a configuration.
+    #[must_use]
+    pub fn new(config: &Config, queue: Queue, clock: Arc<dyn Clock>) -> Self {
+        let link = Link::new(config.database.clone(), Arc::new(config.mappings.clone()));
+        Self {
+            queue,
+            link,
+            losses: apply::Losses::new(),
+            clock,
+            sync: config.sync.clone(),
+            zone: config.database.timezone,
+            outage: None,
+            maybe_paused: true,
+        }
+    }
+
+    /// Works at every wake until stopped. A cycle under way ends with its page.
+    pub async fn run(mut self, mut wakes: mpsc::Receiver<Wake>, stop: CancellationToken) -> Self {
+        let mut poll = tokio::time::interval(limits::REQUEST_POLL);
+        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        self.first_contact().await;
+        let mut answered = self.requested().await;
+        loop {
+            let wake = tokio::select! {
+                biased;
+                () = stop.cancelled() => return self,
+                Some(wake) = wakes.recv() => wake,
+                _ = poll.tick() => {
+                    let asked = self.requested().await;
+                    if asked == answered { continue }
+                    answered = asked;
+                    Wake::Operator
+                }
+            };
+            self.wake(wake, &stop).await;
+            if wake == Wake::Operator
+                && let Err(error) = self.queue.answer_sync(answered).await
+            {
+                error!(%error, "the queue could not record that the requested cycle is done");
+            }
+        }
+    }
+
+    /// The number of the newest `sync --now` that another process asked for.
+    async fn requested(&mut self) -> i64 {
+        match self.queue.requests().await {
+            Ok(requests) => requests.sync_now,
+            Err(error) => {
+                warn!(%error, "the queue could not be asked for requests");
+                0
+            }
+        }
+    }
+
+    /// Tells at start, once, whether the HIS can be reached and the mappings fit.
+    async fn first_contact(&mut self) {
+        if let Err(error) = self.contact().await {
+            self.interrupted(error).await;
+        }
+    }
+
+    /// One cycle, unless it is not the time for one.
+    pub async fn wake(&mut self, wake: Wake, stop: &CancellationToken) -> Tally {
+        let mut tally = Tally::default();
+        let resting = self.outage.as_ref().is_some_and(|o| Instant::now() < o.until);
+        if wake == Wake::Tick && (resting || self.is_quiet()) {
+            return tally;
+        }
+        let end = self.cycle(wake, stop, &mut tally).await;
+        if !tally.is_empty() {
+            info!(
+                applied = tally.applied,
+                parked = tally.parked,
+                waiting = tally.waiting,
+                passed = tally.passed,
+                "cycle done"
+            );
+        }
+        match end {
+            Ok(()) => {}
+            Err(error) => self.interrupted(error).await,
+        }
+        tally
+    }
+
+    async fn cycle(&mut self, wake: Wake, stop: &CancellationToken, tally: &mut Tally) -> Result<(), Interrupted> {
+        // An operator's cycle takes up what waits for a later moment, too, and looks at the tables anew.
+        let operator = wake == Wake::Operator;
+        let ahead = if operator { limits::OPERATOR_AHEAD } else { Duration::ZERO };
+        if operator {
+            self.link.expire();
+        }
+        let mut progress = operator;
+        loop {
+            if self.outage.is_some() || self.maybe_paused {
+                self.contact().await?;
+            }
+            let due = self.clock.now().after(ahead);
+            self.queue.begin_pass(due, Release { waiting_too: progress }).await?;
+            let before = tally.settled();
+            self.pass(stop, tally).await?;
+            progress = tally.settled() > before;
+            if !progress || stop.is_cancelled() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Makes sure that the HIS can be used; takes up paused events whose mapping fits (again).
+    async fn contact(&mut self) -> Result<(), Interrupted> {
+        let described = self.link.ready().await?;
+        if let Some(outage) = self.outage.take() {
+            let seconds = self.clock.now().seconds_since(outage.since);
+            info!(seconds, "the HIS database can be used again");
+        }
+        if described && let Some(binding) = self.link.binding() {
+            let resumed = self.queue.resume_paused(binding.planner.sound_kinds()).await?;
+            self.maybe_paused = binding.planner.has_problems();
+            if resumed > 0 {
+                info!(events = resumed, "events of paused mappings are taken up again");
+            }
+        }
+        self.report(None).await;
+        Ok(())
+    }
+
+    async fn interrupted(&mut self, interrupted: Interrupted) {
+        let error = match interrupted {
+            Interrupted::Queue(error) => {
+                error!(%error, "the queue file cannot be used now; trying again at the next tick");
+                return;
+            }
+            Interrupted::His(error) => error,
+        };
+        let now = self.clock.now();
+        let (since, attempts) = self.outage.as_ref().map_or((now, 0), |o| (o.since, o.attempts));
+        let refused = matches!(error.class, FaultClass::Login | FaultClass::Full | FaultClass::Config);
+        let rest = if refused {
+            limits::REFUSED_BACKOFF
+        } else {
+            policy::backoff(limits::BACKOFF_FIRST, limits::OUTAGE_BACKOFF_MAX, attempts, fastrand::f64())
+        };
+        if attempts > 0 {
+            debug!(code = error.code, attempts, "the HIS database still cannot be used");
+        } else if refused {
+            error!(code = error.code, "the HIS database cannot be used; events are kept and wait: {}", error.public);
+        } else {
+            warn!(code = error.code, "the HIS database cannot be reached; events are kept and wait: {}", error.public);
+        }
+        self.outage = Some(Outage { since, attempts: attempts + 1, until: Instant::now() + rest });
+        self.report(Some(error.public)).await;
+    }
+
+    /// Tells `status` about the HIS.
+    async fn report(&mut self, problem: Option<String>) {
+        let state = HisState {
+            up: problem.is_none(),
+            since: self.outage.as_ref().map_or_else(|| self.clock.now(), |o| o.since),
+            server: self.link.server(),
+            problem,
+        };
+        if let Err(error) = self.queue.report_his(state).await {
+            warn!(%error, "the state of the HIS database could not be recorded for the status command");
+        }
+    }
+
+    fn is_quiet(&self) -> bool {
+        let now = self.clock.now().utc().with_timezone(&self.zone).time();
+        self.sync.quiet_hours.iter().any(|(from, to)| {
+            if from <= to { *from <= now && now < *to } else { *from <= now || now < *to }
+        })
+    }
+}
