@@ -38,7 +38,9 @@ pub const QUEUE_FREE_MIB_DEFAULT: u64 = 256;
 /// How long applied events are kept, `queue.keep_applied_days`.
 pub const KEEP_APPLIED_DAYS_DEFAULT: u64 = 30;
 /// How long the newest applied version of a record is remembered, to recognise stale events.
-pub const KEEP_ENTITIES_DAYS: u64 = 400;
+pub const KEEP_ENTITIES: Duration = Duration::from_secs(400 * 24 * 3600);
+/// How often the daemon looks for events that retention lets it erase.
+pub const PRUNE_INTERVAL: Duration = Duration::from_secs(600);
 /// Rows that one pruning step deletes, so that it never holds up ingest for long.
 pub const PRUNE_ROWS_MAX: u32 = 1000;
 /// How long a command waits for the other process that writes to the queue file.

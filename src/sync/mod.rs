@@ -26,7 +26,7 @@ use crate::{
         outcome::{FaultClass, Settlement},
     },
     policy,
-    queue::{HisState, Queue, QueueError, Release},
+    queue::{DaemonReport, Kinds, Queue, QueueError, Release},
     sync::{link::Link, schedule::Wake},
 };
 
@@ -75,6 +75,8 @@ pub struct Worker {
     outage: Option<Outage>,
     /// Events may wait for a mapping to fit its table again.
     maybe_paused: bool,
+    /// What `status` is told.
+    report: DaemonReport,
 }
 
 /// The HIS cannot be used now.
@@ -96,7 +98,7 @@ enum Interrupted {
 impl Worker {
     /// A worker for a configuration.
     #[must_use]
-    pub fn new(config: &Config, queue: Queue, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(config: &Config, queue: Queue, clock: Arc<dyn Clock>, report: DaemonReport) -> Self {
         let link = Link::new(config.database.clone(), Arc::new(config.mappings.clone()));
         Self {
             queue,
@@ -107,43 +109,41 @@ impl Worker {
             zone: config.database.timezone,
             outage: None,
             maybe_paused: true,
+            report,
         }
     }
 
     /// Works at every wake until stopped. A cycle under way ends with its page.
-    pub async fn run(mut self, mut wakes: mpsc::Receiver<Wake>, stop: CancellationToken) -> Self {
+    pub async fn run(mut self, mut wakes: mpsc::Receiver<Wake>, stop: CancellationToken) {
         let mut poll = tokio::time::interval(limits::REQUEST_POLL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        self.report.sync_done = self.requested().await;
         self.first_contact().await;
-        let mut answered = self.requested().await;
         loop {
-            let wake = tokio::select! {
+            let (wake, asked) = tokio::select! {
                 biased;
-                () = stop.cancelled() => return self,
-                Some(wake) = wakes.recv() => wake,
-                _ = poll.tick() => {
-                    let asked = self.requested().await;
-                    if asked == answered { continue }
-                    answered = asked;
-                    Wake::Operator
-                }
+                () = stop.cancelled() => return,
+                Some(wake) = wakes.recv() => (wake, self.report.sync_done),
+                _ = poll.tick() => (Wake::Operator, self.requested().await),
             };
+            if wake == Wake::Operator && asked == self.report.sync_done {
+                continue;
+            }
             self.wake(wake, &stop).await;
-            if wake == Wake::Operator
-                && let Err(error) = self.queue.answer_sync(answered).await
-            {
-                error!(%error, "the queue could not record that the requested cycle is done");
+            if wake == Wake::Operator {
+                self.report.sync_done = asked;
+                self.tell().await;
             }
         }
     }
 
     /// The number of the newest `sync --now` that another process asked for.
-    async fn requested(&mut self) -> i64 {
+    async fn requested(&mut self) -> u64 {
         match self.queue.requests().await {
             Ok(requests) => requests.sync_now,
             Err(error) => {
                 warn!(%error, "the queue could not be asked for requests");
-                0
+                self.report.sync_done
             }
         }
     }
@@ -171,6 +171,12 @@ impl Worker {
                 passed = tally.passed,
                 "cycle done"
             );
+            let now = self.clock.now();
+            self.report.last_cycle_at = Some(now);
+            if tally.applied > 0 {
+                self.report.last_applied_at = Some(now);
+            }
+            self.tell().await;
         }
         match end {
             Ok(()) => {}
@@ -210,13 +216,13 @@ impl Worker {
             info!(seconds, "the HIS database can be used again");
         }
         if described && let Some(binding) = self.link.binding() {
-            let resumed = self.queue.resume_paused(binding.planner.sound_kinds()).await?;
+            let resumed = self.queue.resume_paused(Kinds::Named(binding.planner.sound_kinds())).await?;
             self.maybe_paused = binding.planner.has_problems();
             if resumed > 0 {
                 info!(events = resumed, "events of paused mappings are taken up again");
             }
         }
-        self.report(None).await;
+        self.told(None).await;
         Ok(())
     }
 
@@ -244,19 +250,27 @@ impl Worker {
             warn!(code = error.code, "the HIS database cannot be reached; events are kept and wait: {}", error.public);
         }
         self.outage = Some(Outage { since, attempts: attempts + 1, until: Instant::now() + rest });
-        self.report(Some(error.public)).await;
+        self.report.next_attempt_at = Some(now.after(rest));
+        self.told(Some(error.public)).await;
     }
 
-    /// Tells `status` about the HIS.
-    async fn report(&mut self, problem: Option<String>) {
-        let state = HisState {
-            up: problem.is_none(),
-            since: self.outage.as_ref().map_or_else(|| self.clock.now(), |o| o.since),
-            server: self.link.server(),
-            problem,
-        };
-        if let Err(error) = self.queue.report_his(state).await {
-            warn!(%error, "the state of the HIS database could not be recorded for the status command");
+    /// Tells `status` whether the HIS can be used.
+    async fn told(&mut self, problem: Option<String>) {
+        let up = problem.is_none();
+        if self.report.his_up != Some(up) {
+            self.report.his_since = Some(self.clock.now());
+        }
+        self.report.his_up = Some(up);
+        self.report.his_error = problem;
+        if up {
+            self.report.next_attempt_at = None;
+        }
+        self.tell().await;
+    }
+
+    async fn tell(&mut self) {
+        if let Err(error) = self.queue.report(self.report.clone()).await {
+            warn!(%error, "the daemon's state could not be recorded for the status command");
         }
     }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    limits,
     model::{
         change::EventChange,
         event::{Entity, Seq, StoredEvent},
@@ -14,7 +15,7 @@ use crate::{
     },
     plan::{Planned, Planner},
     policy,
-    queue::{ClaimId, Queue, QueueError},
+    queue::{self, ClaimId, Queue, QueueError},
 };
 
 /// A claimed and planned page.
@@ -77,12 +78,13 @@ pub(super) async fn claim(
     queue: &Queue,
     after: Option<Seq>,
     events_max: usize,
-) -> Result<Option<Claimed>, QueueError> {
-    queue.claim(after, events_max).await
+) -> Result<Option<queue::Page>, QueueError> {
+    let page = queue.claim(after, events_max).await?;
+    Ok((!page.events.is_empty()).then_some(page))
 }
 
 /// Plans a claimed page and reads the standing of its entities.
-pub(super) async fn plan(queue: &Queue, claimed: Claimed, binding: Binding) -> Result<Page, QueueError> {
+pub(super) async fn plan(queue: &Queue, claimed: queue::Page, binding: Binding) -> Result<Page, QueueError> {
     let items = plan_events(binding.planner, claimed.events).await;
     let mut page = Page { claim: claimed.claim, items, generation: binding.generation };
     standings(queue, &mut page, |_| true).await?;
@@ -142,6 +144,7 @@ pub(super) fn decide(page: &mut Page) {
         let behind = item.standing.unfinished.is_some_and(|seq| !own.contains(&seq));
         let stale = |s: &Standing| policy::is_stale(&item.event, s.last_seq, s.last_occurred_at);
         item.outcome = match &item.planned {
+            _ if item.event.crashes >= limits::CRASHES_MAX => Some(Outcome::Rejected(crash_reason())),
             Planned::Ignored(words) => Some(Outcome::Ignored(words)),
             Planned::Unmapped(reason) => Some(Outcome::Unmapped(reason.clone())),
             Planned::Paused(reason) => Some(Outcome::Paused(reason.clone())),
@@ -170,5 +173,15 @@ fn stale_reason(standing: &Standing) -> Rejection {
     Rejection {
         cause: "stale".to_owned(),
         message: format!("a newer event{newer} of the same record was applied before; this one would undo it"),
+    }
+}
+
+fn crash_reason() -> Rejection {
+    Rejection {
+        cause: "crashes".to_owned(),
+        message: format!(
+            "the program ended {} times while it worked on this event; it may be in the HIS. Look at the row before you retry",
+            limits::CRASHES_MAX
+        ),
     }
 }

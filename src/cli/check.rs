@@ -1,0 +1,138 @@
+//! `check`: configuration, connection, and the live tables against the mapping. Changes nothing.
+
+use std::{path::PathBuf, sync::Arc};
+
+use serde_json::{Value, json};
+
+use crate::{
+    cli::{
+        exit::{Exit, Failure},
+        load_config, output, run, runtime,
+    },
+    config::Config,
+    his,
+    model::outcome::FaultClass,
+    plan::{Planner, tables, verify::{Finding, Severity}},
+    queue::Inspector,
+    sql::batch::Packer,
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Print what was found as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found, in the order of the work.
+#[derive(Default)]
+struct Report {
+    server: Option<String>,
+    bindings: Vec<String>,
+    findings: Vec<Finding>,
+    unreachable: bool,
+}
+
+pub(super) fn run(explicit: Option<PathBuf>, args: &Args) -> Result<Exit, Failure> {
+    let config = load_config(explicit)?;
+    let mut report = Report::default();
+    if config.queue.path.exists()
+        && let Err(error) = Inspector::open(&config.queue.path)
+    {
+        report.problem("queue.path", error.to_string());
+    }
+    report.warning("auth", run::open_port_words(&config).to_owned());
+    runtime()?.block_on(look_at_his(&config, &mut report));
+    if args.json { report.print_json(&config)? } else { report.print(&config)? }
+    Ok(if report.unreachable {
+        Exit::Unreachable
+    } else if report.findings.iter().any(|f| f.severity == Severity::Problem) {
+        Exit::Problems
+    } else {
+        Exit::Done
+    })
+}
+
+async fn look_at_his(config: &Config, report: &mut Report) {
+    let mut session = match his::connect(&config.database).await {
+        Ok(session) => session,
+        Err(error) => {
+            report.unreachable = error.class == FaultClass::Unreachable;
+            return report.problem("database", error.message);
+        }
+    };
+    report.server = Some(session.server());
+    let schema = match session.describe(&tables(&config.mappings)).await {
+        Ok(schema) => schema,
+        Err(error) => {
+            report.unreachable = error.class == FaultClass::Unreachable;
+            return report.problem("database", error.message);
+        }
+    };
+    let packer = Packer::new(session.dialect(), session.statement_bytes_max());
+    let mappings = Arc::new(config.mappings.clone());
+    let planner = Planner::new(mappings, &schema, config.database.timezone, packer.row_bytes_max());
+    report.bindings = planner.bindings();
+    report.findings.extend_from_slice(planner.findings());
+}
+
+impl Report {
+    fn problem(&mut self, at: &str, message: String) {
+        self.findings.push(Finding { severity: Severity::Problem, at: at.to_owned(), message });
+    }
+
+    fn warning(&mut self, at: &str, message: String) {
+        self.findings.push(Finding { severity: Severity::Warning, at: at.to_owned(), message });
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|f| f.severity == severity).count()
+    }
+
+    fn print(&self, config: &Config) -> Result<(), Failure> {
+        output::data(&format!("configuration  {}: valid", config.path.display()))?;
+        output::data(&format!("queue          {}", config.queue.path.display()))?;
+        let server = self.server.as_deref().map_or("not connected".to_owned(), |s| format!("connected, {s}"));
+        output::data(&format!("database       {}: {server}", config.database.words()))?;
+        for line in &self.bindings {
+            output::data(&format!("mapping        {line}"))?;
+        }
+        for finding in &self.findings {
+            let severity = match finding.severity {
+                Severity::Problem => "PROBLEM",
+                Severity::Warning => "warning",
+            };
+            output::data(&format!("{severity}: {}: {}", place(config, &finding.at), finding.message))?;
+        }
+        let (problems, warnings) = (self.count(Severity::Problem), self.count(Severity::Warning));
+        output::data(&format!("{problems} problems, {warnings} warnings"))
+    }
+
+    fn print_json(&self, config: &Config) -> Result<(), Failure> {
+        let finding = |f: &Finding| -> Value {
+            let place = config.place(&f.at);
+            json!({
+                "severity": match f.severity { Severity::Problem => "problem", Severity::Warning => "warning" },
+                "at": crate::config::plain_path(&f.at),
+                "line": place.map(|p| p.0),
+                "column": place.map(|p| p.1),
+                "message": f.message,
+            })
+        };
+        output::json(&json!({
+            "configuration": config.path.display().to_string(),
+            "queue": config.queue.path.display().to_string(),
+            "database": config.database.words(),
+            "server": self.server,
+            "mappings": self.bindings,
+            "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
+        }))
+    }
+}
+
+/// `FILE:LINE:COLUMN: KEY.PATH`, as far as the configuration names the key.
+fn place(config: &Config, at: &str) -> String {
+    let file = config.path.display();
+    let path = crate::config::plain_path(at);
+    config.place(at).map_or_else(|| format!("{file}: {path}"), |(line, column)| format!("{file}:{line}:{column}: {path}"))
+}

@@ -1,0 +1,117 @@
+//! The command line: one file per command. Turns arguments into calls, and results into words and exit codes.
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+
+use crate::{
+    cli::exit::{Exit, Failure},
+    config::Config,
+};
+
+mod check;
+mod demo;
+mod events;
+mod exit;
+mod generate;
+mod output;
+mod run;
+mod send;
+mod status;
+mod sync;
+
+/// Keeps Buktor's events safe on this machine and writes them into the hospital's own database.
+///
+/// Started without a command it runs until it is stopped: it receives events at
+/// http://127.0.0.1:5000/receive-event, keeps each one in a file before it answers, and writes them into the
+/// tables that his-config.json names.
+#[derive(Debug, Parser)]
+#[command(name = "buktor-middleware", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// The configuration file; without it his-config.json is looked for beside the executable, in the current
+    /// folder, and in the system's place for configurations
+    #[arg(long, short, global = true, value_name = "FILE", env = "BUKTOR_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "New here? `buktor-middleware demo` shows the whole path in a few seconds and needs nothing.\n\
+    Then put his-config.json beside the executable and run `buktor-middleware check`.\n\n\
+    Exit codes: 0 done, 1 problems found, 2 wrong command line, 69 not reachable, 78 wrong configuration.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Receive events and write them into the HIS until stopped (what happens without a command)
+    Run,
+    /// Check the configuration, the connection to the HIS database, and the mapping against its tables
+    ///
+    /// Changes nothing. Ends with exit code 1 if there is any problem, so that a script can use it.
+    Check(check::Args),
+    /// Show the whole path on an embedded HIS: no server, no configuration, no network needed
+    ///
+    /// Receives the three sample events, writes them into the tables of a small database of its own and shows
+    /// the rows. Leaves nothing behind, unless --keep names a folder.
+    Demo(demo::Args),
+    /// Send a test event to the running daemon
+    Send(send::Args),
+    /// Write waiting events into the HIS now, without waiting for the schedule
+    Sync(sync::Args),
+    /// Show how many events wait, are done or need attention, and whether the HIS can be reached
+    Status(status::Args),
+    /// List, show, retry or discard single events
+    #[command(subcommand)]
+    Events(events::Command),
+    /// Print the manual page, shell completions, or the JSON Schema of his-config.json
+    #[command(subcommand)]
+    Generate(generate::Command),
+}
+
+/// Runs the program. `args` begins with the program's name.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let result = match cli.command.unwrap_or(Command::Run) {
+        Command::Run => run::run(cli.config),
+        Command::Check(args) => check::run(cli.config, &args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Send(args) => send::run(cli.config, &args),
+        Command::Sync(args) => sync::run(cli.config, &args),
+        Command::Status(args) => status::run(cli.config, &args),
+        Command::Events(command) => events::run(cli.config, &command),
+        Command::Generate(command) => generate::run(&command),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                output::talk(&failure.message);
+            }
+            failure.exit.into()
+        }
+    }
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    // A closed stdout or stderr changes nothing of what the exit code says.
+    drop(error.print());
+    if asked_for { Exit::Done.into() } else { Exit::Usage.into() }
+}
+
+/// Finds and reads the configuration; every mistake in it is in the failure's message.
+fn load_config(explicit: Option<PathBuf>) -> Result<Config, Failure> {
+    let path = crate::config::find(explicit.as_deref()).map_err(|e| Failure::new(Exit::Configuration, e))?;
+    Config::load(&path).map_err(|e| Failure::new(Exit::Configuration, e))
+}
+
+/// The runtime of the daemon and of commands that talk to it.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::new(Exit::Problems, format!("the program cannot start its threads: {e}")))
+}

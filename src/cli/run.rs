@@ -1,0 +1,96 @@
+//! `run`: the daemon in the foreground.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::{
+    cli::{
+        exit::{Exit, Failure},
+        load_config, output, runtime,
+    },
+    config::Config,
+    daemon::{self, Daemon, StartError},
+    model::{
+        clock::SystemClock,
+        mapping::{Action, Rule},
+    },
+    telemetry,
+};
+
+pub(super) fn run(explicit: Option<PathBuf>) -> Result<Exit, Failure> {
+    let config = load_config(explicit)?;
+    let log = telemetry::init(&config.logging)
+        .map_err(|e| Failure::new(Exit::Problems, format!("the log cannot be started: {e}")))?;
+    if let Some(warning) = log.warning() {
+        output::talk(warning);
+    }
+    runtime()?.block_on(async {
+        let daemon = Daemon::start(config.clone(), Arc::new(SystemClock)).await.map_err(failure)?;
+        for line in summary(&config, &daemon) {
+            output::talk(&line);
+        }
+        let stop = CancellationToken::new();
+        let signalled = stop.clone();
+        tokio::spawn(async move {
+            daemon::stop_signal().await;
+            info!("stopping: requests and events under way are finished first");
+            signalled.cancel();
+        });
+        daemon.run(stop).await.map_err(failure)
+    })?;
+    Ok(Exit::Done)
+}
+
+fn failure(error: StartError) -> Failure {
+    Failure::new(Exit::Problems, error)
+}
+
+/// The few lines that tell what runs here.
+fn summary(config: &Config, daemon: &Daemon) -> Vec<String> {
+    let mut lines = vec![
+        format!("buktor-middleware {} is listening on http://{}", env!("CARGO_PKG_VERSION"), daemon.local_address()),
+        format!("  configuration  {}", config.path.display()),
+        format!("  queue          {}", config.queue.path.display()),
+        format!("  database       {}", config.database.words()),
+        format!("  schedule       {}", config.sync.schedule),
+    ];
+    lines.extend(mapping_lines(config).into_iter().map(|line| format!("  mapping        {line}")));
+    lines.push(format!("  note           {}", open_port_words(config)));
+    lines
+}
+
+/// What everyone who runs the daemon without credentials should know.
+pub(super) fn open_port_words(config: &Config) -> &'static str {
+    if config.auth.allow_unauthenticated {
+        "no credentials are configured and auth.allow_unauthenticated is true: anyone who can reach this port, \
+         also from the Internet, can write to the HIS"
+    } else {
+        "no credentials are configured: anyone who can reach this port can write to the HIS; requests that come \
+         through a proxy or tunnel are refused until auth.allow_unauthenticated is true"
+    }
+}
+
+/// One line a mapping.
+pub(super) fn mapping_lines(config: &Config) -> Vec<String> {
+    let words = |rule: &Rule| match rule {
+        Rule::Ignore => "ignored".to_owned(),
+        Rule::Write(step) => {
+            let action = match step.action {
+                Action::Upsert => "",
+                Action::Insert => " (insert)",
+                Action::Update => " (update)",
+                Action::Delete => " (delete)",
+            };
+            format!("{}{action}", step.table)
+        }
+    };
+    let mappings = config.mappings.by_kind.values();
+    mappings
+        .map(|m| {
+            let on: String = m.on.iter().map(|(op, rule)| format!("; {op}: {}", words(rule))).collect();
+            format!("{} -> {}{on}", m.kind, words(&m.rule))
+        })
+        .collect()
+}

@@ -1,0 +1,87 @@
+//! `send`: posts a test event to the daemon, as Buktor would.
+
+use std::{io::Read, path::PathBuf, time::Duration};
+
+use crate::{
+    cli::{
+        exit::{Exit, Failure},
+        load_config, output, runtime,
+    },
+    config, http,
+    ingest::EVENT_PATH,
+    limits,
+};
+
+/// How long the daemon may take to answer.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Which sample event to send
+    #[arg(value_enum, default_value = "appointment", conflicts_with = "file")]
+    sample: Sample,
+    /// Send the JSON in this file instead (- for standard input)
+    #[arg(long, short, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Where the daemon listens; without it, as the configuration says, else 127.0.0.1:5000
+    #[arg(long, value_name = "HOST:PORT")]
+    to: Option<String>,
+}
+
+/// The sample events of the manual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(super) enum Sample {
+    Appointment,
+    ScheduleChange,
+    Payment,
+}
+
+impl Sample {
+    pub(super) const ALL: [Self; 3] = [Self::Appointment, Self::ScheduleChange, Self::Payment];
+
+    /// The event as JSON.
+    pub(super) fn body(self) -> &'static str {
+        match self {
+            Self::Appointment => r#"{"event_type": "appointment", "appointment_id": 123, "status": "confirmed"}"#,
+            Self::ScheduleChange => {
+                r#"{"event_type": "schedule_change", "schedule_id": 456, "new_time": "2025-03-03T09:00:00"}"#
+            }
+            Self::Payment => {
+                r#"{"event_type": "payment", "payment_id": 789, "amount": "1500", "status": "paid", "paid_at": "2025-03-02T11:00:00"}"#
+            }
+        }
+    }
+}
+
+pub(super) fn run(explicit: Option<PathBuf>, args: &Args) -> Result<Exit, Failure> {
+    let body = match &args.file {
+        None => args.sample.body().as_bytes().to_vec(),
+        Some(path) => read(path)?,
+    };
+    let to = match &args.to {
+        Some(to) => to.clone(),
+        None if explicit.is_some() || config::find(None).is_ok() => load_config(explicit)?.server.listen.to_string(),
+        None => "127.0.0.1:5000".to_owned(),
+    };
+    let answer = runtime()?.block_on(http::client::post(&to, EVENT_PATH, body, ANSWER_TIME));
+    let (status, answer) = answer.map_err(|e| {
+        Failure::new(Exit::Unreachable, format!("{e}; is the daemon running there? Start it with `buktor-middleware`"))
+    })?;
+    output::talk(&format!("http://{to}{EVENT_PATH} answered {status}"));
+    output::data(&output::printable(&String::from_utf8_lossy(&answer)))?;
+    Ok(if status.is_success() { Exit::Done } else { Exit::Problems })
+}
+
+fn read(path: &PathBuf) -> Result<Vec<u8>, Failure> {
+    let failed = |e| Failure::new(Exit::Problems, format!("{} cannot be read: {e}", path.display()));
+    let mut body = Vec::new();
+    // One byte more than the daemon could ever take, so that it is the daemon which says so.
+    let limit = limits::BODY_KIB_MAX * 1024 + 1;
+    if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(limit).read_to_end(&mut body).map_err(failed)?;
+    } else {
+        std::fs::File::open(path).and_then(|f| f.take(limit).read_to_end(&mut body)).map_err(failed)?;
+    }
+    Ok(body)
+}

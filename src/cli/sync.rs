@@ -1,0 +1,96 @@
+//! `sync --now`: one cycle at once, by the running daemon, or by this process where none runs.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cli::{
+        exit::{Exit, Failure},
+        load_config, output, runtime,
+    },
+    config::Config,
+    daemon,
+    model::{
+        clock::SystemClock,
+        event::EventState,
+    },
+    queue::{Inspector, QueueError},
+    sync::{Worker, schedule::Wake},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Write now; also what waits for a later attempt
+    #[arg(long, required = true)]
+    now: bool,
+    /// How long to wait for the running daemon, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    wait: u64,
+}
+
+pub(super) fn run(explicit: Option<PathBuf>, args: &Args) -> Result<Exit, Failure> {
+    let config = load_config(explicit)?;
+    let problem = |e: QueueError| Failure::new(Exit::Problems, e);
+    let inspector = Inspector::open(&config.queue.path).map_err(problem)?;
+    if inspector.is_running().map_err(problem)? {
+        ask(&inspector, Duration::from_secs(args.wait))?;
+    } else {
+        output::talk("no daemon is running; this command does the work itself");
+        here(&config)?;
+    }
+    outcome(&inspector)
+}
+
+/// Asks the daemon and waits until a cycle that began after the question has ended.
+fn ask(inspector: &Inspector, wait: Duration) -> Result<(), Failure> {
+    let problem = |e: QueueError| Failure::new(Exit::Problems, e);
+    let ticket = inspector.request_sync().map_err(problem)?;
+    let asked_at = Instant::now();
+    while !inspector.sync_done(ticket).map_err(problem)? {
+        if !inspector.is_running().map_err(problem)? {
+            return Err(Failure::new(Exit::Problems, "the daemon has stopped before it was done; run the command again"));
+        }
+        if asked_at.elapsed() > wait {
+            let words = "the daemon is still at work; it goes on by itself, `buktor-middleware status` shows how far it is";
+            return Err(Failure::new(Exit::Problems, words));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+fn here(config: &Config) -> Result<(), Failure> {
+    runtime()?.block_on(async {
+        let queue = daemon::open_queue(config)?;
+        daemon::adopt(config, &queue).await?;
+        let report = daemon::report(config, config.server.listen, &SystemClock);
+        let mut worker = Worker::new(config, queue.clone(), Arc::new(SystemClock), report);
+        worker.wake(Wake::Operator, &CancellationToken::new()).await;
+        drop(worker);
+        queue.close().await
+    })
+    .map_err(|e| Failure::new(Exit::Problems, e))
+}
+
+/// Says what is left, and fails where something is that this command should have moved.
+fn outcome(inspector: &Inspector) -> Result<Exit, Failure> {
+    let problem = |e: QueueError| Failure::new(Exit::Problems, e);
+    let report = inspector.daemon().map_err(problem)?.map(|d| d.report);
+    if let Some(error) = report.filter(|r| r.his_up == Some(false)).and_then(|r| r.his_error) {
+        return Err(Failure::new(Exit::Unreachable, format!("the HIS database cannot be used: {error}")));
+    }
+    let counts = inspector.counts().map_err(problem)?;
+    let of = |states: &[EventState]| states.iter().filter_map(|s| counts.get(s)).sum::<u64>();
+    let waiting = of(&[EventState::Pending, EventState::Deferred, EventState::Held, EventState::Waiting]);
+    let looked_at: u64 = counts.iter().filter(|(s, _)| s.needs_operator()).map(|(_, n)| n).sum();
+    output::data(&format!(
+        "{} applied in all, {waiting} waiting, {looked_at} need attention (see `buktor-middleware events list`)",
+        of(&[EventState::Applied])
+    ))?;
+    Ok(if waiting + looked_at == 0 { Exit::Done } else { Exit::Problems })
+}

@@ -1,0 +1,243 @@
+//! The composition root: queue, listener, worker, schedule and pruning, started together and stopped in order.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, sync::mpsc};
+use tokio_cron_scheduler::JobSchedulerError;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    config::Config,
+    http::{self, HttpLimits},
+    ingest::{Ingest, Refusal},
+    limits,
+    model::{clock::Clock, event::EventKind},
+    queue::{DaemonReport, Kinds, Queue, QueueError, QueueOptions, QueueTrouble},
+    sync::{Worker, schedule::{Schedule, Wake}},
+};
+
+/// Why the daemon could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The listener.
+    #[error(
+        "cannot listen on {address}: {source}; another program (or another buktor-middleware) may use the port: stop it, or set \"server\": {{\"listen\": \"127.0.0.1:PORT\"}}"
+    )]
+    Listen {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The queue file.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The worker panicked.
+    #[error("the part that writes to the HIS has failed and the program has stopped; start it again, and report this with the log")]
+    Worker,
+    /// The schedule.
+    #[error("the schedule cannot be started: {0}")]
+    Schedule(#[from] JobSchedulerError),
+}
+
+/// A daemon that has everything it needs and does not serve yet.
+pub struct Daemon {
+    config: Config,
+    queue: Queue,
+    listener: TcpListener,
+    address: SocketAddr,
+    clock: Arc<dyn Clock>,
+}
+
+impl Daemon {
+    /// Opens the queue and the port. The HIS database is not needed for that.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let queue = open_queue(&config)?;
+        let listen = |source| StartError::Listen { address: config.server.listen, source };
+        let listener = TcpListener::bind(config.server.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        Ok(Self { config, queue, listener, address, clock })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`, then finishes what was begun.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), StartError> {
+        let Self { config, queue, listener, address, clock } = self;
+        adopt(&config, &queue).await?;
+        let (wake, wakes) = mpsc::channel(1);
+        let schedule = Schedule::start(&config.sync.schedule, config.database.timezone, wake.clone()).await?;
+        let worker = Worker::new(&config, queue.clone(), Arc::clone(&clock), report(&config, address, &*clock));
+        let (guard, until) = (stop.clone().drop_guard(), stop.clone());
+        let worker = tokio::spawn(async move {
+            // A worker that panics takes the daemon down with it: one that only collects events is no use.
+            let _guard = guard;
+            worker.run(wakes, until).await;
+        });
+        let pruning = tokio::spawn(prune(queue.clone(), config.queue.keep_applied, Arc::clone(&clock), stop.clone()));
+        info!(%address, version = env!("CARGO_PKG_VERSION"), "accepting events");
+        serve(&config, &queue, listener, clock, stop).await;
+        drop(wake);
+        if let Err(error) = schedule.shutdown().await {
+            warn!(%error, "the schedule did not stop");
+        }
+        // What is cut off here is taken up again at the next start, as after a crash.
+        let worked = tokio::time::timeout(limits::STOP_DEADLINE, worker).await;
+        if worked.is_err() {
+            warn!("the HIS database did not let the last batch end in time; it is repeated at the next start");
+        }
+        pruning.abort();
+        queue.close().await?;
+        if let Ok(Err(error)) = worked {
+            error!(%error, "the worker failed; start the program again, and report this with the log");
+            return Err(StartError::Worker);
+        }
+        info!("stopped");
+        Ok(())
+    }
+}
+
+/// Opens the queue file and tells what was found in it.
+pub fn open_queue(config: &Config) -> Result<Queue, QueueError> {
+    let (queue, opened) = Queue::open(QueueOptions {
+        path: config.queue.path.clone(),
+        events_max: config.queue.events_max,
+        free_bytes_min: config.queue.free_bytes_min,
+        replace_damaged: config.queue.replace_damaged,
+    })?;
+    if let Some(aside) = &opened.set_aside {
+        error!(
+            file = %aside.display(),
+            "THE QUEUE FILE WAS DAMAGED and was set aside under this name; a fresh one was begun, and events that had not reached the HIS are in the damaged file alone"
+        );
+    }
+    if opened.recovered > 0 {
+        warn!(events = opened.recovered, "the last run ended in the middle of a batch; its events are repeated");
+    }
+    info!(waiting = opened.unfinished, fresh = opened.fresh, "queue file open");
+    Ok(queue)
+}
+
+/// Events that nothing mapped when they came, and that are mapped now, get their turn.
+pub async fn adopt(config: &Config, queue: &Queue) -> Result<(), QueueError> {
+    let adopted = queue.adopt(Kinds::Named(config.mappings.by_kind.keys().cloned().collect())).await?;
+    if adopted > 0 {
+        info!(events = adopted, "events that nothing mapped before are mapped now and will be applied");
+    }
+    Ok(())
+}
+
+/// What `status` is told of this process.
+#[must_use]
+pub fn report(config: &Config, address: SocketAddr, clock: &dyn Clock) -> DaemonReport {
+    DaemonReport {
+        pid: std::process::id(),
+        started_at: clock.now(),
+        listen: address.to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        config_path: config.path.display().to_string(),
+        database: config.database.words(),
+        ..DaemonReport::default()
+    }
+}
+
+async fn serve(
+    config: &Config,
+    queue: &Queue,
+    listener: TcpListener,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) {
+    let server = &config.server;
+    let http_limits = HttpLimits {
+        connections_max: server.connections_max,
+        body_bytes_max: server.body_bytes_max,
+        header_time: server.header_time,
+        body_time: server.body_time,
+        stop_time: limits::STOP_DEADLINE,
+    };
+    let (appending, looking) = (queue.clone(), queue.clone());
+    let mappings = config.mappings.clone();
+    let ingest = Ingest {
+        append: move |event| {
+            let queue = appending.clone();
+            async move { queue.append(event).await.map_err(|e| refusal(&e)) }
+        },
+        health: move || looking.health().refusing.map_or(Ok(()), |e| Err(refusal(&e))),
+        is_mapped: move |kind: &EventKind| mappings.find(kind).is_some(),
+        clock: move || clock.now(),
+        reject_unmapped: server.reject_unmapped,
+        allow_unauthenticated: config.auth.allow_unauthenticated,
+    };
+    let stopped = http::serve(listener, http_limits, ingest, stop.cancelled_owned()).await;
+    if stopped.cut > 0 {
+        warn!(connections = stopped.cut, "connections were cut at the stop's deadline");
+    }
+}
+
+fn refusal(error: &QueueError) -> Refusal {
+    match error.trouble() {
+        QueueTrouble::AtCap => Refusal::AtCap,
+        QueueTrouble::DiskLow => Refusal::DiskLow,
+        _ => Refusal::Failed,
+    }
+}
+
+/// Erases what retention allows, in small steps beside the daily work.
+async fn prune(queue: Queue, keep_applied: Duration, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    loop {
+        let now = clock.now();
+        match queue.prune(now.before(keep_applied), now.before(limits::KEEP_ENTITIES)).await {
+            Ok(0) => {}
+            Ok(erased) => {
+                info!(events = erased, "old events erased");
+                continue;
+            }
+            Err(error) => warn!(%error, "old events could not be erased"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(limits::PRUNE_INTERVAL) => {}
+        }
+    }
+}
+
+/// Completes at SIGTERM or SIGINT; on Windows at Ctrl-C, Ctrl-Break, and when the console closes or the machine shuts down.
+pub async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut term) = signal(SignalKind::terminate()) else { return interrupt().await };
+        tokio::select! {
+            _ = term.recv() => {}
+            () = interrupt() => {}
+        }
+    }
+    #[cfg(windows)]
+    {
+        use tokio::signal::windows;
+        let (Ok(mut brk), Ok(mut close), Ok(mut down)) =
+            (windows::ctrl_break(), windows::ctrl_close(), windows::ctrl_shutdown())
+        else {
+            return interrupt().await;
+        };
+        tokio::select! {
+            _ = brk.recv() => {}
+            _ = close.recv() => {}
+            _ = down.recv() => {}
+            () = interrupt() => {}
+        }
+    }
+}
+
+async fn interrupt() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        warn!(%error, "the program cannot be interrupted from the keyboard");
+        std::future::pending::<()>().await;
+    }
+}
