@@ -125,7 +125,7 @@ pub fn open_queue(config: &Config) -> Result<Queue, QueueError> {
 
 /// Events that nothing mapped when they came, and that are mapped now, get their turn.
 pub async fn adopt(config: &Config, queue: &Queue) -> Result<(), QueueError> {
-    let adopted = queue.adopt(Kinds::Named(config.mappings.by_kind.keys().cloned().collect())).await?;
+    let adopted = queue.adopt(Kinds::These(config.mappings.by_kind.values().map(|m| m.kind.clone()).collect())).await?;
     if adopted > 0 {
         info!(events = adopted, "events that nothing mapped before are mapped now and will be applied");
     }

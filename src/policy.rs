@@ -32,7 +32,13 @@ pub fn is_stale(event: &StoredEvent, last_seq: Option<Seq>, last_occurred_at: Op
 
 /// What the queue records. `chance` is from 0 to 1.
 #[must_use]
-pub fn settle(event: &StoredEvent, entity: Option<Entity>, outcome: Outcome, now: Timestamp, chance: f64) -> Settlement {
+pub fn settle(
+    event: &StoredEvent,
+    entity: Option<Entity>,
+    outcome: Outcome,
+    now: Timestamp,
+    chance: f64,
+) -> Settlement {
     let settlement = |state, reason: Option<Rejection>| Settlement {
         seq: event.seq,
         state,
@@ -53,7 +59,9 @@ pub fn settle(event: &StoredEvent, entity: Option<Entity>, outcome: Outcome, now
         Outcome::Unmapped(reason) => settlement(EventState::Unmapped, Some(reason)),
         Outcome::Held => Settlement { counted: false, ..settlement(EventState::Held, None) },
         Outcome::Rejected(reason) => settlement(EventState::Parked, Some(reason)),
-        Outcome::Paused(reason) => Settlement { counted: false, ..settlement(EventState::Paused, Some(reason)) },
+        Outcome::Paused(reason) => {
+            Settlement { counted: false, ..settlement(EventState::Paused, Some(reason)) }
+        }
         Outcome::Busy(reason) => {
             Settlement { next_at: Some(busy()), ..settlement(EventState::Deferred, Some(reason)) }
         }
@@ -109,7 +117,13 @@ mod tests {
         check(0, Outcome::Parent(why()), EventState::Waiting, true, true);
         check(0, Outcome::Paused(why()), EventState::Paused, false, false);
         check(0, Outcome::Unrecognised(why()), EventState::Deferred, true, true);
-        check(limits::UNRECOGNISED_ATTEMPTS_MAX - 1, Outcome::Unrecognised(why()), EventState::Parked, true, false);
+        check(
+            limits::UNRECOGNISED_ATTEMPTS_MAX - 1,
+            Outcome::Unrecognised(why()),
+            EventState::Parked,
+            true,
+            false,
+        );
         check(0, Outcome::Released { replay: true }, EventState::Pending, false, false);
     }
 

@@ -81,6 +81,7 @@ fn prepare(dir: &Path) -> Result<PathBuf, Failure> {
     let config = json!({
         "server": { "listen": format!("127.0.0.1:{}", free_port()) },
         "sync": { "schedule": "* * * * * *" },
+        "queue": { "path": "buktor-queue.db" },
         "logging": { "directory": null },
         "database": { "type": "sqlite", "path": HIS },
         "mapping": {

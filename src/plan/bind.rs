@@ -112,7 +112,8 @@ pub(super) fn bind(step: &Step, kind: &EventKind, schema: &Schema, zone: Tz) -> 
     let mut add = |cell: Result<BoundCell, Finding>, at: &str, cells: &mut Vec<BoundCell>| match cell {
         Ok(cell) if cells.iter().any(|c: &BoundCell| c.column == cell.column) => {
             let name = table.columns.get(cell.column).map_or("", |c| &c.name.0);
-            findings.push(Finding::problem(at, format!("column {name} of {} is written twice", table.title())));
+            findings
+                .push(Finding::problem(at, format!("column {name} of {} is written twice", table.title())));
         }
         Ok(cell) => cells.push(cell),
         Err(finding) => findings.push(finding),
@@ -184,7 +185,9 @@ fn column<'a>(table: &'a Table, name: &ColumnName, at: &str) -> Result<(usize, &
         let mut near: Vec<(f64, String)> = table
             .columns
             .iter()
-            .map(|c| (strsim::jaro_winkler(&c.name.0.to_lowercase(), &name.0.to_lowercase()), c.name.0.clone()))
+            .map(|c| {
+                (strsim::jaro_winkler(&c.name.0.to_lowercase(), &name.0.to_lowercase()), c.name.0.clone())
+            })
             .filter(|(score, _)| *score > 0.75)
             .collect();
         near.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -206,7 +209,13 @@ fn column<'a>(table: &'a Table, name: &ColumnName, at: &str) -> Result<(usize, &
     Ok((index, column))
 }
 
-fn literal(table: &Table, column: &Column, zone: Tz, literal: &Literal, at: &str) -> Result<SqlValue, Finding> {
+fn literal(
+    table: &Table,
+    column: &Column,
+    zone: Tz,
+    literal: &Literal,
+    at: &str,
+) -> Result<SqlValue, Finding> {
     Target { column, zone, truncate: false }.literal(literal).map_err(|misfit| {
         let place = format!("{}.{} ({})", table.title(), column.name, column.declared);
         Finding::problem(at, format!("the configured value cannot go into {place}: {}", misfit.words))

@@ -69,9 +69,10 @@ impl Target<'_> {
 
     fn bool(&self, b: bool) -> Result<SqlValue, Misfit> {
         match self.column.kind {
-            ColumnType::Date | ColumnType::DateTime { .. } | ColumnType::Timestamp { .. } | ColumnType::Time { .. } => {
-                misfit("not-a-time", "true or false is no date or time")
-            }
+            ColumnType::Date
+            | ColumnType::DateTime { .. }
+            | ColumnType::Timestamp { .. }
+            | ColumnType::Time { .. } => misfit("not-a-time", "true or false is no date or time"),
             ColumnType::Json => Ok(SqlValue::Text(b.to_string())),
             _ => self.number(if b { "1" } else { "0" }),
         }
@@ -79,7 +80,10 @@ impl Target<'_> {
 
     fn number(&self, number: &str) -> Result<SqlValue, Misfit> {
         match &self.column.kind {
-            ColumnType::Date | ColumnType::DateTime { .. } | ColumnType::Timestamp { .. } | ColumnType::Time { .. } => {
+            ColumnType::Date
+            | ColumnType::DateTime { .. }
+            | ColumnType::Timestamp { .. }
+            | ColumnType::Time { .. } => {
                 misfit("not-a-time", "a number is no date or time; it must be text like 2025-03-03T09:00:00")
             }
             ColumnType::Json | ColumnType::Other => Ok(SqlValue::Text(number.to_owned())),
@@ -103,15 +107,16 @@ impl Target<'_> {
                 }
                 Ok(SqlValue::Bytes(bytes.to_vec()))
             }
-            ColumnType::Date | ColumnType::Time { .. } | ColumnType::DateTime { .. } | ColumnType::Timestamp { .. } => {
-                match Moment::parse(text) {
-                    Some(moment) => self.moment(moment),
-                    None => misfit(
-                        "not-a-time",
-                        "it is no valid ISO 8601 date or time, such as 2025-03-03T09:00:00 or 2025-03-03T09:00:00Z",
-                    ),
-                }
-            }
+            ColumnType::Date
+            | ColumnType::Time { .. }
+            | ColumnType::DateTime { .. }
+            | ColumnType::Timestamp { .. } => match Moment::parse(text) {
+                Some(moment) => self.moment(moment),
+                None => misfit(
+                    "not-a-time",
+                    "it is no valid ISO 8601 date or time, such as 2025-03-03T09:00:00 or 2025-03-03T09:00:00Z",
+                ),
+            },
             ColumnType::Json => Ok(SqlValue::Text(Value::from(text).to_string())),
             ColumnType::Other => Ok(SqlValue::Text(text.to_owned())),
         }
@@ -130,9 +135,10 @@ impl Target<'_> {
 
     fn instant(&self, utc: DateTime<Utc>) -> Result<SqlValue, Misfit> {
         match self.column.kind {
-            ColumnType::Date | ColumnType::Time { .. } | ColumnType::DateTime { .. } | ColumnType::Timestamp { .. } => {
-                self.moment(Moment::Zoned(utc))
-            }
+            ColumnType::Date
+            | ColumnType::Time { .. }
+            | ColumnType::DateTime { .. }
+            | ColumnType::Timestamp { .. } => self.moment(Moment::Zoned(utc)),
             ColumnType::Text { .. } | ColumnType::Other | ColumnType::Bytes { .. } | ColumnType::Json => {
                 self.text(&utc.with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S").to_string())
             }
@@ -156,15 +162,19 @@ impl Target<'_> {
                 let local = moment.local(self.zone).ok_or_else(no_date)?;
                 SqlValue::DateTime(local.date().and_time(cut_fraction(local.time(), *fraction)))
             }
-            _ => {
+            kind => {
+                let fraction = if let ColumnType::Timestamp { fraction } = kind { *fraction } else { 0 };
                 moment.local(self.zone).ok_or_else(no_date)?;
                 let Some(utc) = moment.instant(self.zone) else {
                     return misfit(
                         "skipped-time",
-                        format!("its local time does not exist in {}: the clocks went forward over it", self.zone),
+                        format!(
+                            "its local time does not exist in {}: the clocks went forward over it",
+                            self.zone
+                        ),
                     );
                 };
-                SqlValue::Instant(utc)
+                SqlValue::Instant(utc.date_naive().and_time(cut_fraction(utc.time(), fraction)).and_utc())
             }
         };
         let year = match &value {
@@ -187,7 +197,8 @@ impl Target<'_> {
             return misfit("charset", words);
         }
         // In a set of one byte a character, characters are bytes.
-        let bytes_of = |c: char| if matches!(charset, Charset::Latin1 | Charset::Ascii) { 1 } else { c.len_utf8() };
+        let bytes_of =
+            |c: char| if matches!(charset, Charset::Latin1 | Charset::Ascii) { 1 } else { c.len_utf8() };
         let (max, weight): (u64, &dyn Fn(char) -> usize) = match length {
             TextLength::Unlimited => return Ok(SqlValue::Text(text.to_owned())),
             TextLength::Chars(max) => (max, &|_| 1),
@@ -206,9 +217,7 @@ impl Target<'_> {
         }
         match end {
             None => Ok(SqlValue::Text(text.to_owned())),
-            Some(end) if self.truncate => {
-                Ok(SqlValue::Text(text.get(..end).unwrap_or_default().to_owned()))
-            }
+            Some(end) if self.truncate => Ok(SqlValue::Text(text.get(..end).unwrap_or_default().to_owned())),
             Some(_) => misfit(
                 "too-long",
                 format!(
@@ -262,7 +271,10 @@ fn decimal(text: &str, precision: u32, scale: u32, unsigned: bool) -> Result<Str
         return Err(out_of_range());
     }
     if fraction.len() > scale as usize {
-        return misfit("fraction", format!("it has {} decimal places, the column takes {scale}", fraction.len()));
+        return misfit(
+            "fraction",
+            format!("it has {} decimal places, the column takes {scale}", fraction.len()),
+        );
     }
     let zero = digits.is_empty() && fraction.is_empty();
     if number.negative && unsigned && !zero {
@@ -275,7 +287,8 @@ fn decimal(text: &str, precision: u32, scale: u32, unsigned: bool) -> Result<Str
 
 fn float(text: &str, single: bool) -> Result<f64, Misfit> {
     Digits::parse(text)?;
-    let out_of_range = || Misfit { cause: "out-of-range", words: "it is beyond what the column can hold".to_owned() };
+    let out_of_range =
+        || Misfit { cause: "out-of-range", words: "it is beyond what the column can hold".to_owned() };
     let value: f64 = text.trim().parse().map_err(|_| not_a_number())?;
     let fits = value.is_finite() && (!single || value.abs() <= f64::from(f32::MAX));
     if fits { Ok(value) } else { Err(out_of_range()) }

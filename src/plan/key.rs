@@ -58,9 +58,10 @@ pub(super) fn find(step: &Step, base: &str, table: &Table) -> Option<Key> {
         return Some(Key { columns: index.columns.clone(), found: Found::ByUniqueIndex });
     }
     let mut named_alike = step.fields.iter().filter(|f| {
-        f.source.written.strip_suffix("_id").is_some_and(|word| {
-            base.strip_prefix(word).is_some_and(|rest| rest.starts_with(['_', '-']))
-        })
+        f.source
+            .written
+            .strip_suffix("_id")
+            .is_some_and(|word| base.strip_prefix(word).is_some_and(|rest| rest.starts_with(['_', '-'])))
     });
     let first = named_alike.next()?;
     if named_alike.any(|f| f.source != first.source) {
@@ -71,7 +72,8 @@ pub(super) fn find(step: &Step, base: &str, table: &Table) -> Option<Key> {
 
 /// The column that a key source fills: of several the one with a unique index, else the first.
 fn column_of(step: &Step, source: &Source, table: &Table) -> Option<ColumnName> {
-    let columns = || step.fields.iter().filter(|f| f.source == *source).filter_map(|f| spelled(table, &f.column));
+    let columns =
+        || step.fields.iter().filter(|f| f.source == *source).filter_map(|f| spelled(table, &f.column));
     let indexed = |c: &&ColumnName| table.unique.iter().any(|u| u.safe && u.columns.contains(c));
     columns().find(indexed).or_else(|| columns().next()).cloned()
 }
@@ -81,7 +83,9 @@ fn column_of(step: &Step, source: &Source, table: &Table) -> Option<ColumnName> 
 fn with_constants(step: &Step, table: &Table, key: Vec<ColumnName>) -> Vec<ColumnName> {
     let constant = |c: &ColumnName| step.constants.iter().any(|k| same(table, &k.column, c));
     let completes = |u: &&UniqueIndex| {
-        u.safe && key.iter().all(|k| u.columns.contains(k)) && u.columns.iter().all(|c| key.contains(c) || constant(c))
+        u.safe
+            && key.iter().all(|k| u.columns.contains(k))
+            && u.columns.iter().all(|c| key.contains(c) || constant(c))
     };
     table.unique.iter().find(completes).map_or(key.clone(), |u| u.columns.clone())
 }

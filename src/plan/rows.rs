@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     model::{
         change::{EventChange, RowChange},
-        event::{Entity, StoredEvent},
+        event::{Entity, EventKind, StoredEvent},
         mapping::{Action, Mapping, Mappings, Rule, Step},
         outcome::Rejection,
         table::{Schema, TableName},
@@ -77,16 +77,36 @@ impl Planner {
 
     /// Event types of which every rule fits its table.
     #[must_use]
-    pub fn sound_kinds(&self) -> Vec<String> {
+    pub fn sound_kinds(&self) -> Vec<EventKind> {
         let sound = |rule: &Rule| match rule {
             Rule::Ignore => true,
             Rule::Write(step) => self.rules.get(&step.at).is_some_and(Result::is_ok),
         };
         let mappings = self.mappings.by_kind.values();
-        mappings
-            .filter(|m| sound(&m.rule) && m.on.values().all(sound))
-            .map(|m| m.kind.0.clone())
-            .collect()
+        mappings.filter(|m| sound(&m.rule) && m.on.values().all(sound)).map(|m| m.kind.clone()).collect()
+    }
+
+    /// One line for each rule that fits: event type, table, action, and the key with how it was found.
+    #[must_use]
+    pub fn bindings(&self) -> Vec<String> {
+        let line = |(mapping, step): (&Mapping, &Step)| {
+            let (bound, _) = self.rules.get(&step.at)?.as_ref().ok()?;
+            let action = match bound.action {
+                Action::Upsert => "upsert",
+                Action::Insert => "insert",
+                Action::Update => "update",
+                Action::Delete => "delete",
+            };
+            let key = bound.key.as_ref().map_or_else(
+                || "no key".to_owned(),
+                |k| {
+                    let columns: Vec<_> = k.columns.iter().map(|c| c.0.as_str()).collect();
+                    format!("key {} ({})", columns.join(", "), k.found.words())
+                },
+            );
+            Some(format!("{} -> {}: {action}, {key}", mapping.kind, bound.table.title()))
+        };
+        steps(&self.mappings).filter_map(line).collect()
     }
 
     /// Whether some mapping does not fit its table.
@@ -126,7 +146,9 @@ impl Planner {
         let body = event.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&event.body);
         let root: Value = match serde_json::from_slice(body) {
             Ok(root) => root,
-            Err(_) => return Planned::Rejected(reject("unreadable", event, "the stored body is no JSON"), None),
+            Err(_) => {
+                return Planned::Rejected(reject("unreadable", event, "the stored body is no JSON"), None);
+            }
         };
         self.write(event, &Content::new(event, &root), bound, at)
     }
@@ -197,7 +219,8 @@ fn rule_of<'a>(mapping: &'a Mapping, event: &StoredEvent) -> Result<&'a Rule, Re
     if let Some(rule) = operation.as_ref().and_then(|o| mapping.on.get(o)) {
         return Ok(rule);
     }
-    let deletion = operation.as_deref().is_some_and(is_deletion) || event.kind.suffix().is_some_and(is_deletion);
+    let deletion =
+        operation.as_deref().is_some_and(is_deletion) || event.kind.suffix().is_some_and(is_deletion);
     if !deletion || mapping.kind.suffix().is_some_and(is_deletion) {
         return Ok(&mapping.rule);
     }

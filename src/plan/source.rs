@@ -47,9 +47,7 @@ impl<'a> Content<'a> {
         let event = self.event;
         match builtin {
             Builtin::ReceivedAt => Some(Found::Moment(event.received_at.utc())),
-            Builtin::UpdatedAt => {
-                Some(Found::Moment(event.occurred_at.unwrap_or(event.received_at).utc()))
-            }
+            Builtin::UpdatedAt => Some(Found::Moment(event.occurred_at.unwrap_or(event.received_at).utc())),
             Builtin::Timestamp => match event.occurred_at {
                 Some(t) => Some(Found::Moment(t.utc())),
                 None => self.root.get("timestamp").map(Found::Json),

@@ -68,7 +68,9 @@ pub(super) fn warnings(step: &Step, bound: &Bound) -> Vec<Finding> {
     }
     for cell in &bound.cells {
         let Some(column) = table.columns.get(cell.column) else { continue };
-        let (ColumnType::Text { charset, .. }, From::Source(field)) = (&column.kind, &cell.from) else { continue };
+        let (ColumnType::Text { charset, .. }, From::Source(field)) = (&column.kind, &cell.from) else {
+            continue;
+        };
         let lost = match charset {
             Charset::Any => continue,
             Charset::Utf8mb3 => "emoji and rare Chinese characters",
@@ -88,13 +90,15 @@ pub(super) fn warnings(step: &Step, bound: &Bound) -> Vec<Finding> {
 
 fn key_warning(step: &Step, bound: &Bound) -> Option<Finding> {
     let key = bound.key.as_ref()?;
-    let same = |columns: &[_]| columns.len() == key.columns.len() && columns.iter().all(|c| key.columns.contains(c));
+    let same =
+        |columns: &[_]| columns.len() == key.columns.len() && columns.iter().all(|c| key.columns.contains(c));
     let index = bound.table.unique.iter().find(|u| same(&u.columns));
     if index.is_some_and(|u| u.safe) {
         return None;
     }
     let columns = key.columns.iter().map(|c| c.0.as_str()).collect::<Vec<_>>().join(", ");
-    let why = if index.is_some() { "is not safe (it takes NULLs or parts of values)" } else { "does not exist" };
+    let why =
+        if index.is_some() { "is not safe (it takes NULLs or parts of values)" } else { "does not exist" };
     let message = format!(
         "a unique index on ({columns}) of {} {why}; the key ({}) must be unique, or an event that matches several rows is parked, and every write searches the whole table",
         bound.table.title(),

@@ -63,9 +63,10 @@ impl Packer {
                 let size = row.values.iter().map(crate::model::value::SqlValue::size).sum();
                 let not_before = newest_of_entity.get(&event.entity).copied().unwrap_or(0);
                 let shape = Arc::as_ptr(&row.shape);
-                let place = newest_of_shape.get(&shape).copied().filter(|&place| {
-                    place >= not_before && self.has_room(&groups, place, row, size)
-                });
+                let place = newest_of_shape
+                    .get(&shape)
+                    .copied()
+                    .filter(|&place| place >= not_before && self.has_room(&groups, place, row, size));
                 let place = place.unwrap_or_else(|| {
                     groups.push(Group::new(&row.shape, is_bulk(&row.shape, self.dialect)));
                     groups.len() - 1

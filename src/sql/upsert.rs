@@ -51,9 +51,11 @@ pub fn is_bulk(shape: &Shape, dialect: &Dialect) -> bool {
         && index.safe
         && !table.view
         && !table.insert_triggers
-        && table.columns.iter().enumerate().all(|(i, c)| {
-            written(i) || matches!(c.filled, Filled::ByDefault | Filled::ByExpression)
-        })
+        && table
+            .columns
+            .iter()
+            .enumerate()
+            .all(|(i, c)| written(i) || matches!(c.filled, Filled::ByDefault | Filled::ByExpression))
 }
 
 /// The unique index whose columns are exactly the shape's key.
@@ -182,7 +184,12 @@ fn delete(shape: &Shape, dialect: &Dialect) -> Template {
 
 /// The key's columns: (slot, column).
 fn keys(shape: &Shape) -> impl Iterator<Item = (usize, usize)> + '_ {
-    shape.columns.iter().enumerate().filter(|(_, (_, role))| *role == Role::Key).map(|(slot, (c, _))| (slot, *c))
+    shape
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(_, (_, role))| *role == Role::Key)
+        .map(|(slot, (c, _))| (slot, *c))
 }
 
 /// What an update sets: (slot, column, role). A shape of nothing but keys (and insert-only columns) sets its

@@ -216,7 +216,7 @@ impl Worker {
             info!(seconds, "the HIS database can be used again");
         }
         if described && let Some(binding) = self.link.binding() {
-            let resumed = self.queue.resume_paused(Kinds::Named(binding.planner.sound_kinds())).await?;
+            let resumed = self.queue.resume_paused(Kinds::These(binding.planner.sound_kinds())).await?;
             self.maybe_paused = binding.planner.has_problems();
             if resumed > 0 {
                 info!(events = resumed, "events of paused mappings are taken up again");

@@ -1,0 +1,148 @@
+use std::{fmt::Write, sync::Arc};
+
+use super::*;
+use crate::{
+    model::table::{Charset, Column, ColumnName, Table, TextLength},
+    sql::ident::{MYSQL, SQLITE},
+};
+
+fn column(name: &str, kind: ColumnType, filled: Filled) -> Column {
+    Column {
+        name: ColumnName(name.into()),
+        kind,
+        declared: String::new(),
+        nullable: filled != Filled::ByNobody,
+        filled,
+    }
+}
+
+/// A table with a column of each kind of trouble in its name or type.
+fn table(unique: &[(&str, &[&str])]) -> Table {
+    let text = ColumnType::Text { length: TextLength::Chars(10), charset: Charset::Any };
+    let decimal = ColumnType::Decimal { precision: 12, scale: 2, unsigned: false };
+    Table {
+        schema: Some("his db".into()),
+        name: "order`s \"x\"".into(),
+        view: false,
+        columns: vec![
+            column("id", ColumnType::Int { min: 0, max: 9 }, Filled::ByNobody),
+            column("clinic", decimal, Filled::ByDefault),
+            column("select", text.clone(), Filled::ByDefault),
+            column("created at", ColumnType::DateTime { fraction: 0 }, Filled::ByDefault),
+            column("note", text, Filled::ByDefault),
+        ],
+        unique: unique
+            .iter()
+            .map(|(name, columns)| UniqueIndex {
+                name: (*name).into(),
+                columns: columns.iter().map(|c| ColumnName((*c).into())).collect(),
+                primary: *name == "PRIMARY",
+                safe: *name != "unsafe",
+            })
+            .collect(),
+        references: vec![],
+        insert_triggers: false,
+        transactional: true,
+        ignore_case: true,
+    }
+}
+
+fn shape(op: Op, table: Table, columns: &[(usize, Role)]) -> Shape {
+    Shape { table: Arc::new(table), op, columns: columns.to_vec() }
+}
+
+const ALL: [(usize, Role); 5] =
+    [(0, Role::Key), (1, Role::Key), (2, Role::Always), (3, Role::InsertOnly), (4, Role::IfNull)];
+
+#[test]
+fn all_forms_in_all_dialects() {
+    let keyed = || table(&[("PRIMARY", &["id", "clinic"])]);
+    let two = || table(&[("PRIMARY", &["id", "clinic"]), ("other", &["select"])]);
+    let cases = [
+        ("upsert, the key's index alone", shape(Op::Upsert, keyed(), &ALL)),
+        ("upsert, a second unique index", shape(Op::Upsert, two(), &ALL)),
+        ("upsert, nothing but the key", shape(Op::Upsert, keyed(), &ALL[..2])),
+        ("update", shape(Op::Update, keyed(), &ALL)),
+        ("update of nothing but insert-only columns", shape(Op::Update, keyed(), &[ALL[0], ALL[1], ALL[3]])),
+        ("insert with a key", shape(Op::Insert, keyed(), &ALL)),
+        ("insert without a key", shape(Op::Insert, keyed(), &ALL[2..])),
+        ("delete", shape(Op::Delete, keyed(), &ALL[..2])),
+    ];
+    let mut text = String::new();
+    for (title, shape) in &cases {
+        writeln!(text, "-- {title}").unwrap();
+        for dialect in [&MYSQL, &SQLITE] {
+            let form = render(shape, dialect, 2);
+            let templates = match &form {
+                Form::Upsert(t)
+                | Form::Update(t)
+                | Form::Insert(t)
+                | Form::InsertOnce(t)
+                | Form::Delete(t) => vec![t],
+                Form::UpdateElseInsert(u, i) => vec![u, i],
+            };
+            for t in templates {
+                writeln!(text, "{:<7} {}\n        {:?}", dialect.name, t.sql, t.slots).unwrap();
+            }
+        }
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn rows_share_an_upsert_only_where_that_is_right() {
+    let check = |what: &str, change: fn(&mut Shape), mysql: bool, sqlite: bool| {
+        let mut shape = shape(Op::Upsert, table(&[("PRIMARY", &["id", "clinic"])]), &ALL);
+        change(&mut shape);
+        assert_eq!((is_bulk(&shape, &MYSQL), is_bulk(&shape, &SQLITE)), (mysql, sqlite), "{what}");
+    };
+    fn edit(shape: &mut Shape, change: impl FnOnce(&mut Table)) {
+        change(Arc::make_mut(&mut shape.table));
+    }
+    check("as it is", |_| {}, true, true);
+    check("an update", |s| s.op = Op::Update, false, false);
+    check("no unique index", |s| edit(s, |t| t.unique.clear()), false, false);
+    check("an unsafe index", |s| edit(s, |t| t.unique[0].safe = false), false, false);
+    check(
+        "an index of other columns",
+        |s| {
+            edit(s, |t| {
+                t.unique[0].columns.pop();
+            })
+        },
+        false,
+        false,
+    );
+    check(
+        "a second unique index",
+        |s| {
+            edit(s, |t| {
+                let mut u = t.unique[0].clone();
+                u.columns = vec![ColumnName("note".into())];
+                t.unique.push(u);
+            })
+        },
+        false,
+        true,
+    );
+    check("a trigger on insert", |s| edit(s, |t| t.insert_triggers = true), false, false);
+    check("a view", |s| edit(s, |t| t.view = true), false, false);
+    check(
+        "a NOT NULL column that the event does not fill",
+        |s| edit(s, |t| t.columns.push(column("must", ColumnType::Date, Filled::ByNobody))),
+        false,
+        false,
+    );
+    check(
+        "a counter that an insert would move",
+        |s| edit(s, |t| t.columns.push(column("n", ColumnType::Other, Filled::ByCounter))),
+        false,
+        false,
+    );
+    check(
+        "a computed column",
+        |s| edit(s, |t| t.columns.push(column("c", ColumnType::Other, Filled::ByExpression))),
+        true,
+        true,
+    );
+}
