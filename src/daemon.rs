@@ -10,10 +10,10 @@ use tracing::{error, info, warn};
 use crate::{
     config::Config,
     http::{self, HttpLimits},
-    ingest::{Ingest, Refusal},
+    ingest::{Ingest, Refusal, Refusals},
     limits,
     model::{clock::Clock, event::EventKind},
-    queue::{DaemonReport, Kinds, Queue, QueueError, QueueOptions, QueueTrouble},
+    queue::{DaemonReport, Kinds, Queue, QueueError, QueueOptions},
     sync::{Worker, schedule::{Schedule, Wake}},
 };
 
@@ -153,14 +153,6 @@ async fn serve(
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) {
-    let server = &config.server;
-    let http_limits = HttpLimits {
-        connections_max: server.connections_max,
-        body_bytes_max: server.body_bytes_max,
-        header_time: server.header_time,
-        body_time: server.body_time,
-        stop_time: limits::STOP_DEADLINE,
-    };
     let (appending, looking) = (queue.clone(), queue.clone());
     let mappings = config.mappings.clone();
     let ingest = Ingest {
@@ -168,23 +160,28 @@ async fn serve(
             let queue = appending.clone();
             async move { queue.append(event).await.map_err(|e| refusal(&e)) }
         },
-        health: move || looking.health().refusing.map_or(Ok(()), |e| Err(refusal(&e))),
+        health: move || looking.health().refusing.map_or(Ok(()), |_| Err(Refusal::Failed)),
         is_mapped: move |kind: &EventKind| mappings.find(kind).is_some(),
-        clock: move || clock.now(),
-        reject_unmapped: server.reject_unmapped,
+        clock,
+        reject_unmapped: config.server.reject_unmapped,
         allow_unauthenticated: config.auth.allow_unauthenticated,
+        refusals: Refusals::default(),
     };
-    let stopped = http::serve(listener, http_limits, ingest, stop.cancelled_owned()).await;
+    let http_limits = HttpLimits::from(&config.server);
+    let stopped = http::serve(listener, http_limits, ingest.handler(), stop.cancelled_owned()).await;
     if stopped.cut > 0 {
         warn!(connections = stopped.cut, "connections were cut at the stop's deadline");
     }
 }
 
 fn refusal(error: &QueueError) -> Refusal {
-    match error.trouble() {
-        QueueTrouble::AtCap => Refusal::AtCap,
-        QueueTrouble::DiskLow => Refusal::DiskLow,
-        _ => Refusal::Failed,
+    match error {
+        QueueError::AtCap { .. } => Refusal::AtCap,
+        QueueError::DiskLow { .. } | QueueError::Full { .. } => Refusal::DiskLow,
+        _ => {
+            error!(%error, "an event could not be kept; its sender was told to send it again");
+            Refusal::Failed
+        }
     }
 }
 

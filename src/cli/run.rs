@@ -21,11 +21,7 @@ use crate::{
 
 pub(super) fn run(explicit: Option<PathBuf>) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
-    let log = telemetry::init(&config.logging)
-        .map_err(|e| Failure::new(Exit::Problems, format!("the log cannot be started: {e}")))?;
-    if let Some(warning) = log.warning() {
-        output::talk(warning);
-    }
+    let _log = telemetry::init(&config.logging, false).map_err(|e| Failure::new(Exit::Problems, e))?;
     runtime()?.block_on(async {
         let daemon = Daemon::start(config.clone(), Arc::new(SystemClock)).await.map_err(failure)?;
         for line in summary(&config, &daemon) {

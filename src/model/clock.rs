@@ -64,6 +64,12 @@ impl Clock for SystemClock {
     }
 }
 
+impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+}
+
 /// A clock that stands where it was put, for tests of time-dependent code.
 #[derive(Clone, Copy, Debug)]
 pub struct FixedClock(pub Timestamp);
