@@ -1,5 +1,309 @@
 //! The durable queue: one `SQLite` file, one owner thread, many requests a commit. An answer comes only after
-//! the commit that holds it. Knows no mapping and no HIS.
+//! the commit that holds it. Knows no mapping and no HIS, and never reads the time of day for an event.
 
-/// CONTRACT (bodies in helper's hands)
-pub struct Queue;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread::JoinHandle,
+};
+
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::{
+    limits::QUEUE_CHANNEL_MAX,
+    model::{
+        clock::Timestamp,
+        event::{Entity, EventKind, EventState, RawEvent, Receipt, Seq, StoredEvent},
+        outcome::{Settlement, Standing},
+    },
+    queue::{
+        pass::Step,
+        store::Store,
+        writer::{Append, Request, Work},
+    },
+};
+
+mod change;
+mod disk;
+mod error;
+mod inspect;
+mod open;
+mod page;
+mod pass;
+mod report;
+mod schema;
+mod store;
+mod writer;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+mod tests;
+
+pub use change::{Changed, Selection};
+pub use error::{QueueError, QueueTrouble};
+pub use inspect::{CauseCount, DaemonStatus, EventDetail, EventFilter, EventRow, Inspector};
+pub use report::{DaemonReport, Requests};
+
+/// How a queue is opened.
+#[derive(Clone, Debug)]
+pub struct QueueOptions {
+    /// The queue file.
+    pub path: PathBuf,
+    /// Events that may wait to be applied (pending, deferred, held, waiting, paused) before appends are refused.
+    pub events_max: u64,
+    /// Bytes that stay free on the file's disk; below, appends are refused.
+    pub free_bytes_min: u64,
+    /// A damaged file is set aside and an empty one begun.
+    pub replace_damaged: bool,
+}
+
+/// What was found when the queue was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Events that were being applied when the last process ended without a word; each counts a crash.
+    pub recovered: u64,
+    /// Where a damaged file was put.
+    pub set_aside: Option<PathBuf>,
+    /// The file was made now.
+    pub fresh: bool,
+    /// Events that wait to be applied.
+    pub unfinished: u64,
+}
+
+/// Names a claimed page until it is settled or released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClaimId(pub i64);
+
+/// Events to be applied, in the order of the queue.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// To be settled or released; where `events` is empty nothing was recorded and nothing need be done.
+    pub claim: ClaimId,
+    /// The events.
+    pub events: Vec<StoredEvent>,
+    /// There are events, but the next ones may take the process down, or may be doing so: claim again once the open
+    /// claims are settled.
+    pub held_back: bool,
+}
+
+/// What a pass releases besides what is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Release {
+    /// Events that wait for another row, because something was applied since.
+    pub waiting_too: bool,
+}
+
+/// Event types that an action is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kinds {
+    /// All of them.
+    All,
+    /// These, by their exact name; one without a dot also stands for all that have it before the dot.
+    These(Vec<EventKind>),
+}
+
+/// Whether the queue can accept, as of the last request that it served.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// Events that wait to be applied.
+    pub unfinished: u64,
+    /// Why an append would be refused, or why the last one failed.
+    pub refusing: Option<QueueError>,
+}
+
+/// Where the owner thread leaves its health for others to read.
+struct HealthCell(Mutex<Health>);
+
+impl HealthCell {
+    fn get(&self) -> Health {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, health: Health) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = health;
+    }
+}
+
+/// The queue. Clones share one owner thread, which ends when it is told to ([`Queue::close`]) or when the last
+/// clone is dropped.
+#[derive(Clone)]
+pub struct Queue {
+    requests: mpsc::Sender<Request>,
+    /// Bounds the requests under way; the channel itself does not.
+    room: Arc<Semaphore>,
+    health: Arc<HealthCell>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Queue {
+    /// Opens or makes the queue file, takes the daemon lock, counts a crash with the events of claims that were left
+    /// open, and starts the owner thread. Blocks for the time that takes.
+    pub fn open(options: QueueOptions) -> Result<(Self, Opened), QueueError> {
+        let path = options.path.clone();
+        let health = Arc::new(HealthCell(Mutex::new(Health { unfinished: 0, refusing: None })));
+        let (store, lock, opened) = open::open(options, &health)?;
+        let (requests, inbox) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("queue".to_owned())
+            .spawn({
+                let health = Arc::clone(&health);
+                move || writer::run(lock, store, &inbox, health)
+            })
+            .map_err(|error| QueueError::io("start the thread of", &path, error))?;
+        let queue = Self {
+            requests,
+            room: Arc::new(Semaphore::new(QUEUE_CHANNEL_MAX)),
+            health,
+            thread: Arc::new(Mutex::new(Some(thread))),
+        };
+        Ok((queue, opened))
+    }
+
+    /// Stores an event; gives the answer only after the commit that holds it.
+    pub async fn append(&self, event: RawEvent) -> Result<Receipt, QueueError> {
+        self.ask(|reply| Work::Append(Append { event, reply })).await
+    }
+
+    /// Makes pending what is due at `now`: deferred and waiting events whose moment has come, held events whose
+    /// entity is free. Gives how many.
+    pub async fn begin_pass(&self, now: Timestamp, release: Release) -> Result<u64, QueueError> {
+        self.steps(move |store| store.begin_pass(now, release)).await
+    }
+
+    /// Claims the next pending events after a place in the queue: at most `events_max`, at most
+    /// [`crate::limits::PAGE_BYTES_MAX`] of bodies. A page is empty where there is none.
+    pub async fn claim(&self, after: Option<Seq>, events_max: usize) -> Result<Page, QueueError> {
+        let (answer, waits) = oneshot::channel();
+        self.send(Work::Job(Box::new(move |store: &mut Store| {
+            if let Err(Ok(page)) = answer.send(store.claim(after, events_max))
+                && !page.events.is_empty()
+                && let Err(error) = store.release(page.claim)
+            {
+                // The one who asked is gone; left open, the claim would count as a crash at the next start.
+                tracing::warn!(%error, "a claim that nobody waits for stays open");
+            }
+        })))
+        .await?;
+        waits.await.unwrap_or(Err(QueueError::Closed))
+    }
+
+    /// What is known of each entity: its newest applied event, and its least unfinished event before the given one.
+    /// In the order of the question.
+    pub async fn standing(&self, entities: Vec<(Entity, Seq)>) -> Result<Vec<Standing>, QueueError> {
+        self.job(move |store| store.standing(&entities)).await
+    }
+
+    /// Records what became of events, and closes their claim, in one commit. Events of the claim that are not
+    /// mentioned stay pending.
+    pub async fn settle(
+        &self,
+        claim: ClaimId,
+        settlements: Vec<Settlement>,
+        now: Timestamp,
+    ) -> Result<(), QueueError> {
+        self.job(move |store| store.settle(claim, &settlements, now)).await
+    }
+
+    /// Closes a claim of which nothing was tried; nothing is counted.
+    pub async fn release(&self, claim: ClaimId) -> Result<(), QueueError> {
+        self.job(move |store| store.release(claim)).await
+    }
+
+    /// Makes unmapped events pending whose type is now mapped. Gives how many.
+    pub async fn adopt(&self, mapped: Kinds) -> Result<u64, QueueError> {
+        self.steps(move |store| store.resume(EventState::Unmapped, &mapped)).await
+    }
+
+    /// Makes paused events pending. Gives how many.
+    pub async fn resume_paused(&self, kinds: Kinds) -> Result<u64, QueueError> {
+        self.steps(move |store| store.resume(EventState::Paused, &kinds)).await
+    }
+
+    /// One bounded step of erasing: events finished before `applied_before`, entities not touched since
+    /// `entities_before`. Gives how many rows; where it is at least [`crate::limits::PRUNE_ROWS_MAX`] there may be
+    /// more. The event with the greatest place stays.
+    pub async fn prune(
+        &self,
+        applied_before: Timestamp,
+        entities_before: Timestamp,
+    ) -> Result<u64, QueueError> {
+        self.job(move |store| store.prune(applied_before, entities_before)).await
+    }
+
+    /// Leaves the daemon's report in the file, for `status`. Writes nothing where it equals the last one.
+    pub async fn report(&self, report: DaemonReport) -> Result<(), QueueError> {
+        self.job(move |store| store.report(report)).await
+    }
+
+    /// What other processes have asked for. Cheap where nothing has changed: to be called often.
+    pub async fn requests(&self) -> Result<Requests, QueueError> {
+        self.job(Store::requests).await
+    }
+
+    /// Whether the queue can accept, without waiting.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.health.get()
+    }
+
+    /// Serves the requests that were sent before, writes the log back into the file, gives the daemon lock free and
+    /// ends the owner thread. Other clones get [`QueueError::Closed`] from then on.
+    pub async fn close(self) {
+        if self.ask(Work::Close).await.is_err() {
+            // Closed before, or its thread has panicked, which the thread's own guard has told.
+            return;
+        }
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of the queue file ended in a panic");
+        }
+    }
+
+    async fn job<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Store) -> Result<T, QueueError> + Send + 'static,
+    ) -> Result<T, QueueError> {
+        self.ask(|reply| {
+            Work::Job(Box::new(move |store| {
+                let result = job(store);
+                store.publish();
+                // Where the one who asked is gone, the work is done all the same.
+                drop(reply.send(result));
+            }))
+        })
+        .await
+    }
+
+    /// Repeats a step, each a request of its own, until nothing is left.
+    async fn steps(
+        &self,
+        step: impl Fn(&mut Store) -> Result<Step, QueueError> + Send + Sync + 'static,
+    ) -> Result<u64, QueueError> {
+        let step = Arc::new(step);
+        let mut changed = 0;
+        loop {
+            let step = Arc::clone(&step);
+            let done = self.job(move |store| step(store)).await?;
+            changed += done.changed;
+            if !done.more {
+                return Ok(changed);
+            }
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        work: impl FnOnce(oneshot::Sender<Result<T, QueueError>>) -> Work,
+    ) -> Result<T, QueueError> {
+        let (reply, waits) = oneshot::channel();
+        self.send(work(reply)).await?;
+        waits.await.unwrap_or(Err(QueueError::Closed))
+    }
+
+    async fn send(&self, work: Work) -> Result<(), QueueError> {
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| QueueError::Closed)?;
+        self.requests.send(Request { work, room }).map_err(|_| QueueError::Closed)
+    }
+}

@@ -1,0 +1,370 @@
+//! The queue file as the commands see it, beside a running daemon or without one: what is in it, and since when.
+//! A short-lived connection of its own; takes no daemon lock. Changing events is in `change`.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+
+use crate::{
+    model::{
+        clock::Timestamp,
+        event::{EventState, Seq},
+    },
+    queue::{
+        QueueError, open,
+        report::{self, DaemonReport},
+        schema::{self, FINAL, Identity, LAYOUT, OPERATOR, WAITING},
+        store::{count_at, local_id, queue_id, state_at, transaction},
+    },
+};
+
+/// A look into the queue file.
+pub struct Inspector {
+    pub(super) conn: Connection,
+    pub(super) path: PathBuf,
+    queue_id: String,
+}
+
+/// Events that have a cause in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CauseCount {
+    /// Where they stand.
+    pub state: EventState,
+    /// Short and equal for equal causes; none where the state says all.
+    pub cause: Option<String>,
+    /// How many.
+    pub count: u64,
+    /// The first of them.
+    pub oldest: Seq,
+    /// When that was received.
+    pub oldest_received_at: Timestamp,
+}
+
+/// The last that a daemon told about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DaemonStatus {
+    /// Its words.
+    pub report: DaemonReport,
+    /// Whether a daemon uses the file now.
+    pub is_running: bool,
+}
+
+/// Which events are listed. `Default` lists nothing, because its limit is 0.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    /// In one of these states; empty for any.
+    pub states: Vec<EventState>,
+    /// Of this type; without a dot also those that have it before the dot.
+    pub kind: Option<String>,
+    /// With this cause.
+    pub cause: Option<String>,
+    /// Before this place in the queue.
+    pub before: Option<Seq>,
+    /// After this place in the queue.
+    pub after: Option<Seq>,
+    /// As many at most.
+    pub limit: usize,
+}
+
+/// An event without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRow {
+    /// Place in the queue.
+    pub seq: Seq,
+    /// The sender's id, else one that the queue made.
+    pub id: String,
+    /// Event type.
+    pub kind: String,
+    /// The sender's `operation`.
+    pub operation: Option<String>,
+    /// Where it stands.
+    pub state: EventState,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Attempts that ended with the process.
+    pub crashes: u32,
+    /// The HIS may hold it already.
+    pub replay: bool,
+    /// When it was accepted.
+    pub received_at: Timestamp,
+    /// The sender's `timestamp`.
+    pub occurred_at: Option<Timestamp>,
+    /// When it is due again.
+    pub next_at: Option<Timestamp>,
+    /// When it was last tried or settled.
+    pub settled_at: Option<Timestamp>,
+    /// The record that it is about, where planning got so far.
+    pub entity: Option<String>,
+    /// Short and equal for equal causes.
+    pub cause: Option<String>,
+    /// What happened and what to do; may hold the HIS's own words.
+    pub error: Option<String>,
+    /// The first event of the same `event_id`, where this one has another body.
+    pub conflict_of: Option<Seq>,
+    /// Bytes of its body.
+    pub body_bytes: u64,
+}
+
+/// An event with its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventDetail {
+    /// All but the body.
+    pub row: EventRow,
+    /// The body as it came.
+    pub body: Vec<u8>,
+}
+
+const ROW_COLUMNS: &str =
+    "seq, event_id, kind, operation, state, attempts, crashes, replay, received_at, occurred_at,
+    next_at, settled_at, entity, cause, error, conflict_of, length(body)";
+
+impl Inspector {
+    /// Opens the queue file for a command. The file must exist; one of a newer version is refused.
+    pub fn open(path: &Path) -> Result<Self, QueueError> {
+        let path = &std::path::absolute(path)
+            .map_err(|error| QueueError::io("find the place of the queue file", path, error))?;
+        // Only its size is asked here: opening the file otherwise than through SQLite could free the locks that a
+        // daemon in this very process holds on it.
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.len() > 0 => {}
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(QueueError::io("open the queue file", path, error));
+            }
+            _ => return Err(QueueError::NoFile { path: path.clone() }),
+        }
+        let fault = |error| QueueError::sqlite(path, error);
+        let conn = open::look(path)?;
+        match open::whose(&conn, path)? {
+            Identity::Queue(LAYOUT) => {}
+            Identity::Queue(_) => return Err(QueueError::Older { path: path.clone() }),
+            _ => return Err(QueueError::NoFile { path: path.clone() }),
+        }
+        let queue_id = queue_id(&conn).map_err(fault)?;
+        conn.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
+        Ok(Self { conn, path: path.clone(), queue_id })
+    }
+
+    /// How many events stand where; every state is there.
+    pub fn counts(&self) -> Result<BTreeMap<EventState, u64>, QueueError> {
+        let sql = format!(
+            "SELECT 0, count(*) FROM event INDEXED BY event_pending WHERE state = 0
+             UNION ALL SELECT state, count(*) FROM event INDEXED BY event_waiting WHERE {WAITING} GROUP BY state
+             UNION ALL SELECT state, count(*) FROM event INDEXED BY event_operator WHERE {OPERATOR} GROUP BY state
+             UNION ALL SELECT state, count(*) FROM event INDEXED BY event_final WHERE {FINAL} GROUP BY state"
+        );
+        let mut counts: BTreeMap<EventState, u64> =
+            EventState::ALL.into_iter().map(|state| (state, 0)).collect();
+        let found = self.rows(&sql, &[], |row| Ok((state_at(row, 0)?, count_at(row, 1)?)))?;
+        counts.extend(found);
+        Ok(counts)
+    }
+
+    /// Unfinished events and those that an operator has to look at, by state and cause, the most frequent first.
+    pub fn causes(&self) -> Result<Vec<CauseCount>, QueueError> {
+        let sql = format!(
+            "SELECT g.state, g.cause, g.n, g.least, e.received_at FROM (
+                 SELECT state, cause, count(*) AS n, min(seq) AS least
+                 FROM event INDEXED BY event_operator WHERE {OPERATOR} GROUP BY state, cause
+                 UNION ALL
+                 SELECT state, cause, count(*), min(seq)
+                 FROM event INDEXED BY event_waiting WHERE {WAITING} GROUP BY state, cause
+             ) AS g JOIN event AS e ON e.seq = g.least ORDER BY g.n DESC, g.least"
+        );
+        self.rows(&sql, &[], |row| {
+            Ok(CauseCount {
+                state: state_at(row, 0)?,
+                cause: row.get(1)?,
+                count: count_at(row, 2)?,
+                oldest: Seq(row.get(3)?),
+                oldest_received_at: Timestamp(row.get(4)?),
+            })
+        })
+    }
+
+    /// The first event that waits to be applied.
+    pub fn oldest_unfinished(&self) -> Result<Option<EventRow>, QueueError> {
+        let sql = format!(
+            "SELECT {ROW_COLUMNS} FROM event WHERE seq = (SELECT min(least) FROM (
+                 SELECT min(seq) AS least FROM event INDEXED BY event_pending WHERE state = 0
+                 UNION ALL SELECT min(seq) FROM event INDEXED BY event_waiting WHERE {WAITING}
+                 UNION ALL SELECT min(seq) FROM event INDEXED BY event_operator WHERE {OPERATOR} AND state = 4))"
+        );
+        Ok(self.rows(&sql, &[], |row| self.event(row))?.pop())
+    }
+
+    /// What the last daemon told about itself, and whether one runs now; none where there never was one.
+    pub fn daemon(&self) -> Result<Option<DaemonStatus>, QueueError> {
+        let found = self.checked(report::read(&self.conn))?;
+        let Some(report) = found else { return Ok(None) };
+        Ok(Some(DaemonStatus { report, is_running: self.is_running()? }))
+    }
+
+    /// Whether a daemon uses the file now.
+    pub fn is_running(&self) -> Result<bool, QueueError> {
+        open::is_running(&self.path)
+    }
+
+    /// Lists events: the newest first, or, where only `after` is given, the oldest first.
+    pub fn list(&self, filter: &EventFilter) -> Result<Vec<EventRow>, QueueError> {
+        let order = if filter.after.is_some() && filter.before.is_none() { "ASC" } else { "DESC" };
+        let mut sql = format!("SELECT {ROW_COLUMNS} FROM event WHERE 1 = 1");
+        let mut values: Vec<(&str, &dyn ToSql)> = Vec::new();
+        push_states(&mut sql, &filter.states);
+        if let Some(kind) = &filter.kind {
+            sql += " AND (kind = :kind OR (kind > :kind || '.' AND kind < :kind || '/' AND instr(:kind, '.') = 0))";
+            values.push((":kind", kind));
+        }
+        if let Some(cause) = &filter.cause {
+            sql += " AND cause = :cause";
+            values.push((":cause", cause));
+        }
+        let (before, after) = (filter.before.map(|seq| seq.0), filter.after.map(|seq| seq.0));
+        if before.is_some() {
+            sql += " AND seq < :before";
+            values.push((":before", &before));
+        }
+        if after.is_some() {
+            sql += " AND seq > :after";
+            values.push((":after", &after));
+        }
+        let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
+        sql = format!("{sql} ORDER BY seq {order} LIMIT :limit");
+        values.push((":limit", &limit));
+        self.rows(&sql, &values, |row| self.event(row))
+    }
+
+    /// One event with its body, by its place, its sender's id, or the id that it is shown under.
+    pub fn show(&self, name: &str) -> Result<EventDetail, QueueError> {
+        let seq = self.find(name)?;
+        let sql = format!("SELECT {ROW_COLUMNS}, body FROM event WHERE seq = :seq");
+        self.rows(&sql, &[(":seq", &seq.0)], |row| {
+            Ok(EventDetail { row: self.event(row)?, body: row.get(17)? })
+        })?
+        .pop()
+        .ok_or_else(|| QueueError::NoEvent { name: name.to_owned() })
+    }
+
+    /// Asks the daemon to write to the HIS now. Gives a ticket for [`Inspector::sync_done`].
+    pub fn request_sync(&self) -> Result<u64, QueueError> {
+        self.write(|conn| {
+            conn.query_row("UPDATE request SET sync_now = sync_now + 1 RETURNING sync_now", [], |row| {
+                count_at(row, 0)
+            })
+        })
+    }
+
+    /// Whether a cycle that began after that request has ended.
+    pub fn sync_done(&self, ticket: u64) -> Result<bool, QueueError> {
+        let done = self.conn.query_row("SELECT sync_done FROM daemon", [], |row| count_at(row, 0)).optional();
+        Ok(self.checked(done)?.is_some_and(|done| done >= ticket))
+    }
+
+    /// Finds an event by its place (`17`), its sender's id, or the id that it is shown under. Where a number is both
+    /// a place and an id, `seq:17` and `id:17` tell them apart.
+    pub(super) fn find(&self, name: &str) -> Result<Seq, QueueError> {
+        let missing = || QueueError::NoEvent { name: name.to_owned() };
+        if let Some(place) = name.strip_prefix("seq:") {
+            return self.by_place(place)?.ok_or_else(missing);
+        }
+        if let Some(id) = name.strip_prefix("id:")
+            && let Some(seq) = self.by_id(id)?
+        {
+            return Ok(seq);
+        }
+        let local = match name.rsplit_once('-') {
+            Some((_, place)) => self.by_place(place)?.filter(|seq| local_id(&self.queue_id, *seq) == name),
+            None => None,
+        };
+        let mut found = [self.by_place(name)?, self.by_id(name)?, local].into_iter().flatten();
+        match (found.next(), found.next()) {
+            (None, _) => Err(missing()),
+            (Some(first), Some(second)) if first != second => {
+                Err(QueueError::Ambiguous { name: name.to_owned() })
+            }
+            (Some(seq), _) => Ok(seq),
+        }
+    }
+
+    fn by_place(&self, place: &str) -> Result<Option<Seq>, QueueError> {
+        let Ok(place) = place.parse::<i64>() else { return Ok(None) };
+        let found =
+            self.rows("SELECT seq FROM event WHERE seq = :seq", &[(":seq", &place)], |row| row.get(0))?;
+        Ok(found.into_iter().next().map(Seq))
+    }
+
+    fn by_id(&self, id: &str) -> Result<Option<Seq>, QueueError> {
+        let sql = "SELECT seq FROM event INDEXED BY event_by_id
+                   WHERE event_id IS NOT NULL AND conflict_of IS NULL AND event_id = :id";
+        Ok(self.rows(sql, &[(":id", &id)], |row| row.get(0))?.into_iter().next().map(Seq))
+    }
+
+    fn event(&self, row: &Row<'_>) -> rusqlite::Result<EventRow> {
+        let moment = |column| row.get(column).map(|t: Option<i64>| t.map(Timestamp));
+        let seq = Seq(row.get(0)?);
+        Ok(EventRow {
+            seq,
+            id: row.get::<_, Option<String>>(1)?.unwrap_or_else(|| local_id(&self.queue_id, seq)),
+            kind: row.get(2)?,
+            operation: row.get(3)?,
+            state: state_at(row, 4)?,
+            attempts: row.get(5)?,
+            crashes: row.get(6)?,
+            replay: row.get(7)?,
+            received_at: Timestamp(row.get(8)?),
+            occurred_at: moment(9)?,
+            next_at: moment(10)?,
+            settled_at: moment(11)?,
+            entity: row.get(12)?,
+            cause: row.get(13)?,
+            error: row.get(14)?,
+            conflict_of: row.get::<_, Option<i64>>(15)?.map(Seq),
+            body_bytes: count_at(row, 16)?,
+        })
+    }
+
+    /// Runs a query to its end.
+    pub(super) fn rows<T>(
+        &self,
+        sql: &str,
+        values: &[(&str, &dyn ToSql)],
+        row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, QueueError> {
+        let found = self
+            .conn
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_map(values, row)?.collect());
+        self.checked(found)
+    }
+
+    /// Runs `work` in a short transaction.
+    pub(super) fn write<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, QueueError> {
+        self.checked(transaction(&self.conn, "BEGIN IMMEDIATE", work))
+    }
+
+    fn checked<T>(&self, result: rusqlite::Result<T>) -> Result<T, QueueError> {
+        result.map_err(|error| QueueError::sqlite(&self.path, error))
+    }
+}
+
+/// Adds a condition on the state, and with it the words by which `SQLite` finds the index that holds these states.
+pub(super) fn push_states(sql: &mut String, states: &[EventState]) {
+    if states.is_empty() {
+        return;
+    }
+    let numbers: Vec<String> = states.iter().map(|state| (*state as i64).to_string()).collect();
+    // Writing to a String does not fail.
+    let _ = write!(sql, " AND state IN ({})", numbers.join(", "));
+    let within = |set: &[i64]| states.iter().all(|state| set.contains(&(*state as i64)));
+    for (set, words) in [(&[0][..], "state = 0"), (&[1, 2, 3], schema::WAITING), (&[4, 5, 6, 7], OPERATOR)] {
+        if within(set) {
+            *sql = format!("{sql} AND {words}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The layout of the queue file: tables, indexes, versions, and the pragmas of its connections. Holds no query
+//! of the daily work.
+
+use rusqlite::{Connection, config::DbConfig};
+
+use crate::limits::QUEUE_BUSY_TIME;
+
+/// Marks the file as ours, in its header: "BKTQ".
+pub(super) const APPLICATION_ID: i64 = 0x424b_5451;
+
+/// Each brings the file from the layout of its place in the list to the next one. Never change one that was
+/// released; add to the end.
+const MIGRATIONS: [&str; 1] = [LAYOUT_1];
+
+/// The layout that this program reads and writes.
+#[expect(clippy::cast_possible_wrap, reason = "the list has a handful of entries")]
+pub(super) const LAYOUT: i64 = MIGRATIONS.len() as i64;
+
+/// States that keep later events of the same entity waiting: pending, deferred, held, waiting, paused.
+pub(super) const UNFINISHED: &str = "state IN (0, 1, 2, 3, 4)";
+/// States that keep held events of the same entity held: deferred, waiting, paused.
+pub(super) const BLOCKING: &str = "state IN (1, 3, 4)";
+/// States that wait by themselves: deferred, held, waiting.
+pub(super) const WAITING: &str = "state IN (1, 2, 3)";
+/// States in which an operator has to look: paused, unmapped, parked, conflict.
+pub(super) const OPERATOR: &str = "state IN (4, 5, 6, 7)";
+/// States in which nothing more happens: applied, stale, ignored, discarded.
+pub(super) const FINAL: &str = "state IN (8, 9, 10, 11)";
+
+// The body stands last, so that reading or changing the other columns never walks its overflow pages.
+// No AUTOINCREMENT: it would write a page more per append; instead pruning keeps the greatest row.
+// The conditions of the partial indexes are repeated word by word in the queries (the constants above), because
+// SQLite uses such an index only where it finds the same words.
+const LAYOUT_1: &str = "
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY,
+    state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 11),
+    attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    crashes INTEGER NOT NULL DEFAULT 0 CHECK (crashes >= 0),
+    replay INTEGER NOT NULL DEFAULT 0 CHECK (replay IN (0, 1)),
+    received_at INTEGER NOT NULL,
+    occurred_at INTEGER,
+    next_at INTEGER,
+    settled_at INTEGER,
+    conflict_of INTEGER,
+    event_id TEXT,
+    kind TEXT NOT NULL,
+    operation TEXT,
+    entity TEXT,
+    cause TEXT,
+    error TEXT,
+    digest BLOB NOT NULL CHECK (length(digest) = 16),
+    body BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX event_by_id ON event (event_id) WHERE event_id IS NOT NULL AND conflict_of IS NULL;
+CREATE INDEX event_by_conflict ON event (conflict_of, digest) WHERE conflict_of IS NOT NULL;
+CREATE INDEX event_pending ON event (seq) WHERE state = 0;
+CREATE INDEX event_waiting ON event (state, next_at) WHERE state IN (1, 2, 3);
+CREATE INDEX event_operator ON event (state, kind, cause) WHERE state IN (4, 5, 6, 7);
+CREATE INDEX event_final ON event (settled_at, state) WHERE state IN (8, 9, 10, 11);
+CREATE INDEX event_unfinished ON event (entity, seq) WHERE entity IS NOT NULL AND state IN (0, 1, 2, 3, 4);
+CREATE INDEX event_blocking ON event (entity, seq) WHERE entity IS NOT NULL AND state IN (1, 3, 4);
+CREATE TABLE entity (
+    entity TEXT PRIMARY KEY,
+    last_seq INTEGER NOT NULL,
+    last_occurred_at INTEGER,
+    touched_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE claim (id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL) STRICT;
+CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), queue_id TEXT NOT NULL) STRICT;
+INSERT INTO meta (one, queue_id) VALUES (1, lower(hex(randomblob(4))));
+CREATE TABLE request (one INTEGER PRIMARY KEY CHECK (one = 1), sync_now INTEGER NOT NULL) STRICT;
+INSERT INTO request (one, sync_now) VALUES (1, 0);
+CREATE TABLE daemon (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    pid INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    listen TEXT NOT NULL,
+    version TEXT NOT NULL,
+    config_path TEXT NOT NULL,
+    database TEXT NOT NULL,
+    his_up INTEGER CHECK (his_up IN (0, 1)),
+    his_since INTEGER,
+    his_error TEXT,
+    last_cycle_at INTEGER,
+    last_applied_at INTEGER,
+    next_attempt_at INTEGER,
+    sync_done INTEGER NOT NULL
+) STRICT;
+";
+
+/// Names that a complete file of the latest layout has in its catalog.
+pub(super) const OBJECTS: [&str; 14] = [
+    "event",
+    "event_by_id",
+    "event_by_conflict",
+    "event_pending",
+    "event_waiting",
+    "event_operator",
+    "event_final",
+    "event_unfinished",
+    "event_blocking",
+    "entity",
+    "claim",
+    "meta",
+    "request",
+    "daemon",
+];
+
+/// Pages in the write-ahead log before a commit copies them into the file itself: 16 MiB. The owner thread does it
+/// earlier, in quiet moments.
+const WAL_PAGES_MAX: u32 = 4096;
+/// What the log file is cut back to after it has grown beyond.
+const WAL_BYTES_KEPT: u32 = 64 * 1024 * 1024;
+/// Prepared statements that a connection keeps.
+const STATEMENTS_MAX: usize = 64;
+
+/// What a file says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Identity {
+    /// An empty database.
+    Empty,
+    /// A queue file of that layout.
+    Queue(i64),
+    /// Another program's database.
+    Foreign,
+}
+
+/// Reads whose the file is. Writes nothing.
+pub(super) fn identity(conn: &Connection) -> rusqlite::Result<Identity> {
+    let application: i64 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let layout: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let objects: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(match application {
+        APPLICATION_ID if layout > 0 => Identity::Queue(layout),
+        0 | APPLICATION_ID if objects == 0 => Identity::Empty,
+        _ => Identity::Foreign,
+    })
+}
+
+/// Settings that write nothing: to be called before anything else is done with a connection. Until
+/// [`trust`] is called, closing the connection leaves the file and its log as they are.
+pub(super) fn look_only(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(QUEUE_BUSY_TIME)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    conn.execute_batch(
+        "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;",
+    )
+}
+
+/// Brings a file of an earlier layout, or an empty one, to the latest. In one transaction, so that a crash leaves
+/// either layout and never half of one.
+pub(super) fn migrate(conn: &Connection, from: i64) -> rusqlite::Result<()> {
+    let from = usize::try_from(from).unwrap_or(0);
+    let steps: String = MIGRATIONS.iter().skip(from).copied().collect();
+    conn.execute_batch(&format!(
+        "BEGIN EXCLUSIVE; {steps} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {LAYOUT}; COMMIT;"
+    ))
+}
+
+/// Settings of a connection that writes; gives the journal mode that `SQLite` settled on, `wal` where all is well.
+pub(super) fn accept(conn: &Connection) -> rusqlite::Result<String> {
+    let mode = conn.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
+    // FULL syncs the log in every commit; with NORMAL a power cut could take back what was acknowledged.
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, |_| Ok(()))?;
+    conn.pragma_update_and_check(None, "wal_autocheckpoint", WAL_PAGES_MAX, |_| Ok(()))?;
+    Ok(mode)
+}
+
+/// Ends what [`look_only`] began: from now on, closing the connection writes the log back.
+pub(super) fn trust(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map(drop)
+}
+
+/// What is wrong with the file as far as can be told: by reading all of it, or by its catalog alone.
+pub(super) fn damage(conn: &Connection, thorough: bool) -> rusqlite::Result<Option<String>> {
+    for name in OBJECTS {
+        let there: i64 =
+            conn.query_row("SELECT count(*) FROM sqlite_schema WHERE name = ?1", [name], |row| row.get(0))?;
+        if there != 1 {
+            return Ok(Some(format!("it has no {name} in its catalog")));
+        }
+    }
+    if !thorough {
+        return Ok(None);
+    }
+    let found: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok((found != "ok").then_some(found))
+}
