@@ -113,7 +113,7 @@ impl Site {
 
     /// The event of that id, by `events list --json`.
     pub(crate) fn event(&self, id: &str) -> Value {
-        let all = self.json(&["events", "list", "--limit", "100000", "--json"]);
+        let all = self.json(&["events", "list", "--state", "all", "--limit", "100000", "--json"]);
         let found = all.as_array().unwrap().iter().find(|e| e["id"] == id);
         found.unwrap_or_else(|| panic!("no event {id} in {all}")).clone()
     }
