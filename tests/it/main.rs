@@ -1,0 +1,18 @@
+//! The integration tests, one binary of them: most start the real executable as its users do and look at what
+//! it answers, prints and writes into a real `MariaDB`. `bash tests/run.sh` runs them.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+mod layers;
+mod style;
+
+mod commands;
+mod config;
+mod faults;
+mod ingest;
+mod manual;
+mod mapping;
+mod queue;
+mod sync;
