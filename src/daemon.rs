@@ -3,7 +3,6 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::mpsc};
-use tokio_cron_scheduler::JobSchedulerError;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -14,7 +13,10 @@ use crate::{
     limits,
     model::{clock::Clock, event::EventKind},
     queue::{DaemonReport, Kinds, Queue, QueueError, QueueOptions},
-    sync::{Worker, schedule::{Schedule, Wake}},
+    sync::{
+        Worker,
+        schedule::{Schedule, ScheduleError},
+    },
 };
 
 /// Why the daemon could not start.
@@ -34,11 +36,13 @@ pub enum StartError {
     #[error(transparent)]
     Queue(#[from] QueueError),
     /// The worker panicked.
-    #[error("the part that writes to the HIS has failed and the program has stopped; start it again, and report this with the log")]
+    #[error(
+        "the part that writes to the HIS has failed and the program has stopped; start it again, and report this with the log"
+    )]
     Worker,
     /// The schedule.
-    #[error("the schedule cannot be started: {0}")]
-    Schedule(#[from] JobSchedulerError),
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
 }
 
 /// A daemon that has everything it needs and does not serve yet.
@@ -72,14 +76,16 @@ impl Daemon {
         adopt(&config, &queue).await?;
         let (wake, wakes) = mpsc::channel(1);
         let schedule = Schedule::start(&config.sync.schedule, config.database.timezone, wake.clone()).await?;
-        let worker = Worker::new(&config, queue.clone(), Arc::clone(&clock), report(&config, address, &*clock));
+        let worker =
+            Worker::new(&config, queue.clone(), Arc::clone(&clock), report(&config, address, &*clock));
         let (guard, until) = (stop.clone().drop_guard(), stop.clone());
         let worker = tokio::spawn(async move {
             // A worker that panics takes the daemon down with it: one that only collects events is no use.
             let _guard = guard;
             worker.run(wakes, until).await;
         });
-        let pruning = tokio::spawn(prune(queue.clone(), config.queue.keep_applied, Arc::clone(&clock), stop.clone()));
+        let pruning =
+            tokio::spawn(prune(queue.clone(), config.queue.keep_applied, Arc::clone(&clock), stop.clone()));
         info!(%address, version = env!("CARGO_PKG_VERSION"), "accepting events");
         serve(&config, &queue, listener, clock, stop).await;
         drop(wake);
@@ -89,10 +95,12 @@ impl Daemon {
         // What is cut off here is taken up again at the next start, as after a crash.
         let worked = tokio::time::timeout(limits::STOP_DEADLINE, worker).await;
         if worked.is_err() {
-            warn!("the HIS database did not let the last batch end in time; it is repeated at the next start");
+            warn!(
+                "the HIS database did not let the last batch end in time; it is repeated at the next start"
+            );
         }
         pruning.abort();
-        queue.close().await?;
+        queue.close().await;
         if let Ok(Err(error)) = worked {
             error!(%error, "the worker failed; start the program again, and report this with the log");
             return Err(StartError::Worker);
@@ -117,7 +125,10 @@ pub fn open_queue(config: &Config) -> Result<Queue, QueueError> {
         );
     }
     if opened.recovered > 0 {
-        warn!(events = opened.recovered, "the last run ended in the middle of a batch; its events are repeated");
+        warn!(
+            events = opened.recovered,
+            "the last run ended in the middle of a batch; its events are repeated"
+        );
     }
     info!(waiting = opened.unfinished, fresh = opened.fresh, "queue file open");
     Ok(queue)
@@ -125,7 +136,8 @@ pub fn open_queue(config: &Config) -> Result<Queue, QueueError> {
 
 /// Events that nothing mapped when they came, and that are mapped now, get their turn.
 pub async fn adopt(config: &Config, queue: &Queue) -> Result<(), QueueError> {
-    let adopted = queue.adopt(Kinds::These(config.mappings.by_kind.values().map(|m| m.kind.clone()).collect())).await?;
+    let adopted =
+        queue.adopt(Kinds::These(config.mappings.by_kind.values().map(|m| m.kind.clone()).collect())).await?;
     if adopted > 0 {
         info!(events = adopted, "events that nothing mapped before are mapped now and will be applied");
     }

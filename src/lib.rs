@@ -12,14 +12,14 @@ pub mod plan;
 pub mod policy;
 pub mod sql;
 
-// pub mod his;
-// pub mod http;
-// pub mod ingest;
-// pub mod queue;
-// pub mod telemetry;
+pub mod his;
+pub mod http;
+pub mod ingest;
+pub mod queue;
+pub mod telemetry;
 
-// pub mod sync;
+pub mod sync;
 
-// pub mod daemon;
+pub mod daemon;
 
-// pub mod cli;
+pub mod cli;

@@ -6,7 +6,8 @@ use crate::{
     limits,
     model::{
         clock::Timestamp,
-        event::{Entity, EventState, Seq, StoredEvent},
+        entity::Entity,
+        event::{EventState, Seq, StoredEvent},
         outcome::{Outcome, Rejection, Settlement},
     },
 };

@@ -7,12 +7,17 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        load_config, output, run, runtime,
+        load_config, output,
+        run::open_port_words,
+        runtime,
     },
     config::Config,
     his,
     model::outcome::FaultClass,
-    plan::{Planner, tables, verify::{Finding, Severity}},
+    plan::{
+        Planner, tables,
+        verify::{Finding, Severity},
+    },
     queue::Inspector,
     sql::batch::Packer,
 };
@@ -41,9 +46,13 @@ pub(super) fn run(explicit: Option<PathBuf>, args: &Args) -> Result<Exit, Failur
     {
         report.problem("queue.path", error.to_string());
     }
-    report.warning("auth", run::open_port_words(&config).to_owned());
+    report.warning("auth", open_port_words(&config).to_owned());
     runtime()?.block_on(look_at_his(&config, &mut report));
-    if args.json { report.print_json(&config)? } else { report.print(&config)? }
+    if args.json {
+        report.print_json(&config)?
+    } else {
+        report.print(&config)?
+    }
     Ok(if report.unreachable {
         Exit::Unreachable
     } else if report.findings.iter().any(|f| f.severity == Severity::Problem) {
@@ -134,5 +143,7 @@ impl Report {
 fn place(config: &Config, at: &str) -> String {
     let file = config.path.display();
     let path = crate::config::plain_path(at);
-    config.place(at).map_or_else(|| format!("{file}: {path}"), |(line, column)| format!("{file}:{line}:{column}: {path}"))
+    config
+        .place(at)
+        .map_or_else(|| format!("{file}: {path}"), |(line, column)| format!("{file}:{line}:{column}: {path}"))
 }

@@ -43,7 +43,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let dir = match &args.keep {
         None => temporary.path().to_owned(),
         Some(dir) => {
-            std::fs::create_dir_all(dir).map_err(|e| failed(&format!("{} cannot be made", dir.display()), &e))?;
+            std::fs::create_dir_all(dir)
+                .map_err(|e| failed(&format!("{} cannot be made", dir.display()), &e))?;
             std::path::absolute(dir).map_err(|e| failed(&dir.display().to_string(), &e))?
         }
     };
@@ -51,7 +52,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let config = Config::load(&config_path).map_err(|e| Failure::new(Exit::Configuration, e))?;
     runtime()?.block_on(show(config))?;
     for table in embedded::DEMO_TABLES {
-        let rows = embedded::rows(&dir.join(HIS), table).map_err(|e| failed("the rows cannot be read", &e))?;
+        let rows =
+            embedded::rows(&dir.join(HIS), table).map_err(|e| failed("the rows cannot be read", &e))?;
         output::data(&format!("\n{table}"))?;
         output::table(&rows.columns.iter().map(String::as_str).collect::<Vec<_>>(), &rows.rows)?;
     }
@@ -73,7 +75,8 @@ const HIS: &str = "demo-his.db";
 fn prepare(dir: &Path) -> Result<PathBuf, Failure> {
     let config_path = dir.join("his-config.json");
     if config_path.exists() || dir.join(HIS).exists() {
-        let words = format!("{} holds a configuration or a demo already; name an empty folder", dir.display());
+        let words =
+            format!("{} holds a configuration or a demo already; name an empty folder", dir.display());
         return Err(Failure::new(Exit::Problems, words));
     }
     embedded::create_demo(&dir.join(HIS))
@@ -106,8 +109,9 @@ fn prepare(dir: &Path) -> Result<PathBuf, Failure> {
             }
         }
     });
-    std::fs::write(&config_path, format!("{config:#}\n"))
-        .map_err(|e| Failure::new(Exit::Problems, format!("{} cannot be written: {e}", config_path.display())))?;
+    std::fs::write(&config_path, format!("{config:#}\n")).map_err(|e| {
+        Failure::new(Exit::Problems, format!("{} cannot be written: {e}", config_path.display()))
+    })?;
     Ok(config_path)
 }
 

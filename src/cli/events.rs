@@ -114,7 +114,10 @@ pub(super) fn run(explicit: Option<PathBuf>, command: &Command) -> Result<Exit, 
 fn confirmed() -> Result<bool, Failure> {
     use std::io::{IsTerminal, stdin};
     if !stdin().is_terminal() {
-        return Err(Failure::new(Exit::Usage, "discarded events never reach the HIS; add --yes if that is meant"));
+        return Err(Failure::new(
+            Exit::Usage,
+            "discarded events never reach the HIS; add --yes if that is meant",
+        ));
     }
     output::talk("Discarded events never reach the HIS. Type yes to go on:");
     let mut answer = String::new();
@@ -161,7 +164,10 @@ fn states(names: &[String]) -> Result<Vec<EventState>, Failure> {
     let state = |name: &String| {
         EventState::ALL.into_iter().find(|s| s.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
             let all: Vec<_> = EventState::ALL.iter().map(|s| s.name()).collect();
-            Failure::new(Exit::Usage, format!("there is no state {name}; there are {}, and all", all.join(", ")))
+            Failure::new(
+                Exit::Usage,
+                format!("there is no state {name}; there are {}, and all", all.join(", ")),
+            )
         })
     };
     names.iter().map(state).collect()

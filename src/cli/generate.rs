@@ -40,7 +40,8 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
 
 /// One page for the program and all of its commands.
 fn man() -> Result<String, Failure> {
-    let failed = |e: std::io::Error| Failure::new(Exit::Problems, format!("the manual page cannot be written: {e}"));
+    let failed =
+        |e: std::io::Error| Failure::new(Exit::Problems, format!("the manual page cannot be written: {e}"));
     let mut cli = Cli::command();
     cli.build();
     let mut page = Vec::new();

@@ -7,7 +7,8 @@ use crate::cli::exit::{Exit, Failure};
 /// Writes data and a line end to stdout.
 pub(crate) fn data(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+    let written =
+        out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
     written.map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Failure::broken_pipe(),
         _ => Failure::new(Exit::Problems, format!("stdout cannot be written: {error}")),

@@ -46,7 +46,11 @@ fn failure(error: StartError) -> Failure {
 /// The few lines that tell what runs here.
 fn summary(config: &Config, daemon: &Daemon) -> Vec<String> {
     let mut lines = vec![
-        format!("buktor-middleware {} is listening on http://{}", env!("CARGO_PKG_VERSION"), daemon.local_address()),
+        format!(
+            "buktor-middleware {} is listening on http://{}",
+            env!("CARGO_PKG_VERSION"),
+            daemon.local_address()
+        ),
         format!("  configuration  {}", config.path.display()),
         format!("  queue          {}", config.queue.path.display()),
         format!("  database       {}", config.database.words()),

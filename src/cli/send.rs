@@ -43,7 +43,9 @@ impl Sample {
     /// The event as JSON.
     pub(super) fn body(self) -> &'static str {
         match self {
-            Self::Appointment => r#"{"event_type": "appointment", "appointment_id": 123, "status": "confirmed"}"#,
+            Self::Appointment => {
+                r#"{"event_type": "appointment", "appointment_id": 123, "status": "confirmed"}"#
+            }
             Self::ScheduleChange => {
                 r#"{"event_type": "schedule_change", "schedule_id": 456, "new_time": "2025-03-03T09:00:00"}"#
             }
@@ -61,12 +63,17 @@ pub(super) fn run(explicit: Option<PathBuf>, args: &Args) -> Result<Exit, Failur
     };
     let to = match &args.to {
         Some(to) => to.clone(),
-        None if explicit.is_some() || config::find(None).is_ok() => load_config(explicit)?.server.listen.to_string(),
+        None if explicit.is_some() || config::find(None).is_ok() => {
+            load_config(explicit)?.server.listen.to_string()
+        }
         None => "127.0.0.1:5000".to_owned(),
     };
     let answer = runtime()?.block_on(http::client::post(&to, EVENT_PATH, body, ANSWER_TIME));
     let (status, answer) = answer.map_err(|e| {
-        Failure::new(Exit::Unreachable, format!("{e}; is the daemon running there? Start it with `buktor-middleware`"))
+        Failure::new(
+            Exit::Unreachable,
+            format!("{e}; is the daemon running there? Start it with `buktor-middleware`"),
+        )
     })?;
     output::talk(&format!("http://{to}{EVENT_PATH} answered {status}"));
     output::data(&output::printable(&String::from_utf8_lossy(&answer)))?;

@@ -10,7 +10,10 @@ use crate::{
         load_config, output,
     },
     config::Config,
-    model::{clock::{Clock, SystemClock, Timestamp}, event::EventState},
+    model::{
+        clock::{Clock, SystemClock, Timestamp},
+        event::EventState,
+    },
     queue::{Inspector, QueueError},
 };
 
@@ -25,19 +28,27 @@ pub(super) fn run(explicit: Option<PathBuf>, args: &Args) -> Result<Exit, Failur
     let config = load_config(explicit)?;
     let problem = |e: QueueError| Failure::new(Exit::Problems, e);
     if !config.queue.path.exists() {
-        let words = format!("no queue file yet at {}: the daemon has not run here", config.queue.path.display());
+        let words =
+            format!("no queue file yet at {}: the daemon has not run here", config.queue.path.display());
         return if args.json { none(&config) } else { output::data(&words) }.map(|()| Exit::Done);
     }
     let inspector = Inspector::open(&config.queue.path).map_err(problem)?;
     let view = view(&config, &inspector).map_err(problem)?;
-    if args.json { output::json(&view)? } else { print(&view)? }
+    if args.json {
+        output::json(&view)?
+    } else {
+        print(&view)?
+    }
     Ok(Exit::Done)
 }
 
 fn none(config: &Config) -> Result<(), Failure> {
-    let states: serde_json::Map<_, _> = EventState::ALL.iter().map(|s| (s.name().to_owned(), json!(0))).collect();
+    let states: serde_json::Map<_, _> =
+        EventState::ALL.iter().map(|s| (s.name().to_owned(), json!(0))).collect();
     let queue = json!({"path": config.queue.path.display().to_string(), "states": states, "causes": []});
-    output::json(&json!({"queue": queue, "daemon": {"running": false}, "his": {"database": config.database.words()}}))
+    output::json(
+        &json!({"queue": queue, "daemon": {"running": false}, "his": {"database": config.database.words()}}),
+    )
 }
 
 fn view(config: &Config, inspector: &Inspector) -> Result<Value, QueueError> {
@@ -116,12 +127,16 @@ fn print(view: &Value) -> Result<(), Failure> {
     let causes = view.pointer("/queue/causes").and_then(Value::as_array).cloned().unwrap_or_default();
     if !causes.is_empty() {
         let rows = causes.iter().map(|c| {
-            let cell = |key: &str| c.get(key).map_or(String::new(), |v| v.as_str().map_or(v.to_string(), str::to_owned));
+            let cell = |key: &str| {
+                c.get(key).map_or(String::new(), |v| v.as_str().map_or(v.to_string(), str::to_owned))
+            };
             vec![cell("state"), cell("count"), output::printable(&cell("cause"))]
         });
         output::data("")?;
         output::table(&["state", "events", "cause"], &rows.collect::<Vec<_>>())?;
-        output::data("\n`buktor-middleware events list` shows them one by one, `events show ID` says what to do")?;
+        output::data(
+            "\n`buktor-middleware events list` shows them one by one, `events show ID` says what to do",
+        )?;
     }
     Ok(())
 }

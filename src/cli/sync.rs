@@ -15,10 +15,7 @@ use crate::{
     },
     config::Config,
     daemon,
-    model::{
-        clock::SystemClock,
-        event::EventState,
-    },
+    model::{clock::SystemClock, event::EventState},
     queue::{Inspector, QueueError},
     sync::{Worker, schedule::Wake},
 };
@@ -53,7 +50,10 @@ fn ask(inspector: &Inspector, wait: Duration) -> Result<(), Failure> {
     let asked_at = Instant::now();
     while !inspector.sync_done(ticket).map_err(problem)? {
         if !inspector.is_running().map_err(problem)? {
-            return Err(Failure::new(Exit::Problems, "the daemon has stopped before it was done; run the command again"));
+            return Err(Failure::new(
+                Exit::Problems,
+                "the daemon has stopped before it was done; run the command again",
+            ));
         }
         if asked_at.elapsed() > wait {
             let words = "the daemon is still at work; it goes on by itself, `buktor-middleware status` shows how far it is";
@@ -65,16 +65,17 @@ fn ask(inspector: &Inspector, wait: Duration) -> Result<(), Failure> {
 }
 
 fn here(config: &Config) -> Result<(), Failure> {
-    runtime()?.block_on(async {
+    let work = async {
         let queue = daemon::open_queue(config)?;
         daemon::adopt(config, &queue).await?;
         let report = daemon::report(config, config.server.listen, &SystemClock);
         let mut worker = Worker::new(config, queue.clone(), Arc::new(SystemClock), report);
         worker.wake(Wake::Operator, &CancellationToken::new()).await;
         drop(worker);
-        queue.close().await
-    })
-    .map_err(|e| Failure::new(Exit::Problems, e))
+        queue.close().await;
+        Ok(())
+    };
+    runtime()?.block_on(work).map_err(|e: QueueError| Failure::new(Exit::Problems, e))
 }
 
 /// Says what is left, and fails where something is that this command should have moved.

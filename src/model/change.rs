@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{event::Entity, table::Table, value::SqlValue};
+use crate::model::{entity::Entity, table::Table, value::SqlValue};
 
 /// What a change does to its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

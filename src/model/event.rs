@@ -108,10 +108,6 @@ pub struct StoredEvent {
     pub replay: bool,
 }
 
-/// The record that an event is about: event type before the dot + key values. Events of one entity keep their order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Entity(pub String);
-
 /// Where an event stands. The number is what the queue file stores; never renumber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EventState {

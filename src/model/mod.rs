@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod clock;
+pub mod entity;
 pub mod event;
 pub mod mapping;
 pub mod outcome;

@@ -2,7 +2,8 @@
 
 use crate::model::{
     clock::Timestamp,
-    event::{Entity, EventState, Seq},
+    entity::Entity,
+    event::{EventState, Seq},
 };
 
 /// What an error of the HIS database means for the daemon. By the vendor's number, never by message text.

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::{
     model::{
         change::{EventChange, RowChange},
-        event::{Entity, EventKind, StoredEvent},
+        entity::Entity,
+        event::{EventKind, StoredEvent},
         mapping::{Action, Mapping, Mappings, Rule, Step},
         outcome::Rejection,
         table::{Schema, TableName},

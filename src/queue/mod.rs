@@ -13,7 +13,8 @@ use crate::{
     limits::QUEUE_CHANNEL_MAX,
     model::{
         clock::Timestamp,
-        event::{Entity, EventKind, EventState, RawEvent, Receipt, Seq, StoredEvent},
+        entity::Entity,
+        event::{EventKind, EventState, RawEvent, Receipt, Seq, StoredEvent},
         outcome::{Settlement, Standing},
     },
     queue::{
@@ -89,8 +90,8 @@ pub struct Page {
 /// What a pass releases besides what is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Release {
-    /// Events that wait for another row, because something was applied since.
-    pub waiting_too: bool,
+    /// When something was last applied: events that wait for another row and were last tried before are tried again.
+    pub applied_at: Option<Timestamp>,
 }
 
 /// Event types that an action is for.

@@ -7,7 +7,8 @@ use crate::{
     limits::PAGE_BYTES_MAX,
     model::{
         clock::Timestamp,
-        event::{Entity, EventKind, EventState, Seq, StoredEvent},
+        entity::Entity,
+        event::{EventKind, EventState, Seq, StoredEvent},
         outcome::{Settlement, Standing},
     },
     queue::{

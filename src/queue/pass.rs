@@ -21,7 +21,7 @@ use crate::{
 /// Rows that one step changes at most.
 const STEP_ROWS_MAX: u32 = 5000;
 /// An event that waits for another row is tried again at a sign, but not sooner after its last attempt than this.
-const SIGN_DELAY: Duration = Duration::from_secs(5);
+const SIGN_DELAY: Duration = Duration::from_secs(2);
 
 /// What a step has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -63,7 +63,7 @@ impl Store {
         let signalled = format!(
             "UPDATE event SET state = 0, next_at = NULL
              WHERE seq IN (SELECT seq FROM event INDEXED BY event_waiting
-                           WHERE {WAITING} AND state = 3 AND settled_at <= ?1 LIMIT ?2)"
+                           WHERE {WAITING} AND state = 3 AND settled_at < ?1 AND settled_at <= ?2 LIMIT ?3)"
         );
         let held = format!(
             "UPDATE event SET state = 0, next_at = NULL
@@ -80,11 +80,9 @@ impl Store {
             for state in [EventState::Deferred, EventState::Waiting] {
                 step.run(&mut statement, params![state as i64, now.0, STEP_ROWS_MAX])?;
             }
-            if release.waiting_too {
-                step.run(
-                    &mut conn.prepare_cached(&signalled)?,
-                    params![now.before(SIGN_DELAY).0, STEP_ROWS_MAX],
-                )?;
+            if let Some(applied_at) = release.applied_at {
+                let values = params![applied_at.0, now.before(SIGN_DELAY).0, STEP_ROWS_MAX];
+                step.run(&mut conn.prepare_cached(&signalled)?, values)?;
             }
             let look = held_due || step.changed > 0;
             if look {

@@ -7,7 +7,7 @@ use crate::{
     limits,
     model::{
         change::{EventChange, RowChange, Shape},
-        event::Entity,
+        entity::Entity,
         table::Table,
     },
     sql::{

@@ -13,7 +13,8 @@ use crate::{
     his::HisError,
     limits,
     model::{
-        event::{Entity, Seq},
+        entity::Entity,
+        event::Seq,
         outcome::{FaultClass, Outcome, Rejection},
     },
     plan::Planned,
@@ -28,7 +29,8 @@ pub(super) type Losses = HashMap<Seq, u32>;
 
 /// Applies what is undecided. An error means that the HIS cannot be used now; what was not reached is released.
 pub(super) async fn apply(link: &mut Link, losses: &mut Losses, page: &mut Page) -> Result<(), HisError> {
-    let mut run = Run { link, losses, items: &mut page.items, blocked: HashMap::new(), paused: HashSet::new() };
+    let mut run =
+        Run { link, losses, items: &mut page.items, blocked: HashMap::new(), paused: HashSet::new() };
     for index in 0..run.items.len() {
         run.block(index);
     }
@@ -126,7 +128,9 @@ impl Run<'_> {
         let (mut tries, mut unknown) = (0, false);
         loop {
             let error = match self.link.apply(&changes, replay).await {
-                Err(error) if matches!(error.class, FaultClass::Unreachable | FaultClass::CommitUnknown) => error,
+                Err(error) if matches!(error.class, FaultClass::Unreachable | FaultClass::CommitUnknown) => {
+                    error
+                }
                 result => return Ok(result),
             };
             // Once a COMMIT went unanswered the batch may be in the HIS: from then on only a replay of all of it is right.
@@ -147,7 +151,8 @@ impl Run<'_> {
 
     /// Decides about an event that failed alone. `true`: it was planned anew and is to be tried again.
     async fn blame(&mut self, index: usize, error: HisError) -> Result<bool, HisError> {
-        let drift = matches!(error.class, FaultClass::Config | FaultClass::Rejected | FaultClass::Unrecognised);
+        let drift =
+            matches!(error.class, FaultClass::Config | FaultClass::Rejected | FaultClass::Unrecognised);
         if drift && self.link.refresh().await? && self.replan(index) {
             return Ok(true);
         }
@@ -158,7 +163,10 @@ impl Run<'_> {
                 let losses = self.losses.entry(item.event.seq).or_default();
                 *losses += 1;
                 if *losses >= limits::LOST_ATTEMPTS_MAX {
-                    reason.message = format!("the connection was lost {losses} times at this event alone: {}", reason.message);
+                    reason.message = format!(
+                        "the connection was lost {losses} times at this event alone: {}",
+                        reason.message
+                    );
                     Outcome::Rejected(reason)
                 } else {
                     Outcome::Busy(reason)

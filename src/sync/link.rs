@@ -35,6 +35,7 @@ pub(super) struct Link {
     generation: u64,
     /// The description is not to be relied on any more.
     expired: bool,
+    cycle_began_at: Instant,
 }
 
 struct Bound {
@@ -47,8 +48,18 @@ struct Bound {
 impl Link {
     pub(super) fn new(database: Database, mappings: Arc<Mappings>) -> Self {
         let tables = tables(&mappings);
-        let used_at = Instant::now();
-        Self { database, mappings, tables, session: None, used_at, bound: None, generation: 0, expired: false }
+        let now = Instant::now();
+        Self {
+            database,
+            mappings,
+            tables,
+            session: None,
+            used_at: now,
+            bound: None,
+            generation: 0,
+            expired: false,
+            cycle_began_at: now,
+        }
     }
 
     /// Makes the link fit for use: connected, alive, described not too long ago. Tells whether the mappings
@@ -130,29 +141,25 @@ impl Link {
         Ok(true)
     }
 
-    /// Makes [`Link::ready`] describe again.
-    pub(super) fn expire(&mut self) {
-        self.expired = true;
+    /// Lets [`Link::refresh`] describe once more; `expired` makes [`Link::ready`] do so.
+    pub(super) fn begin_cycle(&mut self, expired: bool) {
+        self.cycle_began_at = Instant::now();
+        self.expired |= expired;
     }
 
-    /// Describes again, unless that was done within the last seconds; gives whether anything had changed.
+    /// Describes again, unless that was done in this cycle and within the last seconds; gives whether anything
+    /// had changed.
     pub(super) async fn refresh(&mut self) -> Result<bool, HisError> {
-        let age = self.bound.as_ref().map(|b| b.described_at.elapsed());
-        if age.is_some_and(|age| age < limits::SCHEMA_REFRESH_MIN) {
-            return Ok(false);
-        }
-        self.describe().await
+        let fresh = self.bound.as_ref().is_some_and(|b| {
+            b.described_at >= self.cycle_began_at && b.described_at.elapsed() < limits::SCHEMA_REFRESH_MIN
+        });
+        if fresh { Ok(false) } else { self.describe().await }
     }
 
     /// The mappings as bound last.
     pub(super) fn binding(&self) -> Option<Binding> {
         let planner = Arc::clone(&self.bound.as_ref()?.planner);
         Some(Binding { planner, generation: self.generation })
-    }
-
-    /// The server's product and version, while connected.
-    pub(super) fn server(&self) -> Option<String> {
-        self.session.as_ref().map(|s| s.server())
     }
 
     /// Applies events in one transaction.

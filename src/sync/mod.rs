@@ -75,6 +75,8 @@ pub struct Worker {
     outage: Option<Outage>,
     /// Events may wait for a mapping to fit its table again.
     maybe_paused: bool,
+    /// When something was last applied; the start counts, since the HIS has gone on without us.
+    applied_at: Option<Timestamp>,
     /// What `status` is told.
     report: DaemonReport,
 }
@@ -109,6 +111,7 @@ impl Worker {
             zone: config.database.timezone,
             outage: None,
             maybe_paused: true,
+            applied_at: Some(report.started_at),
             report,
         }
     }
@@ -185,24 +188,28 @@ impl Worker {
         tally
     }
 
-    async fn cycle(&mut self, wake: Wake, stop: &CancellationToken, tally: &mut Tally) -> Result<(), Interrupted> {
+    async fn cycle(
+        &mut self,
+        wake: Wake,
+        stop: &CancellationToken,
+        tally: &mut Tally,
+    ) -> Result<(), Interrupted> {
         // An operator's cycle takes up what waits for a later moment, too, and looks at the tables anew.
         let operator = wake == Wake::Operator;
         let ahead = if operator { limits::OPERATOR_AHEAD } else { Duration::ZERO };
-        if operator {
-            self.link.expire();
-        }
-        let mut progress = operator;
+        self.link.begin_cycle(operator);
         loop {
             if self.outage.is_some() || self.maybe_paused {
                 self.contact().await?;
             }
             let due = self.clock.now().after(ahead);
-            self.queue.begin_pass(due, Release { waiting_too: progress }).await?;
-            let before = tally.settled();
+            self.queue.begin_pass(due, Release { applied_at: self.applied_at }).await?;
+            let before = *tally;
             self.pass(stop, tally).await?;
-            progress = tally.settled() > before;
-            if !progress || stop.is_cancelled() {
+            if tally.applied > before.applied {
+                self.applied_at = Some(self.clock.now());
+            }
+            if tally.settled() == before.settled() || stop.is_cancelled() {
                 return Ok(());
             }
         }
@@ -245,9 +252,15 @@ impl Worker {
         if attempts > 0 {
             debug!(code = error.code, attempts, "the HIS database still cannot be used");
         } else if refused {
-            error!(code = error.code, "the HIS database cannot be used; events are kept and wait: {}", error.public);
+            error!(
+                code = error.code,
+                "the HIS database cannot be used; events are kept and wait: {}", error.public
+            );
         } else {
-            warn!(code = error.code, "the HIS database cannot be reached; events are kept and wait: {}", error.public);
+            warn!(
+                code = error.code,
+                "the HIS database cannot be reached; events are kept and wait: {}", error.public
+            );
         }
         self.outage = Some(Outage { since, attempts: attempts + 1, until: Instant::now() + rest });
         self.report.next_attempt_at = Some(now.after(rest));
@@ -276,8 +289,9 @@ impl Worker {
 
     fn is_quiet(&self) -> bool {
         let now = self.clock.now().utc().with_timezone(&self.zone).time();
-        self.sync.quiet_hours.iter().any(|(from, to)| {
-            if from <= to { *from <= now && now < *to } else { *from <= now || now < *to }
-        })
+        self.sync
+            .quiet_hours
+            .iter()
+            .any(|(from, to)| if from <= to { *from <= now && now < *to } else { *from <= now || now < *to })
     }
 }

@@ -10,7 +10,8 @@ use crate::{
     limits,
     model::{
         change::EventChange,
-        event::{Entity, Seq, StoredEvent},
+        entity::Entity,
+        event::{Seq, StoredEvent},
         outcome::{Outcome, Rejection, Standing},
     },
     plan::{Planned, Planner},
@@ -48,14 +49,6 @@ impl Item {
         match &self.planned {
             Planned::Change(change, rule) => Some((change, rule)),
             _ => None,
-        }
-    }
-
-    pub(super) fn into_entity(self) -> Option<Entity> {
-        match self.planned {
-            Planned::Change(change, _) => Some(change.entity),
-            Planned::Rejected(_, entity) => entity,
-            Planned::Ignored(_) | Planned::Unmapped(_) | Planned::Paused(_) => None,
         }
     }
 
@@ -172,7 +165,9 @@ fn stale_reason(standing: &Standing) -> Rejection {
     let newer = standing.last_seq.map_or_else(String::new, |seq| format!(" (event {seq})"));
     Rejection {
         cause: "stale".to_owned(),
-        message: format!("a newer event{newer} of the same record was applied before; this one would undo it"),
+        message: format!(
+            "a newer event{newer} of the same record was applied before; this one would undo it"
+        ),
     }
 }
 

@@ -10,7 +10,8 @@ use crate::{
     his::HisError,
     model::{
         clock::Clock,
-        event::{Entity, EventState},
+        entity::Entity,
+        event::EventState,
         outcome::{Outcome, Settlement},
     },
     plan::Planned,
@@ -30,7 +31,11 @@ struct Unrecorded {
 }
 
 impl Worker {
-    pub(super) async fn pass(&mut self, stop: &CancellationToken, tally: &mut Tally) -> Result<(), Interrupted> {
+    pub(super) async fn pass(
+        &mut self,
+        stop: &CancellationToken,
+        tally: &mut Tally,
+    ) -> Result<(), Interrupted> {
         let Some(claimed) = page::claim(&self.queue, None, self.sync.batch_events).await? else {
             return Ok(());
         };
@@ -105,7 +110,9 @@ impl Worker {
         stop: &CancellationToken,
     ) -> Result<page::Binding, Interrupted> {
         // Events of the page before have changed the standing of their entities.
-        if let Some(unrecorded) = before.take_if(|b| page.items.iter().filter_map(Item::entity).any(|e| b.entities.contains(e))) {
+        if let Some(unrecorded) =
+            before.take_if(|b| page.items.iter().filter_map(Item::entity).any(|e| b.entities.contains(e)))
+        {
             let entities = unrecorded.entities.clone();
             record(&self.queue, &*self.clock, Some(unrecorded), stop).await?;
             page::standings(&self.queue, page, |e| entities.contains(e)).await?;
@@ -132,7 +139,8 @@ impl Worker {
         let mut settlements = Vec::with_capacity(page.items.len());
         for mut item in page.items {
             let outcome = item.outcome.take().unwrap_or(Outcome::Released { replay: false });
-            let settlement = policy::settle(&item.event, item.into_entity(), outcome, now, fastrand::f64());
+            let entity = item.entity().cloned();
+            let settlement = policy::settle(&item.event, entity, outcome, now, fastrand::f64());
             self.maybe_paused |= settlement.state == EventState::Paused;
             tally.add(&settlement);
             settlements.push(settlement);

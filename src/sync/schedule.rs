@@ -5,6 +5,11 @@ use chrono_tz::Tz;
 use tokio::sync::mpsc;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
+/// Why there is no schedule.
+#[derive(Debug, thiserror::Error)]
+#[error("the schedule cannot be kept: {0}")]
+pub struct ScheduleError(#[from] JobSchedulerError);
+
 /// Why the worker is awake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
@@ -20,11 +25,11 @@ pub struct Schedule(JobScheduler);
 impl Schedule {
     /// Sends a [`Wake::Tick`] whenever the cron expression (with seconds, in that zone) comes round. A tick that
     /// finds an earlier one not yet taken is dropped.
-    pub async fn start(cron: &str, zone: Tz, wakes: mpsc::Sender<Wake>) -> Result<Self, JobSchedulerError> {
-        let mut scheduler = JobScheduler::new().await?;
+    pub async fn start(cron: &str, zone: Tz, wakes: mpsc::Sender<Wake>) -> Result<Self, ScheduleError> {
+        let scheduler = JobScheduler::new().await?;
         let job = Job::new_tz(cron, zone, move |_, _| {
             // Full means that a tick is waiting already.
-            drop(wakes.try_send(Wake::Tick));
+            let _ = wakes.try_send(Wake::Tick);
         })?;
         scheduler.add(job).await?;
         scheduler.start().await?;
@@ -32,7 +37,7 @@ impl Schedule {
     }
 
     /// Ends the schedule.
-    pub async fn shutdown(mut self) -> Result<(), JobSchedulerError> {
-        self.0.shutdown().await
+    pub async fn shutdown(mut self) -> Result<(), ScheduleError> {
+        Ok(self.0.shutdown().await?)
     }
 }

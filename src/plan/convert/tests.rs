@@ -1,3 +1,5 @@
+//! Conversion by table: every kind of column with what fits it and what does not.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Planning by table: events against mappings and tables, and what they come to.
+
 use super::*;
 use crate::model::{
     change::Role,

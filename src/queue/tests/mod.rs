@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use crate::{
     model::{
         clock::Timestamp,
-        event::{Entity, EventId, EventKind, EventState, RawEvent, Receipt, Seq},
+        entity::Entity,
+        event::{EventId, EventKind, EventState, RawEvent, Receipt, Seq},
         outcome::{Rejection, Settlement},
     },
     queue::{Inspector, Opened, Queue, QueueError, QueueOptions},

@@ -4,7 +4,8 @@ use crate::{
     limits::PAGE_BYTES_MAX,
     model::{
         clock::Timestamp,
-        event::{Entity, EventKind, EventState, RawEvent, Seq},
+        entity::Entity,
+        event::{EventKind, EventState, RawEvent, Seq},
         outcome::{Settlement, Standing},
     },
     queue::{

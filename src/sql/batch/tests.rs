@@ -1,3 +1,5 @@
+//! Packing by outline and by property.
+
 use super::*;
 use crate::{
     model::{

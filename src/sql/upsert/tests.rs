@@ -1,3 +1,5 @@
+//! Snapshots of every statement form in all dialects side by side, and when rows may share an upsert.
+
 use std::{fmt::Write, sync::Arc};
 
 use super::*;
