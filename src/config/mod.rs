@@ -6,6 +6,33 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::model::mapping::Mappings;
 
+mod advice;
+mod file;
+mod file_mapping;
+mod find;
+mod keypath;
+mod load;
+mod locate;
+mod problem;
+mod resolve;
+mod resolve_database;
+mod resolve_field;
+mod resolve_mapping;
+mod resolve_operation;
+mod schema;
+mod secret;
+mod shape;
+mod syntax;
+#[cfg(test)]
+mod tests;
+
+pub use find::{FILE_NAME, find};
+pub use keypath::{KeyPath, plain_path};
+pub use locate::Places;
+pub use problem::{ConfigError, Problem};
+pub use schema::schema;
+pub use secret::Secret;
+
 /// A valid configuration. Paths are absolute.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -27,6 +54,15 @@ pub struct Config {
     pub logging: Logging,
     /// Line and column of every key in the file.
     pub places: Places,
+}
+
+impl Config {
+    /// Line and column of a key, given as `Step::at` and its like or as a plain dotted path; of its nearest parent
+    /// where the file does not have it.
+    #[must_use]
+    pub fn place(&self, at: &str) -> Option<(usize, usize)> {
+        self.places.find(at)
+    }
 }
 
 /// `server`.
@@ -97,7 +133,7 @@ pub struct Database {
 /// A database type with its connection.
 #[derive(Clone, Debug)]
 pub enum Engine {
-    /// MySQL and MariaDB.
+    /// `MySQL` and `MariaDB`.
     MySql(Network),
     /// The embedded HIS: a `SQLite` file.
     Sqlite {

@@ -1,0 +1,171 @@
+//! What to say about keys and values that are not there yet, belong elsewhere, or go by another name elsewhere.
+//! Only words: nothing is accepted because of them. Objects go by their names in the JSON Schema.
+
+/// The few lines that a file without `database` lacks.
+const DATABASE_LINES: &str =
+    r#""database": { "type": "mysql", "host": "...", "user": "...", "password": "...", "database": "..." }"#;
+/// The few lines that a file without `mapping` lacks.
+const MAPPING_LINES: &str = r#""mapping": { "appointment": { "table": "HIS_appointments", "fields": { "appointment_id": "HIS_appointment_id" } } }"#;
+
+const STEPS: &str = "not supported yet; remove it: this version writes one table for each event type";
+const LOOKUP: &str = "not supported yet; remove it, and map the id as Buktor sends it, or use \"values\"";
+const FORMAT: &str =
+    "not supported yet; remove it: a date is written into a text column as 2025-03-02 11:00:00";
+const GENERATED: &str = "not supported yet; remove it, and give the table a column for Buktor's id that \"fields\" and \"key\" name";
+const SQL: &str = "not supported yet; remove it, and name a \"table\" and its \"fields\"";
+const SQL_SERVER: &str = "belongs to the type \"sqlserver\", which is not supported yet; remove it";
+const ORACLE: &str = "belongs to the type \"oracle\", which is not supported yet; remove it";
+
+/// Keys that a later version has, or another database type.
+const NOT_HERE: &[(&str, &str, &str)] = &[
+    ("File", "admin", "not supported yet; remove it: this version has no status page"),
+    ("Database", "instance", SQL_SERVER),
+    ("Database", "windows_login", SQL_SERVER),
+    ("Database", "sid", ORACLE),
+    ("Database", "connect_string", ORACLE),
+    ("Database", "client_dir", ORACLE),
+    (
+        "Database",
+        "schema",
+        "belongs to the types \"sqlserver\" and \"oracle\", which are not supported yet; with MySQL a schema is a \
+         database: write its name as \"database\", or as schema.table in a mapping's \"table\"",
+    ),
+    ("Mapping", "generated_key", GENERATED),
+    ("Mapping", "steps", STEPS),
+    ("Mapping", "name", STEPS),
+    ("Mapping", "sql", SQL),
+    ("Mapping", "repeatable", SQL),
+    ("Mapping", "lookup", LOOKUP),
+    ("Mapping", "format", FORMAT),
+    ("Operation", "generated_key", GENERATED),
+    ("Operation", "steps", STEPS),
+    ("Operation", "name", STEPS),
+    ("Operation", "sql", SQL),
+    ("Operation", "repeatable", SQL),
+    ("Operation", "lookup", LOOKUP),
+    ("Operation", "format", FORMAT),
+    ("Operation", "on", "does not go into itself; write each operation beside the others"),
+    (
+        "Operation",
+        "table",
+        "an operation is written to its mapping's table; for another table write a mapping of its own, \
+         e.g. \"appointment.cancelled\"",
+    ),
+    ("Column", "lookup", LOOKUP),
+    ("Column", "format", FORMAT),
+    ("Server", "port", "unknown key; the port is a part of \"listen\": \"127.0.0.1:5000\""),
+    ("Server", "host", "unknown key; the address is a part of \"listen\": \"127.0.0.1:5000\""),
+];
+
+/// What a key is called elsewhere, and here.
+const OTHER_NAMES: &[(&str, &[&str], &str)] = &[
+    ("File", &["mappings", "events", "tables"], "mapping"),
+    ("File", &["db", "connection"], "database"),
+    ("File", &["log", "logs"], "logging"),
+    ("Database", &["username", "login", "uid", "user_name"], "user"),
+    ("Database", &["pass", "pwd", "secret"], "password"),
+    ("Database", &["server", "hostname", "address", "url"], "host"),
+    ("Database", &["db", "dbname", "name", "db_name", "database_name"], "database"),
+    ("Database", &["driver", "engine", "dialect", "kind"], "type"),
+    ("Database", &["ssl", "ssl_mode", "encrypt"], "tls"),
+    ("Database", &["ca", "ssl_ca", "certificate"], "ca_file"),
+    ("Database", &["tz", "time_zone"], "timezone"),
+    ("Mapping", &["columns", "field", "map", "mapping"], "fields"),
+    ("Mapping", &["primary_key", "id", "match", "unique"], "key"),
+    ("Mapping", &["operation", "operations"], "on"),
+    ("Mapping", &["where", "condition", "conditions", "filter", "if"], "when"),
+    ("Mapping", &["values", "fixed", "defaults"], "constants"),
+    ("Operation", &["columns", "field", "map", "mapping"], "fields"),
+    ("Operation", &["where", "condition", "conditions", "filter", "if"], "when"),
+    ("Operation", &["values", "fixed"], "constants"),
+    ("Column", &["name", "field", "target", "to"], "column"),
+    ("Column", &["codes", "map", "mapping", "translate"], "values"),
+    ("Column", &["tz", "time_zone"], "timezone"),
+    ("Column", &["cut"], "truncate"),
+    ("Sync", &["cron", "interval"], "schedule"),
+    ("Sync", &["batch", "batch_size"], "batch_events"),
+    ("Logging", &["dir", "folder", "path"], "directory"),
+    ("Queue", &["file"], "path"),
+];
+
+/// Values that a key does not take, with what to write instead.
+const VALUES: &[(&str, &[&str], &str)] = &[
+    (
+        "DatabaseType",
+        &["sqlserver", "mssql", "oracle"],
+        "not supported yet; this version writes to \"mysql\" (MySQL and MariaDB)",
+    ),
+    ("DatabaseType", &["mariadb"], "write \"mysql\", which is for MariaDB too"),
+    (
+        "Tls",
+        &["true", "on", "required"],
+        "write \"require\", or \"verify\" to check the server's certificate too",
+    ),
+    ("Tls", &["false", "none", "disable", "disabled"], "write \"off\""),
+    ("Level", &["warning"], "write \"warn\""),
+];
+
+/// What to say about a key that this version has no use for there.
+pub(crate) fn not_here(object: &str, key: &str) -> Option<&'static str> {
+    NOT_HERE.iter().find(|(o, k, _)| *o == object && *k == key).map(|(_, _, text)| *text)
+}
+
+/// The key that is meant by a name from elsewhere.
+pub(crate) fn other_name(object: &str, key: &str) -> Option<&'static str> {
+    let key = key.to_lowercase();
+    OTHER_NAMES
+        .iter()
+        .find(|(o, names, _)| *o == object && names.contains(&key.as_str()))
+        .map(|(_, _, right)| *right)
+}
+
+/// What to say about a value that is not among the allowed ones.
+pub(crate) fn value(kind: &str, value: &str) -> Option<&'static str> {
+    let value = value.to_lowercase();
+    VALUES
+        .iter()
+        .find(|(k, values, _)| *k == kind && values.contains(&value.as_str()))
+        .map(|(_, _, text)| *text)
+}
+
+/// What to say where a required key is not there.
+pub(crate) fn missing(object: &str, key: &str) -> String {
+    let line = match (object, key) {
+        ("File", "database") => DATABASE_LINES,
+        ("File", "mapping") => MAPPING_LINES,
+        ("Database", "type") => "\"type\": \"mysql\"",
+        ("Column", "column") => "\"column\": \"HIS_...\"",
+        _ => return "is missing; add it".to_owned(),
+    };
+    format!("is missing; add {line}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::schema::schema;
+
+    #[test]
+    fn advice_is_about_objects_and_keys_that_exist() {
+        let schema = schema();
+        let properties = |object: &str| -> BTreeSet<String> {
+            let of = if object == "File" { &schema } else { &schema["$defs"][object] };
+            of["properties"].as_object().unwrap_or_else(|| panic!("{object}")).keys().cloned().collect()
+        };
+        for (object, key, _) in NOT_HERE {
+            assert!(!properties(object).contains(*key), "{object}.{key} is supported");
+        }
+        for (object, others, right) in OTHER_NAMES {
+            assert!(properties(object).contains(*right), "{object}.{right}");
+            for other in *others {
+                assert!(!properties(object).contains(*other), "{object}.{other} is supported");
+                assert!(not_here(object, other).is_none(), "{object}.{other} is told twice");
+            }
+        }
+        for (kind, _, _) in VALUES {
+            assert!(schema["$defs"][kind].is_object(), "{kind}");
+        }
+    }
+}
