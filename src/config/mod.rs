@@ -23,6 +23,7 @@ mod schema;
 mod secret;
 mod shape;
 mod syntax;
+mod words;
 #[cfg(test)]
 mod tests;
 
