@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{NaiveTime, Timelike as _, Utc};
+use chrono::{DateTime, NaiveTime, Timelike as _};
 use chrono_tz::Tz;
 use croner::parser::{CronParser, Seconds};
 
@@ -291,7 +291,7 @@ fn schedule_fault(schedule: &str) -> Option<String> {
             "\"{shown}\" is no cron expression \"second minute hour day month weekday\"; write e.g. {EXAMPLES}"
         )),
         Ok(cron) => cron
-            .find_next_occurrence(&Utc::now(), false)
+            .find_next_occurrence(&DateTime::UNIX_EPOCH, false)
             .is_err()
             .then(|| format!("\"{shown}\" names a time that never comes; write e.g. {EXAMPLES}")),
     }

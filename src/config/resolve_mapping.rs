@@ -7,12 +7,11 @@ use crate::{
         file_mapping::{self as file, OneOrMany},
         keypath::{KeyPath, printable},
         resolve::Resolver,
-        resolve_operation::DELETIONS,
     },
     limits::EVENT_KIND_BYTES_MAX,
     model::{
         event::EventKind,
-        mapping::{Action, Condition, Constant, Field, Mapping, Mappings, Rule, Source, Step},
+        mapping::{Action, Condition, Constant, DELETIONS, Field, Mapping, Mappings, Rule, Source, Step},
         table::{ColumnName, TableName},
     },
 };

@@ -12,18 +12,10 @@ use crate::{
     },
     model::{
         event::EventKind,
-        mapping::{Action, Constant, Field, Rule},
+        mapping::{Action, Constant, Field, Rule, is_deletion},
         table::{ColumnName, TableName},
     },
 };
-
-/// Operations that mean a deletion.
-pub(crate) const DELETIONS: [&str; 2] = ["deleted", "delete"];
-
-/// Whether an operation, in whatever case, means a deletion.
-fn is_deletion(operation: &str) -> bool {
-    DELETIONS.iter().any(|word| operation.eq_ignore_ascii_case(word))
-}
 
 impl Resolver<'_> {
     /// The rules of `on`, each the mapping's own with what differs.

@@ -36,6 +36,15 @@ pub struct Mapping {
     pub at: String,
 }
 
+/// Operations that mean a deletion.
+pub const DELETIONS: [&str; 2] = ["deleted", "delete"];
+
+/// Whether an operation, in whatever case, means a deletion.
+#[must_use]
+pub fn is_deletion(operation: &str) -> bool {
+    DELETIONS.iter().any(|word| operation.eq_ignore_ascii_case(word))
+}
+
 /// What to do with an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {

@@ -10,7 +10,7 @@ use crate::{
         change::{EventChange, RowChange},
         entity::Entity,
         event::{EventKind, StoredEvent},
-        mapping::{Action, Mapping, Mappings, Rule, Step},
+        mapping::{Action, DELETIONS, Mapping, Mappings, Rule, Step, is_deletion},
         outcome::Rejection,
         table::{Schema, TableName},
         value::SqlValue,
@@ -210,10 +210,6 @@ fn steps(mappings: &Mappings) -> impl Iterator<Item = (&Mapping, &Step)> {
     })
 }
 
-fn is_deletion(word: &str) -> bool {
-    word.eq_ignore_ascii_case("deleted") || word.eq_ignore_ascii_case("delete")
-}
-
 /// The rule of an event's operation. A deletion that nothing provides for is never guessed.
 fn rule_of<'a>(mapping: &'a Mapping, event: &StoredEvent) -> Result<&'a Rule, Rejection> {
     let operation = source::operation(event).map(str::to_lowercase);
@@ -225,7 +221,7 @@ fn rule_of<'a>(mapping: &'a Mapping, event: &StoredEvent) -> Result<&'a Rule, Re
     if !deletion || mapping.kind.suffix().is_some_and(is_deletion) {
         return Ok(&mapping.rule);
     }
-    if let Some(rule) = ["deleted", "delete"].iter().find_map(|o| mapping.on.get(*o)) {
+    if let Some(rule) = DELETIONS.iter().find_map(|o| mapping.on.get(*o)) {
         return Ok(rule);
     }
     Err(Rejection {

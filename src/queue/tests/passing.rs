@@ -202,26 +202,27 @@ async fn what_an_operator_gave_up_stays_so_unless_it_is_in_the_his() {
 
 #[tokio::test]
 async fn a_pass_releases_what_is_due() {
-    // What an event was settled as, with its entity; and after which moment, with or without a sign, it is pending.
-    let check = async |settlement: Settlement, now: i64, waiting_too: bool, expected: EventState| {
+    // What an event was settled as, with its entity; and after which moment, with something applied then or not, it is pending.
+    let check = async |settlement: Settlement, now: i64, applied_at: Option<i64>, expected: EventState| {
         let place = Place::new();
         let queue = place.open();
         append_many(&queue, 1).await;
         settle_all(&queue, 10_000_000, vec![settlement.clone()]).await;
-        let released = queue.begin_pass(Timestamp(now), Release { waiting_too }).await.unwrap();
+        let released = queue.begin_pass(Timestamp(now), Release { applied_at: applied_at.map(Timestamp) }).await.unwrap();
         assert_eq!(states(&place.inspect()), [(1, expected)], "{settlement:?} at {now}");
         assert_eq!(released, u64::from(expected == Pending));
     };
-    check(due(50_000_000, settled(1, Deferred)), 49_999_999, true, Deferred).await;
-    check(due(50_000_000, settled(1, Deferred)), 50_000_000, false, Pending).await;
-    check(settled(1, Deferred), 10_000_000, false, Pending).await;
-    check(due(50_000_000, settled(1, Waiting)), 49_999_999, false, Waiting).await;
-    check(due(50_000_000, settled(1, Waiting)), 14_999_999, true, Waiting).await;
-    check(due(50_000_000, settled(1, Waiting)), 15_000_000, true, Pending).await;
-    check(due(50_000_000, settled(1, Waiting)), 50_000_000, false, Pending).await;
-    check(about("a", settled(1, Held)), 10_000_000, false, Pending).await;
-    check(settled(1, Paused), 99_000_000, true, Paused).await;
-    check(settled(1, Parked), 99_000_000, true, Parked).await;
+    check(due(50_000_000, settled(1, Deferred)), 49_999_999, Some(10_000_001), Deferred).await;
+    check(due(50_000_000, settled(1, Deferred)), 50_000_000, None, Pending).await;
+    check(settled(1, Deferred), 10_000_000, None, Pending).await;
+    check(due(50_000_000, settled(1, Waiting)), 49_999_999, None, Waiting).await;
+    check(due(50_000_000, settled(1, Waiting)), 11_999_999, Some(10_000_001), Waiting).await;
+    check(due(50_000_000, settled(1, Waiting)), 12_000_000, Some(10_000_001), Pending).await;
+    check(due(50_000_000, settled(1, Waiting)), 12_000_000, Some(10_000_000), Waiting).await;
+    check(due(50_000_000, settled(1, Waiting)), 50_000_000, None, Pending).await;
+    check(about("a", settled(1, Held)), 10_000_000, None, Pending).await;
+    check(settled(1, Paused), 99_000_000, Some(10_000_001), Paused).await;
+    check(settled(1, Parked), 99_000_000, Some(10_000_001), Parked).await;
 }
 
 #[tokio::test]
