@@ -1,6 +1,10 @@
-//! Errors of the HIS database, classified by the vendor's number.
+//! Errors of the HIS database, classified by the vendor's number. Holds no number itself (see `faults`) and decides
+//! nothing about what is done.
 
-use crate::model::outcome::{FaultClass, Rejection};
+use crate::{
+    his::faults,
+    model::outcome::{FaultClass, Rejection},
+};
 
 /// What a call to the HIS database ended with.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +23,34 @@ pub struct HisError {
 }
 
 impl HisError {
+    /// An error in the daemon's own words, which hold no value and may be logged as they are.
+    pub(crate) fn plain(class: FaultClass, code: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { class, code: code.to_owned(), public: message.clone(), message, duplicate_key: false }
+    }
+
+    /// An error in the database's own words, which may hold values: the log gets its number and class.
+    pub(crate) fn server(
+        class: FaultClass,
+        product: &str,
+        number: i64,
+        message: String,
+        duplicate_key: bool,
+    ) -> Self {
+        Self {
+            class,
+            code: format!("{}-{number}", product.to_ascii_lowercase()),
+            message,
+            public: format!("{product} error {number} ({})", faults::words(class)),
+            duplicate_key,
+        }
+    }
+
+    /// There is no session to run it on.
+    pub(crate) fn not_connected() -> Self {
+        Self::plain(FaultClass::Unreachable, "not-connected", "there is no connection to the HIS database")
+    }
+
     /// An update found no row of its key.
     pub(crate) fn no_row() -> Self {
         Self::rejected("no-row", "no row of the table has this key, and the mapping's action is update")
@@ -26,28 +58,29 @@ impl HisError {
 
     /// An insert found its key in the table.
     pub(crate) fn row_exists() -> Self {
-        Self::rejected("row-exists", "the table has a row of this key already, and the mapping's action is insert")
+        Self::rejected(
+            "row-exists",
+            "the table has a row of this key already, and the mapping's action is insert",
+        )
     }
 
     /// A key matched several rows.
     pub(crate) fn many_rows(matched: u64) -> Self {
-        Self::rejected("many-rows", &format!("the key matches {matched} rows of the table; it must identify one"))
+        Self::rejected(
+            "many-rows",
+            format!("the key matches {matched} rows of the table; it must identify one"),
+        )
     }
 
     /// The executable was built without that database.
+    #[cfg(not(feature = "mysql"))]
     pub(crate) fn not_built(feature: &str) -> Self {
         let message = format!("this executable was built without {feature} support");
-        Self { class: FaultClass::Login, code: "not-built".into(), public: message.clone(), message, duplicate_key: false }
+        Self::plain(FaultClass::Login, "not-built", message)
     }
 
-    fn rejected(code: &str, message: &str) -> Self {
-        Self {
-            class: FaultClass::Rejected,
-            code: code.to_owned(),
-            message: message.to_owned(),
-            public: message.to_owned(),
-            duplicate_key: false,
-        }
+    fn rejected(code: &str, message: impl Into<String>) -> Self {
+        Self::plain(FaultClass::Rejected, code, message)
     }
 
     /// As the reason that the queue keeps.

@@ -13,9 +13,12 @@ use crate::{
 };
 
 pub mod error;
+mod faults;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod near;
 mod sqlite;
+mod text;
 
 pub use error::HisError;
 
@@ -32,6 +35,12 @@ pub trait Session: Send {
 
     /// Bytes that one statement with its values may have.
     fn statement_bytes_max(&self) -> usize;
+
+    /// Bytes of values up to which rows should be packed into one statement, at most
+    /// [`Session::statement_bytes_max`]. One row alone may have more.
+    fn statement_bytes_best(&self) -> usize {
+        self.statement_bytes_max()
+    }
 
     /// Describes tables from the live catalog. A table that is not there is in [`Schema::missing`].
     fn describe<'a>(&'a mut self, tables: &'a [TableName]) -> SessionFuture<'a, Schema>;
@@ -59,7 +68,7 @@ pub async fn connect(database: &Database) -> Result<Box<dyn Session>, HisError> 
         Engine::MySql(network) => Ok(Box::new(mysql::MySql::connect(database, network).await?)),
         #[cfg(not(feature = "mysql"))]
         Engine::MySql(_) => Err(HisError::not_built("mysql")),
-        Engine::Sqlite { path } => Ok(Box::new(sqlite::Sqlite::connect(database, path)?)),
+        Engine::Sqlite { path } => Ok(Box::new(sqlite::Sqlite::connect(database, path).await?)),
     }
 }
 
@@ -67,13 +76,18 @@ pub async fn connect(database: &Database) -> Result<Box<dyn Session>, HisError> 
 /// where the database may have kept all of it or nothing.
 pub async fn apply(session: &mut dyn Session, batch: &Batch<'_>) -> Result<(), HisError> {
     session.begin().await?;
+    let Err(error) = write(session, batch).await else { return Ok(()) };
+    // A COMMIT that was refused (a cluster's conflict, a deferred foreign key) can leave the transaction open as well.
+    // A lost connection rolls back by itself.
+    if !matches!(error.class, FaultClass::Unreachable | FaultClass::CommitUnknown) {
+        session.rollback().await?;
+    }
+    Err(error)
+}
+
+async fn write(session: &mut dyn Session, batch: &Batch<'_>) -> Result<(), HisError> {
     for work in &batch.works {
-        if let Err(error) = run(session, work, batch.replay).await {
-            if error.class != FaultClass::Unreachable {
-                session.rollback().await?;
-            }
-            return Err(error);
-        }
+        run(session, work, batch.replay).await?;
     }
     session.commit().await
 }

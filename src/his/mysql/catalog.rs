@@ -1,0 +1,366 @@
+//! HIS tables as `information_schema` describes them. Asks for one table at a time (all in one query), because the catalog of
+//! 5.5 to 5.7 opens every table of a schema unless schema and table are both given. Reads names and types, never a row.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{MySql, kind};
+use crate::{
+    his::{HisError, near},
+    model::table::{Column, ColumnName, Schema, Table, TableName, UniqueIndex},
+};
+
+/// Tables that one query asks for.
+const QUERY_TABLES_MAX: usize = 32;
+/// Schemas of the server's own, never offered as near names.
+const SYSTEM_SCHEMAS: [&str; 4] = ["information_schema", "performance_schema", "mysql", "sys"];
+
+/// A place where a table may be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    schema: String,
+    table: String,
+}
+
+/// A table that is there, in the catalog's spelling.
+#[derive(Clone, Debug)]
+struct Found {
+    place: Place,
+    view: bool,
+    engine: Option<String>,
+}
+
+/// One row of the answer to a question about several places.
+#[derive(Debug)]
+struct Answer {
+    /// Index of the place.
+    place: usize,
+    cells: std::vec::IntoIter<Option<String>>,
+}
+
+impl Answer {
+    /// The next column, where it is not NULL.
+    fn cell(&mut self) -> Option<String> {
+        self.cells.next().flatten()
+    }
+
+    /// The next column; empty where it is NULL.
+    fn text(&mut self) -> String {
+        self.cell().unwrap_or_default()
+    }
+
+    fn number<N: std::str::FromStr>(&mut self) -> Option<N> {
+        self.cell()?.parse().ok()
+    }
+}
+
+/// Describes the tables; those that are not there come with the names of some that are.
+pub(super) async fn describe(session: &mut MySql, names: &[TableName]) -> Result<Schema, HisError> {
+    let (mut found, absent) = locate(session, names).await?;
+    let mut schema = Schema::default();
+    if !absent.is_empty() {
+        let offers = offers(session, &absent).await?;
+        for (name, offer) in absent.into_iter().zip(offers) {
+            match offer {
+                Offer::OtherCase(table) => drop(found.insert(name, table)),
+                Offer::Near(names) => drop(schema.missing.insert(name, names)),
+            }
+        }
+    }
+    let places: Vec<Place> = found.values().map(|table| table.place.clone()).collect();
+    let mut columns = columns(session, &places).await?;
+    let mut unique = unique(session, &places, &columns).await?;
+    let mut references = references(session, &places).await?;
+    let triggers = triggers(session, &places).await?;
+    for (i, (name, table)) in found.into_iter().enumerate() {
+        let table = Table {
+            schema: Some(table.place.schema),
+            name: table.place.table,
+            view: table.view,
+            columns: columns.remove(&i).unwrap_or_default(),
+            unique: unique.remove(&i).unwrap_or_default(),
+            references: references.remove(&i).unwrap_or_default(),
+            insert_triggers: triggers.contains(&i),
+            transactional: kind::transactional(table.engine.as_deref()),
+            ignore_case: true,
+        };
+        schema.tables.insert(name, Arc::new(table));
+    }
+    Ok(schema)
+}
+
+/// Where a name of the configuration may point: the own database first, then `schema.table` at each dot.
+fn places(name: &TableName, own: &str) -> Vec<Place> {
+    let mut places = vec![Place { schema: own.to_owned(), table: name.0.clone() }];
+    for (dot, _) in name.0.match_indices('.') {
+        let (schema, table) = name.0.split_at(dot);
+        let table = table.trim_start_matches('.');
+        if !schema.is_empty() && !table.is_empty() {
+            places.push(Place { schema: schema.to_owned(), table: table.to_owned() });
+        }
+    }
+    places
+}
+
+/// The tables that the server finds by these names, comparing as `lower_case_table_names` has it, and the rest.
+async fn locate(
+    session: &mut MySql,
+    names: &[TableName],
+) -> Result<(BTreeMap<TableName, Found>, Vec<TableName>), HisError> {
+    let wanted: Vec<(&TableName, Place)> = names
+        .iter()
+        .flat_map(|name| places(name, &session.schema).into_iter().map(move |place| (name, place)))
+        .collect();
+    let asked: Vec<Place> = wanted.iter().map(|(_, place)| place.clone()).collect();
+    let mut by_place: BTreeMap<usize, Vec<Found>> = BTreeMap::new();
+    for (i, table) in tables(session, &asked).await? {
+        by_place.entry(i).or_default().push(table);
+    }
+    let mut found = BTreeMap::new();
+    for (i, (name, place)) in wanted.iter().enumerate() {
+        // Earlier places win.
+        if found.contains_key(*name) {
+            continue;
+        }
+        let Some(tables) = by_place.remove(&i) else { continue };
+        let exact = tables.iter().position(|table| table.place == *place);
+        let unique = (tables.len() == 1).then_some(0);
+        if let Some(table) = exact.or(unique).and_then(|i| tables.into_iter().nth(i)) {
+            found.insert((*name).clone(), table);
+        }
+    }
+    let absent: BTreeSet<TableName> =
+        names.iter().filter(|name| !found.contains_key(*name)).cloned().collect();
+    Ok((found, absent.into_iter().collect()))
+}
+
+async fn tables(session: &mut MySql, places: &[Place]) -> Result<Vec<(usize, Found)>, HisError> {
+    let what = "TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE FROM information_schema.TABLES \
+                WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?";
+    let rows = ask(session, what, places).await?;
+    let table = |mut row: Answer| {
+        let place = Place { schema: row.text(), table: row.text() };
+        // `VIEW`, and `SYSTEM VIEW` of the server's own.
+        (row.place, Found { place, view: row.text().contains("VIEW"), engine: row.cell() })
+    };
+    Ok(rows.into_iter().map(table).collect())
+}
+
+/// What is there in place of a table that is not.
+enum Offer {
+    /// One table has this name in another case.
+    OtherCase(Found),
+    /// Names like it.
+    Near(Vec<String>),
+}
+
+async fn offers(session: &mut MySql, absent: &[TableName]) -> Result<Vec<Offer>, HisError> {
+    let own = session.schema.clone();
+    let mut all: BTreeSet<Place> = BTreeSet::new();
+    let schemas: BTreeSet<String> =
+        absent.iter().flat_map(|name| places(name, &own)).map(|p| p.schema).collect();
+    for schema in &schemas {
+        let sql = "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?";
+        all.extend(read_places(session.ask(sql.to_owned(), &[schema]).await?));
+    }
+    let mut offers = Vec::with_capacity(absent.len());
+    for name in absent {
+        let wanted = places(name, &own);
+        let same = |place: &&Place| {
+            wanted.iter().any(|w| {
+                w.schema.to_lowercase() == place.schema.to_lowercase()
+                    && w.table.to_lowercase() == place.table.to_lowercase()
+            })
+        };
+        let alike: Vec<Place> = all.iter().filter(same).cloned().collect();
+        if let [only] = alike.as_slice()
+            && let Some((_, table)) = tables(session, std::slice::from_ref(only)).await?.into_iter().next()
+        {
+            offers.push(Offer::OtherCase(table));
+            continue;
+        }
+        offers.push(Offer::Near(near_names(session, name, &wanted, &all).await?));
+    }
+    Ok(offers)
+}
+
+/// Near names in the same schemas, and the very name in others.
+async fn near_names(
+    session: &mut MySql,
+    name: &TableName,
+    wanted: &[Place],
+    all: &BTreeSet<Place>,
+) -> Result<Vec<String>, HisError> {
+    let own = session.schema.clone();
+    let title = |place: &Place| {
+        if place.schema == own { place.table.clone() } else { format!("{}.{}", place.schema, place.table) }
+    };
+    let mut candidates: BTreeSet<String> = all.iter().map(title).collect();
+    if let Some(place) = wanted.last() {
+        let sql = "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE TABLE_NAME = ?";
+        let elsewhere = read_places(session.ask(sql.to_owned(), &[&place.table]).await?);
+        let elsewhere =
+            elsewhere.filter(|p| !SYSTEM_SCHEMAS.contains(&p.schema.to_ascii_lowercase().as_str()));
+        let mut names: Vec<String> = elsewhere.map(|p| title(&p)).collect();
+        if !names.is_empty() {
+            candidates.retain(|candidate| !names.contains(candidate));
+            names.extend(near::names(&name.0, candidates.iter().map(String::as_str)));
+            names.truncate(near::NAMES_MAX);
+            return Ok(names);
+        }
+    }
+    Ok(near::names(&name.0, candidates.iter().map(String::as_str)))
+}
+
+fn read_places(rows: Vec<Vec<Option<String>>>) -> impl Iterator<Item = Place> {
+    rows.into_iter().map(|row| {
+        let mut row = row.into_iter().map(Option::unwrap_or_default);
+        Place { schema: row.next().unwrap_or_default(), table: row.next().unwrap_or_default() }
+    })
+}
+
+async fn columns(session: &mut MySql, places: &[Place]) -> Result<BTreeMap<usize, Vec<Column>>, HisError> {
+    let what = "CAST(ORDINAL_POSITION AS CHAR), COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, \
+                CAST(CHARACTER_MAXIMUM_LENGTH AS CHAR), CAST(CHARACTER_OCTET_LENGTH AS CHAR), \
+                CAST(NUMERIC_PRECISION AS CHAR), CAST(NUMERIC_SCALE AS CHAR), CHARACTER_SET_NAME, IS_NULLABLE, \
+                EXTRA, IF(COLUMN_DEFAULT IS NULL, 'NO', 'YES') FROM information_schema.COLUMNS \
+                WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?";
+    let mut columns: BTreeMap<usize, Vec<(u32, Column)>> = BTreeMap::new();
+    for mut row in ask(session, what, places).await? {
+        let position = row.number().unwrap_or(u32::MAX);
+        let (name, data_type, column_type) = (row.text(), row.text(), row.text());
+        let (chars_max, bytes_max, precision, scale) =
+            (row.number(), row.number(), row.number(), row.number());
+        let charset = row.cell();
+        let nullable = row.text() == "YES";
+        let (extra, has_default) = (row.text(), row.text() == "YES");
+        let declared = kind::Declared {
+            data_type: &data_type,
+            column_type: &column_type,
+            chars_max,
+            bytes_max,
+            precision,
+            scale,
+            charset: charset.as_deref(),
+        };
+        let column = Column {
+            name: ColumnName(name),
+            kind: kind::column_type(&declared),
+            nullable,
+            filled: kind::filled(&data_type, &extra, has_default, nullable),
+            declared: column_type,
+        };
+        columns.entry(row.place).or_default().push((position, column));
+    }
+    let sorted = columns.into_iter().map(|(i, mut columns)| {
+        columns.sort_by_key(|(position, _)| *position);
+        (i, columns.into_iter().map(|(_, column)| column).collect())
+    });
+    Ok(sorted.collect())
+}
+
+/// A column of an index.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct IndexPart {
+    position: u32,
+    /// None for a function.
+    column: Option<String>,
+    /// Only the beginning of the column's text is in the index.
+    prefix: bool,
+}
+
+async fn unique(
+    session: &mut MySql,
+    places: &[Place],
+    columns: &BTreeMap<usize, Vec<Column>>,
+) -> Result<BTreeMap<usize, Vec<UniqueIndex>>, HisError> {
+    // COLUMN_NAME is NULL for a function (8.0.13 and later).
+    let what = "INDEX_NAME, CAST(SEQ_IN_INDEX AS CHAR), COLUMN_NAME, CAST(SUB_PART AS CHAR) \
+                FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0";
+    let mut parts: BTreeMap<(usize, String), Vec<IndexPart>> = BTreeMap::new();
+    for mut row in ask(session, what, places).await? {
+        let index = (row.place, row.text());
+        let (position, column) = (row.number().unwrap_or(u32::MAX), row.cell());
+        let prefix = row.cell().is_some();
+        parts.entry(index).or_default().push(IndexPart { position, column, prefix });
+    }
+    let mut unique: BTreeMap<usize, Vec<UniqueIndex>> = BTreeMap::new();
+    for ((i, name), mut parts) in parts {
+        parts.sort();
+        let own = columns.get(&i).map(Vec::as_slice).unwrap_or_default();
+        let nullable = |name: &str| own.iter().any(|column| column.name.0 == name && column.nullable);
+        let sound =
+            |part: &IndexPart| !part.prefix && part.column.as_deref().is_some_and(|name| !nullable(name));
+        let index = UniqueIndex {
+            primary: name == "PRIMARY",
+            safe: parts.iter().all(sound),
+            columns: parts.into_iter().filter_map(|part| part.column.map(ColumnName)).collect(),
+            name,
+        };
+        unique.entry(i).or_default().push(index);
+    }
+    for indexes in unique.values_mut() {
+        indexes.sort_by_key(|index| !index.primary);
+    }
+    Ok(unique)
+}
+
+async fn references(session: &mut MySql, places: &[Place]) -> Result<BTreeMap<usize, Vec<String>>, HisError> {
+    let what = "REFERENCED_TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS \
+                WHERE CONSTRAINT_SCHEMA = ? AND TABLE_NAME = ?";
+    let mut references: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for mut row in ask(session, what, places).await? {
+        // NULL where the login may not see the other table.
+        let Some(table) = row.cell() else { continue };
+        let tables = references.entry(row.place).or_default();
+        if !tables.contains(&table) {
+            tables.push(table);
+        }
+    }
+    Ok(references)
+}
+
+/// The places whose tables have INSERT triggers. Without the TRIGGER privilege they cannot be seen.
+async fn triggers(session: &mut MySql, places: &[Place]) -> Result<BTreeSet<usize>, HisError> {
+    let what = "TRIGGER_NAME FROM information_schema.TRIGGERS \
+                WHERE EVENT_OBJECT_SCHEMA = ? AND EVENT_OBJECT_TABLE = ? AND EVENT_MANIPULATION = 'INSERT'";
+    Ok(ask(session, what, places).await?.into_iter().map(|row| row.place).collect())
+}
+
+/// Asks the same of all places. `what` has two placeholders: schema and table.
+async fn ask(session: &mut MySql, what: &str, places: &[Place]) -> Result<Vec<Answer>, HisError> {
+    let mut answers = Vec::new();
+    let numbered: Vec<(usize, &Place)> = places.iter().enumerate().collect();
+    for chunk in numbered.chunks(QUERY_TABLES_MAX) {
+        let selects: Vec<String> = chunk.iter().map(|(i, _)| format!("SELECT '{i}', {what}")).collect();
+        let params: Vec<&str> =
+            chunk.iter().flat_map(|(_, place)| [place.schema.as_str(), place.table.as_str()]).collect();
+        for row in session.ask(selects.join(" UNION ALL "), &params).await? {
+            let mut cells = row.into_iter();
+            let place = cells.next().flatten().and_then(|i| i.parse().ok());
+            answers.extend(place.map(|place| Answer { place, cells }));
+        }
+    }
+    Ok(answers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_name_may_point() {
+        fn check(name: &str, expected: &[(&str, &str)]) {
+            let places = places(&TableName(name.to_owned()), "own");
+            let places: Vec<_> = places.iter().map(|p| (p.schema.as_str(), p.table.as_str())).collect();
+            assert_eq!(places, expected, "{name}");
+        }
+        check("t", &[("own", "t")]);
+        check("his.t", &[("own", "his.t"), ("his", "t")]);
+        check("a.b.c", &[("own", "a.b.c"), ("a", "b.c"), ("a.b", "c")]);
+        check(".t", &[("own", ".t")]);
+        check("t.", &[("own", "t.")]);
+    }
+}

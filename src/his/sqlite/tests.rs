@@ -1,0 +1,331 @@
+//! The embedded HIS as a whole: connecting, describing, and `apply` with each kind of work.
+
+use std::time::Duration;
+
+use chrono::{NaiveDate, TimeZone, Utc};
+
+use super::*;
+use crate::{
+    config::Engine,
+    his,
+    model::table::{ColumnType, Filled},
+    sql::{Batch, Work},
+};
+
+const DDL: &str = "
+    CREATE TABLE HIS_patients (patient_id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL);
+    CREATE TABLE HIS_appointments (
+        id INTEGER PRIMARY KEY,
+        buktor_id VARCHAR(20) NOT NULL UNIQUE,
+        status TEXT NOT NULL CHECK (status <> 'bad'),
+        patient_id INT REFERENCES HIS_patients (patient_id),
+        fee DECIMAL(10,2) NOT NULL DEFAULT 0,
+        starts DATETIME,
+        label TEXT GENERATED ALWAYS AS (status || buktor_id) VIRTUAL
+    );
+    CREATE TABLE notes (a TEXT, b TEXT COLLATE NOCASE, c INT NOT NULL, PRIMARY KEY (a, c));
+    CREATE UNIQUE INDEX notes_part ON notes (c) WHERE a IS NOT NULL;
+    CREATE UNIQUE INDEX notes_expr ON notes (c + 1);
+    CREATE UNIQUE INDEX notes_null ON notes (b);
+    CREATE VIEW latest AS SELECT * FROM notes;
+    CREATE TABLE log (line TEXT);
+    CREATE TRIGGER log_it AFTER INSERT ON HIS_patients BEGIN INSERT INTO log VALUES (NEW.name); END;
+    CREATE TABLE \"odd \"\"name`s.x\" (\"väl ue\" INT);";
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self { folder: tempfile::tempdir().expect("a folder") };
+        place.raw().execute_batch(DDL).expect("tables");
+        place
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("his.sqlite")
+    }
+
+    fn raw(&self) -> Connection {
+        Connection::open(self.path()).expect("the file opens")
+    }
+
+    async fn connect(&self) -> Box<dyn Session> {
+        his::connect(&database(&self.path())).await.expect("connected")
+    }
+
+    fn text(&self, sql: &str) -> String {
+        self.raw().query_row(sql, [], |row| row.get(0)).expect("a row")
+    }
+}
+
+fn database(path: &Path) -> Database {
+    Database {
+        engine: Engine::Sqlite { path: path.to_owned() },
+        timezone: chrono_tz::Asia::Kolkata,
+        connect_time: Duration::from_secs(5),
+        statement_time: Duration::from_secs(5),
+        lock_time: Duration::from_millis(100),
+    }
+}
+
+fn statement<'a>(sql: &str, params: &[&'a SqlValue]) -> Statement<'a> {
+    Statement { sql: sql.into(), params: params.to_vec() }
+}
+
+fn batch(works: Vec<Work<'_>>) -> Batch<'_> {
+    Batch { works, replay: false }
+}
+
+fn text(s: &str) -> SqlValue {
+    SqlValue::Text(s.to_owned())
+}
+
+const UPDATE: &str = "UPDATE HIS_appointments SET status = ? WHERE buktor_id = ?";
+const INSERT: &str = "INSERT INTO HIS_appointments (status, buktor_id) VALUES (?, ?)";
+const ONCE: &str =
+    "INSERT INTO HIS_appointments (status, buktor_id) VALUES (?, ?) ON CONFLICT (buktor_id) DO NOTHING";
+const STATUS: &str =
+    "SELECT coalesce(group_concat(status || ':' || buktor_id, ' '), '') FROM HIS_appointments";
+
+#[tokio::test]
+async fn upsert_by_update_then_insert() {
+    let place = Place::new();
+    let mut his = place.connect().await;
+    let (booked, cancelled, id) = (text("booked"), text("cancelled"), text("7"));
+    for status in [&booked, &cancelled] {
+        let params = [status, &id];
+        let work =
+            Work::UpdateElseInsert { update: statement(UPDATE, &params), insert: statement(INSERT, &params) };
+        his::apply(his.as_mut(), &batch(vec![work])).await.expect("applied");
+    }
+    assert_eq!(place.text(STATUS), "cancelled:7");
+}
+
+#[tokio::test]
+async fn another_unique_index_is_the_data() {
+    let place = Place::new();
+    let mut his = place.connect().await;
+    place
+        .raw()
+        .execute_batch("INSERT INTO HIS_appointments (id, buktor_id, status) VALUES (1, '7', 'booked')")
+        .expect("row");
+    let (status, id, one) = (text("x"), text("8"), SqlValue::Int(1));
+    let work = Work::UpdateElseInsert {
+        update: statement(UPDATE, &[&status, &id]),
+        insert: statement(
+            "INSERT INTO HIS_appointments (status, buktor_id, id) VALUES (?, ?, ?)",
+            &[&status, &id, &one],
+        ),
+    };
+    let error = his::apply(his.as_mut(), &batch(vec![work])).await.expect_err("the id is taken");
+    assert_eq!(
+        (error.class, error.code.as_str(), error.duplicate_key),
+        (FaultClass::Rejected, "sqlite-1555", true)
+    );
+    assert_eq!(error.public, "SQLite error 1555 (the data)");
+    assert_eq!(place.text(STATUS), "booked:7");
+}
+
+#[tokio::test]
+async fn insert_once_with_and_without_replay() {
+    let place = Place::new();
+    let mut his = place.connect().await;
+    let (booked, id) = (text("booked"), text("7"));
+    let params = [&booked, &id];
+    let works = || vec![Work::InsertOnce(statement(ONCE, &params))];
+    his::apply(his.as_mut(), &batch(works())).await.expect("inserted");
+    let error = his::apply(his.as_mut(), &batch(works())).await.expect_err("it is there");
+    assert_eq!(error.code, "row-exists");
+    let replay = Batch { works: works(), replay: true };
+    his::apply(his.as_mut(), &replay).await.expect("it counts as done");
+    assert_eq!(place.text(STATUS), "booked:7");
+}
+
+#[tokio::test]
+async fn many_rows_and_no_row_roll_back() {
+    let place = Place::new();
+    let rows = "INSERT INTO HIS_appointments (buktor_id, status) VALUES ('1', 'a'), ('2', 'a')";
+    place.raw().execute_batch(rows).expect("rows");
+    let mut his = place.connect().await;
+    let (a, b, three) = (text("a"), text("b"), text("3"));
+    let by_status = "UPDATE HIS_appointments SET status = ? WHERE status = ?";
+    let params = [&b, &a];
+    let update = || statement(by_status, &params);
+    let insert = || Work::Insert(statement(INSERT, &[&b, &three]));
+    for (work, expected) in [
+        (Work::Update(update()), "many-rows"),
+        (Work::Delete(statement("DELETE FROM HIS_appointments WHERE status = ?", &[&a])), "many-rows"),
+        (Work::UpdateElseInsert { update: update(), insert: statement(INSERT, &[&b, &three]) }, "many-rows"),
+        (Work::Update(statement(UPDATE, &[&b, &text("9")])), "no-row"),
+    ] {
+        let error = his::apply(his.as_mut(), &batch(vec![insert(), work])).await.expect_err(expected);
+        assert_eq!(error.code, expected);
+        assert_eq!(place.text(STATUS), "a:1 a:2");
+    }
+    let none = Work::Delete(statement("DELETE FROM HIS_appointments WHERE buktor_id = ?", &[&three]));
+    his::apply(his.as_mut(), &batch(vec![none, insert()])).await.expect("nothing to delete is fine");
+    assert_eq!(place.text(STATUS), "a:1 a:2 b:3");
+}
+
+#[tokio::test]
+async fn a_failure_rolls_everything_back_and_the_session_goes_on() {
+    let place = Place::new();
+    let mut his = place.connect().await;
+    let (good, bad, one, two, nobody) = (text("good"), text("bad"), text("1"), text("2"), SqlValue::Int(99));
+    let good_insert = || Work::Insert(statement(INSERT, &[&good, &one]));
+    for (work, class, code) in [
+        (statement(INSERT, &[&bad, &two]), FaultClass::Rejected, "sqlite-275"),
+        (statement(INSERT, &[&SqlValue::Null, &two]), FaultClass::Rejected, "sqlite-1299"),
+        (
+            statement(
+                "INSERT INTO HIS_appointments (status, buktor_id, patient_id) VALUES (?, ?, ?)",
+                &[&good, &two, &nobody],
+            ),
+            FaultClass::Parent,
+            "sqlite-787",
+        ),
+        (statement("INSERT INTO nowhere VALUES (?)", &[&good]), FaultClass::Config, "sqlite-1"),
+        (statement("UPDATE log SET nothing = ?", &[&good]), FaultClass::Config, "sqlite-1"),
+    ] {
+        let error =
+            his::apply(his.as_mut(), &batch(vec![good_insert(), Work::Insert(work)])).await.expect_err(code);
+        assert_eq!((error.class, error.code.as_str()), (class, code), "{error}");
+        assert_eq!(place.text(STATUS), "");
+    }
+    his::apply(his.as_mut(), &batch(vec![good_insert()])).await.expect("applied");
+    assert_eq!(place.text(STATUS), "good:1");
+}
+
+#[tokio::test]
+async fn a_constraint_checked_at_commit_leaves_no_transaction_behind() {
+    let place = Place::new();
+    let ddl = "CREATE TABLE late (p INT REFERENCES HIS_patients (patient_id) DEFERRABLE INITIALLY DEFERRED)";
+    place.raw().execute_batch(ddl).expect("table");
+    let mut his = place.connect().await;
+    let nobody = SqlValue::Int(99);
+    let works = vec![Work::Insert(statement("INSERT INTO late VALUES (?)", &[&nobody]))];
+    let error = his::apply(his.as_mut(), &batch(works)).await.expect_err("no such patient");
+    assert_eq!(error.class, FaultClass::Parent);
+    his::apply(his.as_mut(), &batch(Vec::new())).await.expect("the session goes on");
+    assert_eq!(place.text("SELECT count(*) || '' FROM late"), "0");
+}
+
+#[tokio::test]
+async fn a_locked_file_is_busy() {
+    let place = Place::new();
+    let mut his = place.connect().await;
+    let other = place.raw();
+    other.execute_batch("BEGIN IMMEDIATE").expect("locked");
+    let error = his::apply(his.as_mut(), &batch(Vec::new())).await.expect_err("locked");
+    assert_eq!((error.class, error.code.as_str()), (FaultClass::Busy, "sqlite-5"));
+    other.execute_batch("ROLLBACK").expect("unlocked");
+    his::apply(his.as_mut(), &batch(Vec::new())).await.expect("free again");
+}
+
+#[tokio::test]
+async fn values_as_other_programs_read_them() {
+    let place = Place::new();
+    place.raw().execute_batch("CREATE TABLE v (a INT, b DECIMAL(10,2), c DOUBLE, d TEXT, e BLOB, f DATE, g TIME, h DATETIME, i DATETIME, j INT)").expect("table");
+    let mut his = place.connect().await;
+    let day = NaiveDate::from_ymd_opt(2026, 3, 29).expect("a day");
+    let values = [
+        SqlValue::Int(-5),
+        SqlValue::Decimal("1500.50".into()),
+        SqlValue::Float(0.5),
+        text("naïve 😀 '\"`"),
+        SqlValue::Bytes(vec![0, 255]),
+        SqlValue::Date(day),
+        SqlValue::Time(day.and_hms_opt(9, 5, 0).expect("a time").time()),
+        SqlValue::DateTime(day.and_hms_micro_opt(9, 5, 0, 1).expect("a time")),
+        SqlValue::Instant(Utc.with_ymd_and_hms(2026, 3, 29, 20, 0, 0).single().expect("a moment")),
+        SqlValue::Null,
+    ];
+    let params: Vec<&SqlValue> = values.iter().collect();
+    let insert = Statement { sql: "INSERT INTO v VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)".into(), params };
+    his::apply(his.as_mut(), &batch(vec![Work::Insert(insert)])).await.expect("applied");
+    let read = "SELECT a || '|' || b || '|' || typeof(b) || '|' || c || '|' || d || '|' || hex(e) || '|' || f || '|' || g \
+                || '|' || h || '|' || i || '|' || (j IS NULL) FROM v";
+    assert_eq!(
+        place.text(read),
+        "-5|1500.5|real|0.5|naïve 😀 '\"`|00FF|2026-03-29|09:05:00|2026-03-29 09:05:00.000001|2026-03-30 01:30:00|1"
+    );
+}
+
+#[tokio::test]
+async fn tables_are_described() {
+    let place = Place::new();
+    let mut his = place.connect().await;
+    let names: Vec<TableName> =
+        ["his_appointments", "main.HIS_patients", "notes", "latest", "odd \"name`s.x", "HIS_apointments"]
+            .map(|name| TableName(name.to_owned()))
+            .to_vec();
+    let schema = his.describe(&names).await.expect("described");
+    let near = schema.missing.get(&names[5]).expect("missing");
+    assert_eq!(near.first().map(String::as_str), Some("HIS_appointments"));
+
+    let table = &schema.tables[&names[0]];
+    assert_eq!((table.name.as_str(), table.view, table.insert_triggers), ("HIS_appointments", false, false));
+    assert_eq!(table.references, ["HIS_patients"]);
+    let filled: Vec<_> = table.columns.iter().map(|column| (column.name.0.as_str(), column.filled)).collect();
+    assert_eq!(
+        filled,
+        [
+            ("id", Filled::ByCounter),
+            ("buktor_id", Filled::ByNobody),
+            ("status", Filled::ByNobody),
+            ("patient_id", Filled::ByDefault),
+            ("fee", Filled::ByDefault),
+            ("starts", Filled::ByDefault),
+            ("label", Filled::ByExpression),
+        ]
+    );
+    assert_eq!(table.columns[5].kind, ColumnType::DateTime { fraction: 6 });
+    let unique: Vec<_> = table.unique.iter().map(|u| (u.primary, u.safe, u.columns[0].0.as_str())).collect();
+    assert_eq!(unique, [(true, true, "id"), (false, true, "buktor_id")]);
+
+    assert!(schema.tables[&names[1]].insert_triggers);
+    let notes = &schema.tables[&names[2]];
+    assert_eq!(
+        notes.primary_key(),
+        [crate::model::table::ColumnName("a".into()), crate::model::table::ColumnName("c".into())]
+    );
+    let safe: Vec<_> = notes.unique.iter().filter(|u| u.safe).map(|u| u.name.as_str()).collect();
+    assert_eq!(safe, ["PRIMARY"]);
+    assert_eq!(notes.unique.len(), 4);
+    assert!(schema.tables[&names[3]].view);
+    assert_eq!(schema.tables[&names[4]].columns[0].name.0, "väl ue");
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let check = async |path: &Path, words: &str| {
+        let Err(error) = his::connect(&database(path)).await else { panic!("{} opened", path.display()) };
+        assert_eq!(error.class, FaultClass::Login);
+        assert!(error.message.contains(words), "{error}");
+    };
+    check(&folder.path().join("none.sqlite"), "does not exist").await;
+    check(folder.path(), "cannot be used").await;
+    let text = folder.path().join("text.sqlite");
+    std::fs::write(
+        &text,
+        "this is no database, whatever its name may say; it is far too long for an empty one",
+    )
+    .expect("written");
+    check(&text, "not a database").await;
+    assert!(!folder.path().join("none.sqlite").exists(), "the file is never created");
+}
+
+#[tokio::test]
+async fn a_deleted_file_is_noticed() {
+    let place = Place::new();
+    let mut his = place.connect().await;
+    his.ping().await.expect("alive");
+    if std::fs::remove_file(place.path()).is_err() {
+        return; // Windows
+    }
+    assert_eq!(his.ping().await.expect_err("deleted").class, FaultClass::Unreachable);
+    assert_eq!(his.begin().await.expect_err("deleted").class, FaultClass::Unreachable);
+}
