@@ -38,9 +38,9 @@ pub const QUEUE_FREE_MIB_DEFAULT: u64 = 256;
 /// How long applied events are kept, `queue.keep_applied_days`.
 pub const KEEP_APPLIED_DAYS_DEFAULT: u64 = 30;
 /// How long the newest applied version of a record is remembered, to recognise stale events.
-pub const KEEP_ENTITIES: Duration = Duration::from_secs(400 * 24 * 3600);
+pub const KEEP_ENTITIES: Duration = Duration::from_hours(400 * 24);
 /// How often the daemon looks for events that retention lets it erase.
-pub const PRUNE_INTERVAL: Duration = Duration::from_secs(600);
+pub const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
 /// Rows that one pruning step deletes, so that it never holds up ingest for long.
 pub const PRUNE_ROWS_MAX: u32 = 1000;
 /// How long a command waits for the other process that writes to the queue file.
@@ -67,21 +67,21 @@ pub const LOST_ATTEMPTS_MAX: u32 = 3;
 /// First delay after a busy row, a lost connection, an outage.
 pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 /// Longest delay between two attempts to reach the HIS database.
-pub const OUTAGE_BACKOFF_MAX: Duration = Duration::from_secs(60);
+pub const OUTAGE_BACKOFF_MAX: Duration = Duration::from_mins(1);
 /// Longest delay between two attempts at a busy row.
-pub const BUSY_BACKOFF_MAX: Duration = Duration::from_secs(300);
+pub const BUSY_BACKOFF_MAX: Duration = Duration::from_mins(5);
 /// Delay while the HIS database refuses the login or is out of space: hammering locks accounts.
-pub const REFUSED_BACKOFF: Duration = Duration::from_secs(60);
+pub const REFUSED_BACKOFF: Duration = Duration::from_mins(1);
 /// Delay before an event that waits for its parent row is tried again without a sign.
-pub const PARENT_BACKOFF: Duration = Duration::from_secs(60);
+pub const PARENT_BACKOFF: Duration = Duration::from_mins(1);
 /// Age after which the description of the HIS tables is read again.
-pub const SCHEMA_AGE_MAX: Duration = Duration::from_secs(60);
+pub const SCHEMA_AGE_MAX: Duration = Duration::from_mins(1);
 /// Age below which it is not read again because of a refused event.
 pub const SCHEMA_REFRESH_MIN: Duration = Duration::from_secs(2);
 /// Times running that a COMMIT without an answer is repeated at once, before the daemon backs off.
 pub const COMMIT_REPLAYS_MAX: u32 = 3;
 /// How far ahead of their time an operator's cycle takes up waiting events.
-pub const OPERATOR_AHEAD: Duration = Duration::from_secs(365 * 24 * 3600);
+pub const OPERATOR_AHEAD: Duration = Duration::from_hours(365 * 24);
 /// How often the daemon looks whether another process asked it for something.
 pub const REQUEST_POLL: Duration = Duration::from_millis(250);
 

@@ -63,9 +63,6 @@ pub fn settle(
         Outcome::Paused(reason) => {
             Settlement { counted: false, ..settlement(EventState::Paused, Some(reason)) }
         }
-        Outcome::Busy(reason) => {
-            Settlement { next_at: Some(busy()), ..settlement(EventState::Deferred, Some(reason)) }
-        }
         Outcome::Parent(reason) => Settlement {
             next_at: Some(now.after(limits::PARENT_BACKOFF)),
             ..settlement(EventState::Waiting, Some(reason))
@@ -73,7 +70,7 @@ pub fn settle(
         Outcome::Unrecognised(reason) if event.attempts + 1 >= limits::UNRECOGNISED_ATTEMPTS_MAX => {
             settlement(EventState::Parked, Some(reason))
         }
-        Outcome::Unrecognised(reason) => {
+        Outcome::Busy(reason) | Outcome::Unrecognised(reason) => {
             Settlement { next_at: Some(busy()), ..settlement(EventState::Deferred, Some(reason)) }
         }
         Outcome::Released { replay } => {

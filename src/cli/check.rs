@@ -1,6 +1,6 @@
 //! `check`: configuration, connection, and the live tables against the mapping. Changes nothing.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ struct Report {
     unreachable: bool,
 }
 
-pub(super) fn run(explicit: Option<PathBuf>, args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
     let mut report = Report::default();
     if config.queue.path.exists()
@@ -49,9 +49,9 @@ pub(super) fn run(explicit: Option<PathBuf>, args: &Args) -> Result<Exit, Failur
     report.warning("auth", open_port_words(&config).to_owned());
     runtime()?.block_on(look_at_his(&config, &mut report));
     if args.json {
-        report.print_json(&config)?
+        report.print_json(&config)?;
     } else {
-        report.print(&config)?
+        report.print(&config)?;
     }
     Ok(if report.unreachable {
         Exit::Unreachable
@@ -78,7 +78,7 @@ async fn look_at_his(config: &Config, report: &mut Report) {
             return report.problem("database", error.message);
         }
     };
-    let packer = Packer::new(session.dialect(), session.statement_bytes_max());
+    let packer = Packer::new(session.dialect(), session.statement_bytes());
     let mappings = Arc::new(config.mappings.clone());
     let planner = Planner::new(mappings, &schema, config.database.timezone, packer.row_bytes_max());
     report.bindings = planner.bindings();

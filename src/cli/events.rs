@@ -1,6 +1,6 @@
 //! `events`: single events, for the person who has to decide about them.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub(super) enum Command {
     List(ListArgs),
     /// Show one event with its body (patient data!), its state and what to do
     Show {
-        /// The event's number in the list, or its event_id
+        /// The event's number in the list, or its `event_id`
         id: String,
         /// Print JSON
         #[arg(long)]
@@ -65,7 +65,7 @@ pub(super) struct ListArgs {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct Which {
-    /// The events' numbers in the list, or their event_ids
+    /// The events' numbers in the list, or their `event_id`s
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// All events with this cause, as `status` shows it
@@ -90,7 +90,7 @@ fn problem(error: QueueError) -> Failure {
     Failure::new(Exit::Problems, error)
 }
 
-pub(super) fn run(explicit: Option<PathBuf>, command: &Command) -> Result<Exit, Failure> {
+pub(super) fn run(explicit: Option<&Path>, command: &Command) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
     let inspector = Inspector::open(&config.queue.path).map_err(problem)?;
     match command {

@@ -4,7 +4,7 @@ use std::{fmt, process::ExitCode};
 
 /// Exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub(super) enum Exit {
     /// Done.
     Done = 0,
     /// Problems were found, or it could not be done.
@@ -25,22 +25,22 @@ impl From<Exit> for ExitCode {
 
 /// A command that did not do what it was asked to; the message goes to stderr.
 #[derive(Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     /// The exit code.
-    pub exit: Exit,
+    pub(super) exit: Exit,
     /// What happened and what to do; empty where nothing is to be said.
-    pub message: String,
+    pub(super) message: String,
 }
 
 impl Failure {
     /// A failure with words.
-    pub fn new(exit: Exit, message: impl fmt::Display) -> Self {
+    pub(super) fn new(exit: Exit, message: impl fmt::Display) -> Self {
         Self { exit, message: message.to_string() }
     }
 
     /// The reader of stdout has gone away, as `head` does: that is success.
     #[must_use]
-    pub fn broken_pipe() -> Self {
+    pub(super) fn broken_pipe() -> Self {
         Self { exit: Exit::Done, message: String::new() }
     }
 }

@@ -1,6 +1,10 @@
 //! The command line: one file per command. Turns arguments into calls, and results into words and exit codes.
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 
@@ -23,7 +27,7 @@ mod sync;
 /// Keeps Buktor's events safe on this machine and writes them into the hospital's own database.
 ///
 /// Started without a command it runs until it is stopped: it receives events at
-/// http://127.0.0.1:5000/receive-event, keeps each one in a file before it answers, and writes them into the
+/// <http://127.0.0.1:5000/receive-event>, keeps each one in a file before it answers, and writes them into the
 /// tables that his-config.json names.
 #[derive(Debug, Parser)]
 #[command(name = "buktor-middleware", version, max_term_width = 100, after_help = AFTER_HELP)]
@@ -73,14 +77,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    let config = cli.config.as_deref();
     let result = match cli.command.unwrap_or(Command::Run) {
-        Command::Run => run::run(cli.config),
-        Command::Check(args) => check::run(cli.config, &args),
+        Command::Run => run::run(config),
+        Command::Check(args) => check::run(config, &args),
         Command::Demo(args) => demo::run(&args),
-        Command::Send(args) => send::run(cli.config, &args),
-        Command::Sync(args) => sync::run(cli.config, &args),
-        Command::Status(args) => status::run(cli.config, &args),
-        Command::Events(command) => events::run(cli.config, &command),
+        Command::Send(args) => send::run(config, &args),
+        Command::Sync(args) => sync::run(config, &args),
+        Command::Status(args) => status::run(config, &args),
+        Command::Events(command) => events::run(config, &command),
         Command::Generate(command) => generate::run(&command),
     };
     match result {
@@ -102,8 +107,8 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 /// Finds and reads the configuration; every mistake in it is in the failure's message.
-fn load_config(explicit: Option<PathBuf>) -> Result<Config, Failure> {
-    let path = crate::config::find(explicit.as_deref()).map_err(|e| Failure::new(Exit::Configuration, e))?;
+fn load_config(explicit: Option<&Path>) -> Result<Config, Failure> {
+    let path = crate::config::find(explicit).map_err(|e| Failure::new(Exit::Configuration, e))?;
     Config::load(&path).map_err(|e| Failure::new(Exit::Configuration, e))
 }
 

@@ -1,6 +1,6 @@
 //! `run`: the daemon in the foreground.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -19,7 +19,7 @@ use crate::{
     telemetry,
 };
 
-pub(super) fn run(explicit: Option<PathBuf>) -> Result<Exit, Failure> {
+pub(super) fn run(explicit: Option<&Path>) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
     let _log = telemetry::init(&config.logging, false).map_err(|e| Failure::new(Exit::Problems, e))?;
     runtime()?.block_on(async {
@@ -89,8 +89,9 @@ pub(super) fn mapping_lines(config: &Config) -> Vec<String> {
     let mappings = config.mappings.by_kind.values();
     mappings
         .map(|m| {
-            let on: String = m.on.iter().map(|(op, rule)| format!("; {op}: {}", words(rule))).collect();
-            format!("{} -> {}{on}", m.kind, words(&m.rule))
+            let on = m.on.iter().map(|(op, rule)| format!("{op}: {}", words(rule)));
+            let all: Vec<String> = std::iter::once(words(&m.rule)).chain(on).collect();
+            format!("{} -> {}", m.kind, all.join("; "))
         })
         .collect()
 }

@@ -1,6 +1,10 @@
 //! `send`: posts a test event to the daemon, as Buktor would.
 
-use std::{io::Read, path::PathBuf, time::Duration};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{
     cli::{
@@ -56,7 +60,7 @@ impl Sample {
     }
 }
 
-pub(super) fn run(explicit: Option<PathBuf>, args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure> {
     let body = match &args.file {
         None => args.sample.body().as_bytes().to_vec(),
         Some(path) => read(path)?,

@@ -1,6 +1,6 @@
 //! `status`: what waits, what is done, what needs attention, and whether the HIS can be reached.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(explicit: Option<PathBuf>, args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
     let problem = |e: QueueError| Failure::new(Exit::Problems, e);
     if !config.queue.path.exists() {
@@ -35,9 +35,9 @@ pub(super) fn run(explicit: Option<PathBuf>, args: &Args) -> Result<Exit, Failur
     let inspector = Inspector::open(&config.queue.path).map_err(problem)?;
     let view = view(&config, &inspector).map_err(problem)?;
     if args.json {
-        output::json(&view)?
+        output::json(&view)?;
     } else {
-        print(&view)?
+        print(&view)?;
     }
     Ok(Exit::Done)
 }

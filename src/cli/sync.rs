@@ -1,7 +1,7 @@
 //! `sync --now`: one cycle at once, by the running daemon, or by this process where none runs.
 
 use std::{
-    path::PathBuf,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -30,7 +30,7 @@ pub(super) struct Args {
     wait: u64,
 }
 
-pub(super) fn run(explicit: Option<PathBuf>, args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
     let problem = |e: QueueError| Failure::new(Exit::Problems, e);
     let inspector = Inspector::open(&config.queue.path).map_err(problem)?;

@@ -23,9 +23,9 @@ mod schema;
 mod secret;
 mod shape;
 mod syntax;
-mod words;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use find::{FILE_NAME, find};
 pub use keypath::{KeyPath, plain_path};

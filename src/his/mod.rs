@@ -9,7 +9,7 @@ use crate::{
         outcome::FaultClass,
         table::{Schema, TableName},
     },
-    sql::{Batch, Statement, Work, ident::Dialect},
+    sql::{Batch, Statement, StatementBytes, Work, ident::Dialect},
 };
 
 pub mod error;
@@ -21,6 +21,7 @@ mod sqlite;
 mod text;
 
 pub use error::HisError;
+pub use sqlite::demo as embedded;
 
 /// A future of a [`Session`] method.
 pub type SessionFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, HisError>> + Send + 'a>>;
@@ -33,14 +34,8 @@ pub trait Session: Send {
     /// Product and version in words, `MariaDB 10.11.6`.
     fn server(&self) -> String;
 
-    /// Bytes that one statement with its values may have.
-    fn statement_bytes_max(&self) -> usize;
-
-    /// Bytes of values up to which rows should be packed into one statement, at most
-    /// [`Session::statement_bytes_max`]. One row alone may have more.
-    fn statement_bytes_best(&self) -> usize {
-        self.statement_bytes_max()
-    }
+    /// How large its statements may be.
+    fn statement_bytes(&self) -> StatementBytes;
 
     /// Describes tables from the live catalog. A table that is not there is in [`Schema::missing`].
     fn describe<'a>(&'a mut self, tables: &'a [TableName]) -> SessionFuture<'a, Schema>;

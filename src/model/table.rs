@@ -114,7 +114,7 @@ pub enum Filled {
     ByNobody,
     /// Its default (or NULL).
     ByDefault,
-    /// The database counts: AUTO_INCREMENT, IDENTITY.
+    /// The database counts: `AUTO_INCREMENT`, `IDENTITY`.
     ByCounter,
     /// The database computes it; it cannot be written at all.
     ByExpression,
@@ -150,6 +150,7 @@ pub struct UniqueIndex {
 
 /// A HIS table, described from the live catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of the catalog, no state machine")]
 pub struct Table {
     /// The schema (MySQL: database) in the catalog's spelling; none where the database has none.
     pub schema: Option<String>,

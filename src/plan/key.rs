@@ -39,7 +39,7 @@ pub(super) fn find(step: &Step, base: &str, table: &Table) -> Option<Key> {
     let by_source = |name: &str| step.fields.iter().any(|f| f.source.written == name);
     let of = |sources: &[&Source], found| {
         let columns = sources.iter().map(|s| column_of(step, s, table)).collect::<Option<Vec<_>>>()?;
-        Some(Key { columns: with_constants(step, table, columns), found })
+        Some(Key { columns: with_constants(step, table, &columns), found })
     };
     if let Some(named) = &step.key {
         return of(&named.iter().collect::<Vec<_>>(), Found::Named);
@@ -79,15 +79,15 @@ fn column_of(step: &Step, source: &Source, table: &Table) -> Option<ColumnName> 
 }
 
 /// Adds the constants that complete a unique index: with `{"CLINIC": 7}` fixed and a primary key of
-/// (CLINIC, VISIT_ID), another clinic's visit of the same number is another row.
-fn with_constants(step: &Step, table: &Table, key: Vec<ColumnName>) -> Vec<ColumnName> {
+/// (`CLINIC`, `VISIT_ID`), another clinic's visit of the same number is another row.
+fn with_constants(step: &Step, table: &Table, key: &[ColumnName]) -> Vec<ColumnName> {
     let constant = |c: &ColumnName| step.constants.iter().any(|k| same(table, &k.column, c));
     let completes = |u: &&UniqueIndex| {
         u.safe
             && key.iter().all(|k| u.columns.contains(k))
             && u.columns.iter().all(|c| key.contains(c) || constant(c))
     };
-    table.unique.iter().find(completes).map_or(key.clone(), |u| u.columns.clone())
+    table.unique.iter().find(completes).map_or_else(|| key.to_vec(), |u| u.columns.clone())
 }
 
 fn is_mapped(step: &Step, table: &Table, column: &ColumnName) -> bool {

@@ -11,31 +11,34 @@ use crate::{
         table::Table,
     },
     sql::{
-        Batch, Statement, Work,
+        Batch, Statement, StatementBytes, Work,
         ident::Dialect,
         upsert::{Form, Template, is_bulk, render},
     },
 };
 
+/// From so many rows on, a statement is cut at a power of two rather than filled to the last byte.
+const ROWS_ROUND: usize = 16;
+
 /// Renders batches and remembers the texts. Lives as long as the shapes that it was given.
 #[derive(Debug)]
 pub struct Packer {
     dialect: &'static Dialect,
-    statement_bytes_max: usize,
+    bytes: StatementBytes,
     forms: HashMap<(usize, usize), (Arc<Shape>, Arc<Form>)>,
 }
 
 impl Packer {
-    /// A packer for one database; `statement_bytes_max` bounds a statement's values.
+    /// A packer for one database.
     #[must_use]
-    pub fn new(dialect: &'static Dialect, statement_bytes_max: usize) -> Self {
-        Self { dialect, statement_bytes_max, forms: HashMap::new() }
+    pub fn new(dialect: &'static Dialect, bytes: StatementBytes) -> Self {
+        Self { dialect, bytes, forms: HashMap::new() }
     }
 
     /// The bytes that one row's values may have at most.
     #[must_use]
     pub fn row_bytes_max(&self) -> usize {
-        self.statement_bytes_max
+        self.bytes.max
     }
 
     /// Packs whole events, in their order.
@@ -88,8 +91,14 @@ impl Packer {
         let columns = row.shape.columns.len().max(1);
         group.bulk
             && group.rows.len() < limits::STATEMENT_ROWS_MAX.min(self.dialect.params_max / columns)
-            && group.bytes + size <= self.statement_bytes_max
+            && !self.is_full(group, size)
             && !later.iter().any(|g| related(&g.shape.table, &row.shape.table))
+    }
+
+    /// Full by bytes; or so full that it is better left at a number of rows that makes one statement.
+    fn is_full(&self, group: &Group<'_>, size: usize) -> bool {
+        let rounded = group.rows.len().is_power_of_two() && group.rows.len() >= ROWS_ROUND;
+        group.bytes + size > self.bytes.best || (rounded && group.bytes * 2 > self.bytes.best)
     }
 
     fn work<'a>(&mut self, shape: &Arc<Shape>, rows: &[&'a RowChange]) -> Work<'a> {

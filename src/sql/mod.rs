@@ -20,6 +20,15 @@ pub struct Statement<'a> {
     pub params: Vec<&'a SqlValue>,
 }
 
+/// How many bytes of values one statement may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatementBytes {
+    /// The server takes no more.
+    pub max: usize,
+    /// The connection carries no more without a pause: further rows go into another statement.
+    pub best: usize,
+}
+
 /// What a session has to do for one or many rows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Work<'a> {

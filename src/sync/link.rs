@@ -123,7 +123,7 @@ impl Link {
             return Ok(false);
         }
         let first = self.bound.is_none();
-        let packer = Packer::new(session.dialect(), session.statement_bytes_max());
+        let packer = Packer::new(session.dialect(), session.statement_bytes());
         let zone = self.database.timezone;
         let planner = Planner::new(Arc::clone(&self.mappings), &schema, zone, packer.row_bytes_max());
         for finding in planner.findings() {

@@ -19,7 +19,7 @@ use crate::{
         table::{Schema, TableName},
     },
     sql::{
-        Statement,
+        Statement, StatementBytes,
         ident::{Dialect, MYSQL},
     },
 };
@@ -204,13 +204,9 @@ impl Session for MySql {
         self.server.clone()
     }
 
-    fn statement_bytes_max(&self) -> usize {
-        self.statement_bytes_max
-    }
-
-    fn statement_bytes_best(&self) -> usize {
+    fn statement_bytes(&self) -> StatementBytes {
         let best = if self.encrypted { TLS_STATEMENT_BYTES_BEST } else { usize::MAX };
-        best.min(self.statement_bytes_max)
+        StatementBytes { max: self.statement_bytes_max, best: best.min(self.statement_bytes_max) }
     }
 
     fn describe<'a>(&'a mut self, tables: &'a [TableName]) -> SessionFuture<'a, Schema> {

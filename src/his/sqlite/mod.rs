@@ -19,12 +19,13 @@ use crate::{
         value::SqlValue,
     },
     sql::{
-        Statement,
+        Statement, StatementBytes,
         ident::{Dialect, SQLITE},
     },
 };
 
 mod catalog;
+pub mod demo;
 mod kind;
 
 /// How the product is called in error codes and log lines.
@@ -140,8 +141,8 @@ impl Session for Sqlite {
         format!("{PRODUCT} {}", rusqlite::version())
     }
 
-    fn statement_bytes_max(&self) -> usize {
-        STATEMENT_BYTES_MAX
+    fn statement_bytes(&self) -> StatementBytes {
+        StatementBytes { max: STATEMENT_BYTES_MAX, best: STATEMENT_BYTES_MAX }
     }
 
     fn describe<'a>(&'a mut self, tables: &'a [TableName]) -> SessionFuture<'a, Schema> {

@@ -99,7 +99,7 @@ fn decimals_are_exact() {
 fn texts_fit_or_are_refused() {
     let text = |length, charset| ColumnType::Text { length, charset };
     let check = |kind: &ColumnType, value: Value, expected: &str| {
-        assert_eq!(convert(kind, &value), expected, "{value}")
+        assert_eq!(convert(kind, &value), expected, "{value}");
     };
     let five = text(TextLength::Chars(5), Charset::Any);
     check(&five, json!("12345"), "12345");
@@ -140,7 +140,7 @@ fn dates_and_times_go_into_the_columns_zone() {
     let (date, time) = (ColumnType::Date, ColumnType::Time { fraction: 0 });
     let (local, moment) = (ColumnType::DateTime { fraction: 0 }, ColumnType::Timestamp { fraction: 0 });
     let check = |kind: &ColumnType, value: Value, expected: &str| {
-        assert_eq!(convert(kind, &value), expected, "{value}")
+        assert_eq!(convert(kind, &value), expected, "{value}");
     };
     check(&local, json!("2025-03-03T09:00:00"), "2025-03-03 09:00:00");
     check(&local, json!("2025-03-03T09:00:00.999Z"), "2025-03-03 14:30:00");

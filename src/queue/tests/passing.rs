@@ -208,7 +208,10 @@ async fn a_pass_releases_what_is_due() {
         let queue = place.open();
         append_many(&queue, 1).await;
         settle_all(&queue, 10_000_000, vec![settlement.clone()]).await;
-        let released = queue.begin_pass(Timestamp(now), Release { applied_at: applied_at.map(Timestamp) }).await.unwrap();
+        let released = queue
+            .begin_pass(Timestamp(now), Release { applied_at: applied_at.map(Timestamp) })
+            .await
+            .unwrap();
         assert_eq!(states(&place.inspect()), [(1, expected)], "{settlement:?} at {now}");
         assert_eq!(released, u64::from(expected == Pending));
     };

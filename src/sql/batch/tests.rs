@@ -10,6 +10,8 @@ use crate::{
     sql::ident::MYSQL,
 };
 
+const BYTES: StatementBytes = StatementBytes { max: 1 << 20, best: 1 << 20 };
+
 fn table(name: &str, references: &[&str]) -> Arc<Table> {
     let column = |name: &str| Column {
         name: ColumnName(name.into()),
@@ -51,7 +53,7 @@ fn event(shape: &Arc<Shape>, id: i128) -> EventChange {
 
 /// What a batch does, in short: `U3` an upsert of three rows, `D1` a delete, with the first key of each.
 fn outline(events: &[EventChange]) -> String {
-    let mut packer = Packer::new(&MYSQL, 1 << 20);
+    let mut packer = Packer::new(&MYSQL, BYTES);
     let batch = packer.pack(events.iter(), false);
     let words = batch.works.iter().map(|work| {
         let (letter, s) = match work {
@@ -102,7 +104,7 @@ fn a_row_does_not_overtake_the_row_that_it_refers_to() {
 fn statements_stay_within_the_packet() {
     let wide = shape(&table("a", &[]), Op::Upsert, &[0, 1, 2]);
     let events: Vec<_> = (0..8).map(|i| event(&wide, i)).collect();
-    let mut packer = Packer::new(&MYSQL, 60);
+    let mut packer = Packer::new(&MYSQL, StatementBytes { max: 1 << 20, best: 60 });
     assert_eq!(packer.pack(events.iter(), false).works.len(), 4, "27 bytes a row");
 }
 
@@ -124,7 +126,7 @@ proptest::proptest! {
             }
             e
         }).collect();
-        let mut packer = Packer::new(&MYSQL, 1 << 20);
+        let mut packer = Packer::new(&MYSQL, BYTES);
         let batch = packer.pack(events.iter(), false);
         let mut seen: Vec<(String, i128, i128)> = Vec::new();
         for work in &batch.works {

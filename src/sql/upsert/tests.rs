@@ -91,6 +91,10 @@ fn all_forms_in_all_dialects() {
     insta::assert_snapshot!(text);
 }
 
+fn edit(shape: &mut Shape, change: impl FnOnce(&mut Table)) {
+    change(Arc::make_mut(&mut shape.table));
+}
+
 #[test]
 fn rows_share_an_upsert_only_where_that_is_right() {
     let check = |what: &str, change: fn(&mut Shape), mysql: bool, sqlite: bool| {
@@ -98,9 +102,6 @@ fn rows_share_an_upsert_only_where_that_is_right() {
         change(&mut shape);
         assert_eq!((is_bulk(&shape, &MYSQL), is_bulk(&shape, &SQLITE)), (mysql, sqlite), "{what}");
     };
-    fn edit(shape: &mut Shape, change: impl FnOnce(&mut Table)) {
-        change(Arc::make_mut(&mut shape.table));
-    }
     check("as it is", |_| {}, true, true);
     check("an update", |s| s.op = Op::Update, false, false);
     check("no unique index", |s| edit(s, |t| t.unique.clear()), false, false);
@@ -110,7 +111,7 @@ fn rows_share_an_upsert_only_where_that_is_right() {
         |s| {
             edit(s, |t| {
                 t.unique[0].columns.pop();
-            })
+            });
         },
         false,
         false,
@@ -122,7 +123,7 @@ fn rows_share_an_upsert_only_where_that_is_right() {
                 let mut u = t.unique[0].clone();
                 u.columns = vec![ColumnName("note".into())];
                 t.unique.push(u);
-            })
+            });
         },
         false,
         true,
