@@ -175,6 +175,12 @@ else
     cargo test --locked --lib --bins --tests --no-fail-fast -- --test-threads=6 "$@" 2>&1 | tee "$report" || code=$?
     counts() { sed -n 's/^test result: .*\. \([0-9]* passed; [0-9]* failed\);.*/\1/p' "$report" | tr ';' '\n' | sed -n "s/^ *\([0-9]*\) $1.*/\1/p"; }
 fi
+# Without this the failures would look like the tests' own.
+if ! kill -0 "$server_pid" 2>/dev/null; then
+    tail -n 20 "$folder/server.log" >&2
+    say "THE MARIADB SERVER ENDED DURING THE TESTS (its last words stand above): somebody killed it, or it crashed"
+    code=1
+fi
 sum() { awk '{ n += $1 } END { print n + 0 }'; }
 passed=$(counts passed | sum)
 failed=$(($(counts failed | sum) + $(counts 'timed out' | sum)))

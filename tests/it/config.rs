@@ -58,16 +58,17 @@ fn every_mistake_is_told_at_once_with_its_place() {
   "logging": { "level": "loud" }
 }"#,
     );
-    told(&done, "2:25", &["server.listen", "127.0.0.1:5000"]);
-    told(&done, "2:48", &["server.max_body_kb", "1"]);
-    told(&done, "3:25", &["sync.schedule", "*/5 * * * * *"]);
-    told(&done, "5:13", &["database.type", "mysql"]);
+    // Each at its key.
+    told(&done, "2:15", &["server.listen", "127.0.0.1:5000"]);
+    told(&done, "2:33", &["server.max_body_kb", "1"]);
+    told(&done, "3:13", &["sync.schedule", "*/5 * * * * *"]);
+    told(&done, "5:5", &["database.type", "mysql"]);
     told(&done, "6:5", &["hosst", "host"]);
-    told(&done, "10:17", &["database.timezone", "Asia/Kolkata"]);
+    told(&done, "10:5", &["database.timezone", "Asia/Kolkata"]);
     told(&done, "13:16", &["tabel", "table"]);
-    told(&done, "14:", &["$nonsense"]);
-    told(&done, "14:", &["action"]);
-    told(&done, "16:25", &["logging.level", "info"]);
+    told(&done, "14:64", &["$nonsense"]);
+    told(&done, "14:84", &["action"]);
+    told(&done, "16:16", &["logging.level", "info"]);
     assert!(!done.stderr.contains("canary-secret"), "the password was printed: {}", done.stderr);
 }
 

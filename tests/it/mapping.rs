@@ -272,24 +272,34 @@ fn what_does_not_fit_is_parked_alone_with_its_cause() {
 #[test]
 fn odd_names_are_quoted() {
     let his = His::with(
-        "CREATE TABLE `Order Group` (`Select` INT PRIMARY KEY, `it's` VARCHAR(20), `back``tick` VARCHAR(20), `MiXeD Case` VARCHAR(20), `dash-ed` VARCHAR(20), `ünïcode` VARCHAR(20), `per%cent?` VARCHAR(20));
-         CREATE TABLE `x``; DROP TABLE ``y` (`id` INT PRIMARY KEY);",
+        "CREATE TABLE `Order Group` (`Select` INT PRIMARY KEY, `it's` VARCHAR(20), `MiXeD Case` VARCHAR(20),
+            `dash-ed` VARCHAR(20), `ünïcode` VARCHAR(20), `per%cent?` VARCHAR(20), `x); DROP TABLE t; --` VARCHAR(20));",
     );
     let site = Site::new(his.section()).mapping(json!({
         "odd": {"table": "Order Group", "key": ["n"], "fields": {
-            "n": "Select", "a": "it's", "b": "back`tick", "c": "MiXeD Case", "d": "dash-ed", "e": "ünïcode", "f": "per%cent?"}},
-        "evil": {"table": "x`; DROP TABLE `y", "key": ["n"], "fields": {"n": "id"}},
+            "n": "Select", "a": "it's", "b": "MiXeD Case", "c": "dash-ed", "d": "ünïcode", "e": "per%cent?", "f": "x); DROP TABLE t; --"}},
         "case": {"table": "Order Group", "key": ["n"], "fields": {"n": "select", "c": "mixed case"}},
     }));
     let daemon = site.start();
-    let all = json!({"event_type": "odd", "n": 1, "a": "' OR 1=1 --", "b": "`", "c": "\"", "d": "\\", "e": ";", "f": "?"});
-    daemon.accept(&all);
+    daemon.accept(&json!({"event_type": "odd", "n": 1, "a": "' OR 1=1 --", "b": "`", "c": "\"", "d": "\\", "e": ";", "f": "?"}));
     his.wait_rows("SELECT * FROM `Order Group`", &["1\t' OR 1=1 --\t`\t\"\t\\\\\t;\t?"]);
-    daemon.accept(&json!({"event_type": "evil", "n": 7}));
-    his.wait_rows("SELECT * FROM `x``; DROP TABLE ``y`", &["7"]);
     daemon.accept(&json!({"event_type": "case", "n": 1, "c": "same"}));
     his.wait_rows("SELECT `MiXeD Case` FROM `Order Group`", &["same"]);
     site.cli(&["check"]).assert_code(0);
+}
+
+#[test]
+fn names_with_quotes_in_them_are_quoted() {
+    let his = His::with(
+        "CREATE TABLE `x``; DROP TABLE ``y` (`id` INT PRIMARY KEY, `back``tick` VARCHAR(20), `say \"so\"` VARCHAR(20), `a[0]` VARCHAR(20));",
+    );
+    let site = Site::new(his.section()).mapping(json!({
+        "evil": {"table": "x`; DROP TABLE `y", "key": ["n"], "fields": {
+            "n": "id", "a": "back`tick", "b": "say \"so\"", "c": "a[0]"}},
+    }));
+    let daemon = site.start();
+    daemon.accept(&json!({"event_type": "evil", "n": 7, "a": "1", "b": "2", "c": "3"}));
+    his.wait_rows("SELECT * FROM `x``; DROP TABLE ``y`", &["7\t1\t2\t3"]);
 }
 
 #[test]
