@@ -216,37 +216,32 @@ async fn prune(queue: Queue, keep_applied: Duration, clock: Arc<dyn Clock>, stop
     }
 }
 
-/// Completes at SIGTERM or SIGINT; on Windows at Ctrl-C, Ctrl-Break, and when the console closes or the machine shuts down.
-pub async fn stop_signal() {
+/// Listens from now on for what asks a process to stop: SIGTERM and SIGINT; on Windows Ctrl-C, Ctrl-Break, the
+/// closing of the console and the machine's shutdown. The future completes at the first of them.
+pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut term) = signal(SignalKind::terminate()) else { return interrupt().await };
-        tokio::select! {
-            _ = term.recv() => {}
-            () = interrupt() => {}
-        }
+        let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(async move {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
     }
     #[cfg(windows)]
     {
         use tokio::signal::windows;
-        let (Ok(mut brk), Ok(mut close), Ok(mut down)) =
-            (windows::ctrl_break(), windows::ctrl_close(), windows::ctrl_shutdown())
-        else {
-            return interrupt().await;
-        };
-        tokio::select! {
-            _ = brk.recv() => {}
-            _ = close.recv() => {}
-            _ = down.recv() => {}
-            () = interrupt() => {}
-        }
-    }
-}
-
-async fn interrupt() {
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        warn!(%error, "the program cannot be interrupted from the keyboard");
-        std::future::pending::<()>().await;
+        let (mut c, mut brk) = (windows::ctrl_c()?, windows::ctrl_break()?);
+        let (mut close, mut down) = (windows::ctrl_close()?, windows::ctrl_shutdown()?);
+        Ok(async move {
+            tokio::select! {
+                _ = c.recv() => {}
+                _ = brk.recv() => {}
+                _ = close.recv() => {}
+                _ = down.recv() => {}
+            }
+        })
     }
 }

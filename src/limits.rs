@@ -76,6 +76,8 @@ pub const REFUSED_BACKOFF: Duration = Duration::from_mins(1);
 pub const PARENT_BACKOFF: Duration = Duration::from_mins(1);
 /// Age after which the description of the HIS tables is read again.
 pub const SCHEMA_AGE_MAX: Duration = Duration::from_mins(1);
+/// The same while events wait for a mapping to fit.
+pub const SCHEMA_AGE_PAUSED_MAX: Duration = Duration::from_secs(10);
 /// Age below which it is not read again because of a refused event.
 pub const SCHEMA_REFRESH_MIN: Duration = Duration::from_secs(2);
 /// Times running that a COMMIT without an answer is repeated at once, before the daemon backs off.

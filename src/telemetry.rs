@@ -25,7 +25,11 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::{config::Logging, limits::LOG_LINES_MAX};
+use crate::{
+    config::Logging,
+    limits::LOG_LINES_MAX,
+    model::clock::{Clock, SystemClock},
+};
 
 /// Files are named `buktor-middleware.YYYY-MM-DD.log`, by the day in UTC.
 const FILE_PREFIX: &str = "buktor-middleware";
@@ -206,7 +210,8 @@ struct LocalTime;
 
 impl FormatTime for LocalTime {
     fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
-        write!(w, "{}", chrono::Local::now().format("%Y-%m-%dT%H:%M:%S%.3f%:z"))
+        let now = SystemClock.now().utc().with_timezone(&chrono::Local);
+        write!(w, "{}", now.format("%Y-%m-%dT%H:%M:%S%.3f%:z"))
     }
 }
 

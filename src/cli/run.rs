@@ -23,6 +23,8 @@ pub(super) fn run(explicit: Option<&Path>) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
     let _log = telemetry::init(&config.logging, false).map_err(|e| Failure::new(Exit::Problems, e))?;
     runtime()?.block_on(async {
+        let signal = daemon::stop_signal()
+            .map_err(|e| Failure::new(Exit::Problems, format!("signals cannot be received: {e}")))?;
         let daemon = Daemon::start(config.clone(), Arc::new(SystemClock)).await.map_err(failure)?;
         for line in summary(&config, &daemon) {
             output::talk(&line);
@@ -30,7 +32,7 @@ pub(super) fn run(explicit: Option<&Path>) -> Result<Exit, Failure> {
         let stop = CancellationToken::new();
         let signalled = stop.clone();
         tokio::spawn(async move {
-            daemon::stop_signal().await;
+            signal.await;
             info!("stopping: requests and events under way are finished first");
             signalled.cancel();
         });

@@ -1,7 +1,10 @@
 //! The link to the HIS: a session, what its tables look like, and the mappings bound to them. Connects,
 //! reconnects, describes again on drift. Decides nothing about events.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tracing::{error, info, warn};
 
@@ -21,7 +24,7 @@ use crate::{
 };
 
 /// A session that was not used for this long is asked for a sign of life first.
-const IDLE_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+const IDLE_MAX: Duration = Duration::from_secs(5);
 
 /// See the module.
 pub(super) struct Link {
@@ -63,15 +66,15 @@ impl Link {
     }
 
     /// Makes the link fit for use: connected, alive, described not too long ago. Tells whether the mappings
-    /// were bound anew.
-    pub(super) async fn ready(&mut self) -> Result<bool, HisError> {
+    /// were looked at anew, as they are when their description is older than `age_max`.
+    pub(super) async fn ready(&mut self, age_max: Duration) -> Result<bool, HisError> {
         if self.session.is_some() && self.used_at.elapsed() > IDLE_MAX {
             self.ping().await?;
         }
         if self.session.is_none() {
             self.connect().await?;
         }
-        let fresh = self.bound.as_ref().is_some_and(|b| b.described_at.elapsed() < limits::SCHEMA_AGE_MAX);
+        let fresh = self.bound.as_ref().is_some_and(|b| b.described_at.elapsed() < age_max);
         if fresh && !self.expired { Ok(false) } else { self.describe().await.map(|_| true) }
     }
 

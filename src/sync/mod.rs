@@ -217,7 +217,8 @@ impl Worker {
 
     /// Makes sure that the HIS can be used; takes up paused events whose mapping fits (again).
     async fn contact(&mut self) -> Result<(), Interrupted> {
-        let described = self.link.ready().await?;
+        let age_max = if self.maybe_paused { limits::SCHEMA_AGE_PAUSED_MAX } else { limits::SCHEMA_AGE_MAX };
+        let described = self.link.ready(age_max).await?;
         if let Some(outage) = self.outage.take() {
             let seconds = self.clock.now().seconds_since(outage.since);
             info!(seconds, "the HIS database can be used again");

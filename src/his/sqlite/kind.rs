@@ -7,8 +7,9 @@ use crate::model::table::{Charset, ColumnType, TextLength};
 const DECIMAL_DIGITS_MAX: u32 = 15;
 /// Digits of a whole number that fits into 64 bits.
 const INTEGER_DIGITS_MAX: u32 = 18;
-/// Digits of a second's fraction in a text.
-const FRACTION_DIGITS: u32 = 6;
+/// Digits of a second's fraction at most. Without a number there are none, as in MySQL: programs that read
+/// `YYYY-MM-DD HH:MM:SS` choke on more.
+const FRACTION_DIGITS_MAX: u32 = 6;
 
 /// The column's type.
 pub(super) fn column_type(declared: &str) -> ColumnType {
@@ -20,8 +21,8 @@ pub(super) fn column_type(declared: &str) -> ColumnType {
     match name {
         "BOOLEAN" | "BOOL" => ColumnType::Int { min: 0, max: 1 },
         "DATE" => ColumnType::Date,
-        "TIME" => ColumnType::Time { fraction: FRACTION_DIGITS },
-        "DATETIME" | "TIMESTAMP" => ColumnType::DateTime { fraction: FRACTION_DIGITS },
+        "TIME" => ColumnType::Time { fraction: fraction(first) },
+        "DATETIME" | "TIMESTAMP" => ColumnType::DateTime { fraction: fraction(first) },
         "JSON" => ColumnType::Json,
         // Without digits it is left to the column's affinity.
         "DECIMAL" | "NUMERIC" | "NUMBER" | "MONEY" => {
@@ -43,6 +44,10 @@ pub(super) fn column_type(declared: &str) -> ColumnType {
         }
         _ => ColumnType::Other,
     }
+}
+
+fn fraction(digits: Option<u32>) -> u32 {
+    digits.unwrap_or(0).min(FRACTION_DIGITS_MAX)
 }
 
 fn decimal(digits: u32, scale: Option<u32>) -> ColumnType {
@@ -81,9 +86,10 @@ mod tests {
         check("DOUBLE PRECISION", &ColumnType::Float { single: false });
         check("FLOAT", &ColumnType::Float { single: false });
         check("DATE", &ColumnType::Date);
-        check("time", &ColumnType::Time { fraction: 6 });
-        check("DATETIME", &ColumnType::DateTime { fraction: 6 });
-        check("timestamp", &ColumnType::DateTime { fraction: 6 });
+        check("time", &ColumnType::Time { fraction: 0 });
+        check("DATETIME", &ColumnType::DateTime { fraction: 0 });
+        check("DATETIME(3)", &ColumnType::DateTime { fraction: 3 });
+        check("timestamp", &ColumnType::DateTime { fraction: 0 });
         check("BLOB", &ColumnType::Bytes { max: None });
         check("VARBINARY(16)", &ColumnType::Bytes { max: Some(16) });
         check("JSON", &ColumnType::Json);
