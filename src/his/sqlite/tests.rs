@@ -281,7 +281,7 @@ async fn tables_are_described() {
             ("label", Filled::ByExpression),
         ]
     );
-    assert_eq!(table.columns[5].kind, ColumnType::DateTime { fraction: 6 });
+    assert_eq!(table.columns[5].kind, ColumnType::DateTime { fraction: 0 });
     let unique: Vec<_> = table.unique.iter().map(|u| (u.primary, u.safe, u.columns[0].0.as_str())).collect();
     assert_eq!(unique, [(true, true, "id"), (false, true, "buktor_id")]);
 
