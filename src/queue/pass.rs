@@ -13,7 +13,7 @@ use crate::{
     },
     queue::{
         Kinds, QueueError, Release,
-        schema::{BLOCKING, FINAL, OPERATOR, WAITING},
+        schema::{FINAL, OPERATOR, WAITING},
         store::Store,
     },
 };
@@ -70,7 +70,8 @@ impl Store {
              WHERE seq IN (SELECT seq FROM event AS h INDEXED BY event_waiting
                            WHERE {WAITING} AND state = 2 AND NOT EXISTS (
                                SELECT 1 FROM event AS b INDEXED BY event_blocking
-                               WHERE b.entity IS NOT NULL AND b.{BLOCKING} AND b.entity = h.entity AND b.seq < h.seq)
+                               WHERE b.entity IS NOT NULL AND b.state >= 1 AND b.state <= 4 AND b.state <> 2
+                                 AND b.entity = h.entity AND b.seq < h.seq)
                            LIMIT ?1)"
         );
         let held_due = self.held_due;
@@ -134,7 +135,8 @@ impl Store {
     }
 
     /// Erases some events that were finished before `applied_before`, and some entities that were not touched since
-    /// `entities_before`. The greatest place in the queue stays, so that none is ever given twice.
+    /// `entities_before`. The greatest place in the queue stays, so that none is ever given twice; an event stays as long
+    /// as others with its id and another body do, so that these are still known for what they are.
     pub(super) fn prune(
         &mut self,
         applied_before: Timestamp,
@@ -142,8 +144,11 @@ impl Store {
     ) -> Result<u64, QueueError> {
         let events = format!(
             "DELETE FROM event WHERE seq IN (
-                 SELECT seq FROM event INDEXED BY event_final
-                 WHERE {FINAL} AND settled_at < ?1 AND seq < (SELECT max(seq) FROM event) LIMIT ?2)"
+                 SELECT seq FROM event AS old INDEXED BY event_final
+                 WHERE {FINAL} AND settled_at < ?1 AND seq < (SELECT max(seq) FROM event) AND NOT EXISTS (
+                     SELECT 1 FROM event AS other INDEXED BY event_by_conflict
+                     WHERE other.conflict_of IS NOT NULL AND other.conflict_of = old.seq)
+                 LIMIT ?2)"
         );
         let cursor = self.entity_cursor.clone();
         let (erased, next) = self.write(|conn| {

@@ -17,20 +17,19 @@ const MIGRATIONS: [&str; 1] = [LAYOUT_1];
 pub(super) const LAYOUT: i64 = MIGRATIONS.len() as i64;
 
 /// States that keep later events of the same entity waiting: pending, deferred, held, waiting, paused.
-pub(super) const UNFINISHED: &str = "state IN (0, 1, 2, 3, 4)";
-/// States that keep held events of the same entity held: deferred, waiting, paused.
-pub(super) const BLOCKING: &str = "state IN (1, 3, 4)";
+pub(super) const UNFINISHED: &str = "state <= 4";
 /// States that wait by themselves: deferred, held, waiting.
-pub(super) const WAITING: &str = "state IN (1, 2, 3)";
+pub(super) const WAITING: &str = "state >= 1 AND state <= 3";
 /// States in which an operator has to look: paused, unmapped, parked, conflict.
-pub(super) const OPERATOR: &str = "state IN (4, 5, 6, 7)";
+pub(super) const OPERATOR: &str = "state >= 4 AND state <= 7";
 /// States in which nothing more happens: applied, stale, ignored, discarded.
-pub(super) const FINAL: &str = "state IN (8, 9, 10, 11)";
+pub(super) const FINAL: &str = "state >= 8";
 
 // The body stands last, so that reading or changing the other columns never walks its overflow pages.
 // No AUTOINCREMENT: it would write a page more per append; instead pruning keeps the greatest row.
 // The conditions of the partial indexes are repeated word by word in the queries (the constants above), because
-// SQLite uses such an index only where it finds the same words.
+// SQLite uses such an index only where it finds the same words. They compare, and have no IN: for a list of three
+// or more SQLite builds a temporary table, for each such index, in every INSERT and UPDATE of a row.
 const LAYOUT_1: &str = "
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY,
@@ -55,11 +54,11 @@ CREATE TABLE event (
 CREATE UNIQUE INDEX event_by_id ON event (event_id) WHERE event_id IS NOT NULL AND conflict_of IS NULL;
 CREATE INDEX event_by_conflict ON event (conflict_of, digest) WHERE conflict_of IS NOT NULL;
 CREATE INDEX event_pending ON event (seq) WHERE state = 0;
-CREATE INDEX event_waiting ON event (state, next_at) WHERE state IN (1, 2, 3);
-CREATE INDEX event_operator ON event (state, kind, cause) WHERE state IN (4, 5, 6, 7);
-CREATE INDEX event_final ON event (settled_at, state) WHERE state IN (8, 9, 10, 11);
-CREATE INDEX event_unfinished ON event (entity, seq) WHERE entity IS NOT NULL AND state IN (0, 1, 2, 3, 4);
-CREATE INDEX event_blocking ON event (entity, seq) WHERE entity IS NOT NULL AND state IN (1, 3, 4);
+CREATE INDEX event_waiting ON event (state, next_at) WHERE state >= 1 AND state <= 3;
+CREATE INDEX event_operator ON event (state, kind, cause) WHERE state >= 4 AND state <= 7;
+CREATE INDEX event_final ON event (settled_at, state) WHERE state >= 8;
+CREATE INDEX event_unfinished ON event (entity, seq) WHERE entity IS NOT NULL AND state <= 4;
+CREATE INDEX event_blocking ON event (entity, seq) WHERE entity IS NOT NULL AND state >= 1 AND state <= 4 AND state <> 2;
 CREATE TABLE entity (
     entity TEXT PRIMARY KEY,
     last_seq INTEGER NOT NULL,

@@ -1,6 +1,6 @@
 //! The queue against a plain list that does the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -150,7 +150,11 @@ async fn play(acts: Vec<Act>) {
             Act::Prune => {
                 queue.prune(Timestamp(1000), Timestamp(1000)).await.unwrap();
                 let greatest = list.next;
-                list.rows.retain(|seq, row| !row.state.is_final() || *seq == greatest);
+                let others: BTreeSet<u8> =
+                    list.rows.values().filter(|row| !row.first).map(|row| row.id).collect();
+                list.rows.retain(|seq, row| {
+                    !row.state.is_final() || *seq == greatest || (row.first && others.contains(&row.id))
+                });
             }
             Act::Reopen => {
                 queue.close().await;
