@@ -66,16 +66,6 @@ pub(super) struct Binding {
     pub(super) generation: u64,
 }
 
-/// Claims the next page behind `after`. `None` when nothing is pending there.
-pub(super) async fn claim(
-    queue: &Queue,
-    after: Option<Seq>,
-    events_max: usize,
-) -> Result<Option<queue::Page>, QueueError> {
-    let page = queue.claim(after, events_max).await?;
-    Ok((!page.events.is_empty()).then_some(page))
-}
-
 /// Plans a claimed page and reads the standing of its entities.
 pub(super) async fn plan(queue: &Queue, claimed: queue::Page, binding: Binding) -> Result<Page, QueueError> {
     let items = plan_events(binding.planner, claimed.events).await;

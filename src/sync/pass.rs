@@ -11,7 +11,7 @@ use crate::{
     model::{
         clock::Clock,
         entity::Entity,
-        event::EventState,
+        event::{EventState, Seq},
         outcome::{Outcome, Settlement},
     },
     plan::Planned,
@@ -30,34 +30,57 @@ struct Unrecorded {
     entities: HashSet<Entity>,
 }
 
+/// What was found behind a page.
+enum Ahead {
+    /// The next page.
+    Page(Page),
+    /// Events that are claimed only while nothing else is under way, because they may take the process down.
+    HeldBack,
+    /// Nothing more.
+    End,
+}
+
 impl Worker {
     pub(super) async fn pass(
         &mut self,
         stop: &CancellationToken,
         tally: &mut Tally,
     ) -> Result<(), Interrupted> {
-        let Some(claimed) = page::claim(&self.queue, None, self.sync.batch_events).await? else {
-            return Ok(());
-        };
-        if let Err(error) = self.contact().await {
-            self.queue.release(claimed.claim).await?;
-            return Err(error);
-        }
-        let mut next = Some(page::plan(&self.queue, claimed, self.binding()?).await?);
-        let mut unrecorded = None;
-        while let Some(page) = next {
-            let before = unrecorded.take();
-            let (applied, following) = self.page(page, before, stop, tally).await;
+        let (mut after, mut ahead, mut unrecorded) = (None, None, None);
+        loop {
+            let page = if let Some(page) = ahead.take() {
+                page
+            } else {
+                record(&self.queue, &*self.clock, unrecorded.take(), stop).await?;
+                let Some(page) = self.next_page(after).await? else { return Ok(()) };
+                page
+            };
+            after = page.items.last().map(|i| i.event.seq);
+            let (applied, following) = self.page(page, unrecorded.take(), stop, tally).await;
             unrecorded = applied;
-            next = match following {
-                Ok(next) => next,
+            match following {
+                Ok(Ahead::Page(page)) => ahead = Some(page),
+                Ok(Ahead::HeldBack) => {}
+                Ok(Ahead::End) => return Ok(record(&self.queue, &*self.clock, unrecorded, stop).await?),
                 Err(error) => {
                     record(&self.queue, &*self.clock, unrecorded, stop).await?;
                     return Err(error);
                 }
-            };
+            }
         }
-        Ok(record(&self.queue, &*self.clock, unrecorded, stop).await?)
+    }
+
+    /// Claims and plans a page while nothing else is under way. The HIS is asked for nothing where there is none.
+    async fn next_page(&mut self, after: Option<Seq>) -> Result<Option<Page>, Interrupted> {
+        let claimed = self.queue.claim(after, self.sync.batch_events).await?;
+        if claimed.events.is_empty() {
+            return Ok(None);
+        }
+        if let Err(error) = self.contact().await {
+            self.queue.release(claimed.claim).await?;
+            return Err(error);
+        }
+        Ok(Some(page::plan(&self.queue, claimed, self.binding()?).await?))
     }
 
     /// Applies a page. Gives what is to be recorded, and the next page.
@@ -67,7 +90,7 @@ impl Worker {
         before: Option<Unrecorded>,
         stop: &CancellationToken,
         tally: &mut Tally,
-    ) -> (Option<Unrecorded>, Result<Option<Page>, Interrupted>) {
+    ) -> (Option<Unrecorded>, Result<Ahead, Interrupted>) {
         let (mut before, after) = (before, page.items.last().map(|i| i.event.seq));
         let binding = match self.decide(&mut page, &mut before, stop).await {
             Ok(binding) => binding,
@@ -77,27 +100,19 @@ impl Worker {
             }
         };
         let (queue, clock, events_max) = (self.queue.clone(), &*self.clock, self.sync.batch_events);
-        let (applied, recorded, following) = tokio::join!(
-            apply::apply(&mut self.link, &mut self.losses, &mut page),
-            record(&queue, clock, before, stop),
-            async {
-                match page::claim(&queue, after, events_max).await? {
-                    Some(claimed) if !stop.is_cancelled() => {
-                        page::plan(&queue, claimed, binding).await.map(Some)
-                    }
-                    Some(claimed) => queue.release(claimed.claim).await.map(|()| None),
-                    None => Ok(None),
-                }
-            }
-        );
+        let (applied, following) =
+            tokio::join!(apply::apply(&mut self.link, &mut self.losses, &mut page), async {
+                // In this order: what is recorded is part of the standing of what is read.
+                record(&queue, clock, before, stop).await?;
+                read_ahead(&queue, after, events_max, binding, stop).await
+            });
         let unrecorded = self.settlements(page, tally);
-        let trouble = applied.err().map(Interrupted::from).or(recorded.err().map(Interrupted::from));
-        let following = match (trouble, following) {
-            (None, following) => following.map_err(Interrupted::from),
-            (Some(error), Ok(Some(next))) => {
-                Err(self.queue.release(next.claim).await.err().map_or(error, Interrupted::from))
+        let following = match (applied, following) {
+            (Ok(()), following) => following.map_err(Interrupted::from),
+            (Err(error), Ok(Ahead::Page(next))) => {
+                Err(self.queue.release(next.claim).await.err().map_or(error.into(), Interrupted::from))
             }
-            (Some(error), _) => Err(error),
+            (Err(error), _) => Err(error.into()),
         };
         (Some(unrecorded), following)
     }
@@ -147,6 +162,25 @@ impl Worker {
         }
         let entities = settlements.iter().filter_map(|s| s.entity.clone()).collect();
         Unrecorded { claim: page.claim, settlements, entities }
+    }
+}
+
+/// Claims and plans the page behind the one that is being applied.
+async fn read_ahead(
+    queue: &Queue,
+    after: Option<Seq>,
+    events_max: usize,
+    binding: page::Binding,
+    stop: &CancellationToken,
+) -> Result<Ahead, QueueError> {
+    if stop.is_cancelled() {
+        return Ok(Ahead::End);
+    }
+    let claimed = queue.claim(after, events_max).await?;
+    match (claimed.events.is_empty(), claimed.held_back) {
+        (false, _) => page::plan(queue, claimed, binding).await.map(Ahead::Page),
+        (true, true) => Ok(Ahead::HeldBack),
+        (true, false) => Ok(Ahead::End),
     }
 }
 
