@@ -69,7 +69,9 @@ pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 /// Longest delay between two attempts to reach the HIS database.
 pub const OUTAGE_BACKOFF_MAX: Duration = Duration::from_mins(1);
 /// Longest delay between two attempts at a busy row.
-pub const BUSY_BACKOFF_MAX: Duration = Duration::from_mins(5);
+pub const BUSY_BACKOFF_MAX: Duration = Duration::from_mins(1);
+/// Events of one mapping that may wait for a lock in one page; then its others are put off without a try.
+pub const BUSY_EVENTS_MAX: u32 = 3;
 /// Delay while the HIS database refuses the login or is out of space: hammering locks accounts.
 pub const REFUSED_BACKOFF: Duration = Duration::from_mins(1);
 /// Delay before an event that waits for its parent row is tried again without a sign.

@@ -29,8 +29,14 @@ pub(super) type Losses = HashMap<Seq, u32>;
 
 /// Applies what is undecided. An error means that the HIS cannot be used now; what was not reached is released.
 pub(super) async fn apply(link: &mut Link, losses: &mut Losses, page: &mut Page) -> Result<(), HisError> {
-    let mut run =
-        Run { link, losses, items: &mut page.items, blocked: HashMap::new(), paused: HashSet::new() };
+    let mut run = Run {
+        link,
+        losses,
+        items: &mut page.items,
+        blocked: HashMap::new(),
+        paused: HashSet::new(),
+        busy: HashMap::new(),
+    };
     for index in 0..run.items.len() {
         run.block(index);
     }
@@ -49,6 +55,8 @@ struct Run<'a> {
     blocked: HashMap<Entity, usize>,
     /// Rules of the configuration that the HIS does not let us follow now.
     paused: HashSet<Arc<str>>,
+    /// Events that met a lock, by rule: a locked table must not cost a lock's time-out for each of its events.
+    busy: HashMap<Arc<str>, u32>,
 }
 
 impl Run<'_> {
@@ -110,6 +118,14 @@ impl Run<'_> {
                     message: "its mapping is paused, see the other events of this kind".to_owned(),
                 };
                 item.outcome = Some(Outcome::Paused(reason));
+                self.block(index);
+            } else if self.busy.get(rule).is_some_and(|met| *met >= limits::BUSY_EVENTS_MAX) {
+                let reason = Rejection {
+                    cause: "busy".to_owned(),
+                    message: "other events of its mapping met locks; it was put off with them".to_owned(),
+                };
+                item.outcome = Some(Outcome::Busy(reason));
+                self.block(index);
             } else if self.blocked.get(&change.entity).is_some_and(|first| *first < index) {
                 item.outcome = Some(Outcome::Held);
             } else {
@@ -172,7 +188,12 @@ impl Run<'_> {
                     Outcome::Busy(reason)
                 }
             }
-            FaultClass::Busy => Outcome::Busy(reason),
+            FaultClass::Busy => {
+                if let Some((_, rule)) = item.change() {
+                    *self.busy.entry(Arc::clone(rule)).or_default() += 1;
+                }
+                Outcome::Busy(reason)
+            }
             FaultClass::Parent => Outcome::Parent(reason),
             FaultClass::Unrecognised => Outcome::Unrecognised(reason),
             FaultClass::Config => {

@@ -214,6 +214,27 @@ fn a_locked_row_defers_its_event_alone() {
     site.wait_count("applied", 7);
 }
 
+/// A whole table in somebody's hands costs a few lock time-outs, not one for each of its events.
+#[test]
+fn a_locked_table_holds_up_no_other() {
+    let his = His::with(&format!("{VISITS} CREATE TABLE other (id INT PRIMARY KEY);"));
+    let site = Site::new(his.section())
+        .mapping(visits())
+        .with(json!({"mapping": {"other": {"table": "other", "fields": {"other_id": "id"}}}}))
+        .with(json!({"database": {"lock_timeout_s": 1}, "sync": {"schedule": "*/4 * * * * *"}}));
+    let held = his.hold("LOCK TABLES visits WRITE");
+    let daemon = site.start();
+    for number in 1..=40 {
+        daemon.accept(&visit(number, "new"));
+        daemon.accept(&json!({"event_type": "other", "event_id": format!("o{number}"), "other_id": number}));
+    }
+    wait_until("the other table's rows", || site.count("applied") == 40);
+    assert!(site.count("deferred") > 0, "the locked table's events wait");
+    drop(held);
+    site.wait_count("applied", 80);
+    assert_eq!(his.number("SELECT COUNT(*) FROM visits"), 40);
+}
+
 #[test]
 fn a_deadlock_is_tried_again() {
     let his = His::with(VISITS);
