@@ -76,4 +76,19 @@ mod tests {
         check(&MYSQL, "order by \"x\"", "`order by \"x\"`");
         check(&SQLITE, "a\"b", "\"a\"\"b\"");
     }
+
+    proptest::proptest! {
+        /// Whatever a name holds, what is between the quotes reads back as that name: nothing in it ends them.
+        #[test]
+        fn a_quoted_name_reads_back(name in "\\PC{0,20}|[`\"\\[\\];' .-]{0,8}") {
+            for dialect in [&MYSQL, &SQLITE] {
+                let mut sql = String::new();
+                dialect.push_ident(&mut sql, &name);
+                let inner = sql.strip_prefix(dialect.quote).and_then(|s| s.strip_suffix(dialect.quote)).unwrap();
+                let twice: String = [dialect.quote; 2].iter().collect();
+                proptest::prop_assert_eq!(inner.replace(&twice, &dialect.quote.to_string()), name.clone());
+                proptest::prop_assert_eq!(inner.matches(dialect.quote).count() % 2, 0);
+            }
+        }
+    }
 }
