@@ -109,6 +109,12 @@ pub enum QueueError {
         /// The file.
         path: PathBuf,
     },
+    /// A folder, a device or the like stands there.
+    #[error("{} is no file: set queue.path to a file's name; it was left as it is", path.display())]
+    NotAFile {
+        /// What stands there.
+        path: PathBuf,
+    },
     /// There is no file to look at.
     #[error("no queue file yet at {}: the daemon makes it when it is first started", path.display())]
     NoFile {

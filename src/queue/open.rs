@@ -52,6 +52,9 @@ pub(super) fn open(
     options.path = std::path::absolute(&options.path)
         .map_err(|error| QueueError::io("find the place of the queue file", &options.path, error))?;
     let path = &options.path;
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(QueueError::NotAFile { path: path.clone() });
+    }
     make_folder(path)?;
     let lock = take_lock(path)?;
     let mut set_aside = set_stray_log_aside(path)?;

@@ -211,8 +211,11 @@ async fn damage_that_is_met_at_work_stops_acceptance() {
 async fn places_that_cannot_be_written_are_told() {
     let place = Place::new();
     fs::create_dir(place.path()).unwrap();
+    let mode = || std::os::unix::fs::PermissionsExt::mode(&fs::metadata(place.path()).unwrap().permissions());
+    let before = mode();
     let refused = place.try_open().err().unwrap();
-    assert!(matches!(refused, QueueError::Io { .. }), "{refused}");
+    assert!(matches!(refused, QueueError::NotAFile { .. }), "{refused}");
+    assert_eq!(mode(), before, "a folder keeps its mode");
     let file = place.folder.path().join("file");
     fs::write(&file, b"").unwrap();
     let refused = Queue::open(QueueOptions { path: file.join("queue.db"), ..place.options() }).err().unwrap();
