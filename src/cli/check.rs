@@ -24,7 +24,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Print what was found as JSON
+    /// Print what was found as JSON, for scripts
     #[arg(long)]
     json: bool,
 }

@@ -24,7 +24,7 @@ pub(super) enum Command {
     Show {
         /// The event's number in the list, or its `event_id`
         id: String,
-        /// Print JSON
+        /// Print JSON, for scripts
         #[arg(long)]
         json: bool,
     },
@@ -33,6 +33,9 @@ pub(super) enum Command {
     /// An event that is older than what was written for the same record since does not overwrite it.
     Retry(Which),
     /// Give events up: they are never written into the HIS
+    ///
+    /// With --all this takes good events too, those that only wait because the HIS database is away. Better name
+    /// the events, or their cause.
     Discard {
         #[command(flatten)]
         which: Which,
@@ -48,16 +51,16 @@ pub(super) struct ListArgs {
     /// applied, stale, ignored, discarded, or all
     #[arg(long, value_name = "STATE")]
     state: Vec<String>,
-    /// Only this cause, as `status` shows it
+    /// Only this cause, as `status` shows it, e.g. too-long:appointment.status
     #[arg(long)]
     cause: Option<String>,
-    /// Only this event type
+    /// Only this event type; appointment also shows appointment.created and its like
     #[arg(long)]
     kind: Option<String>,
-    /// At most so many
+    /// Show at most so many
     #[arg(long, default_value_t = 50)]
     limit: usize,
-    /// Print JSON
+    /// Print JSON, for scripts
     #[arg(long)]
     json: bool,
 }
@@ -71,7 +74,7 @@ pub(super) struct Which {
     /// All events with this cause, as `status` shows it
     #[arg(long)]
     cause: Option<String>,
-    /// All events that need attention
+    /// All events that are not done, as `events list` shows them
     #[arg(long)]
     all: bool,
 }

@@ -16,9 +16,9 @@ use crate::{
 pub(super) enum Command {
     /// The manual page, for /usr/share/man/man1/buktor-middleware.1
     Man,
-    /// Completions for a shell
+    /// What lets the Tab key complete this program's commands
     Completions {
-        /// The shell
+        /// The shell that it is for
         shell: Shell,
     },
     /// The JSON Schema of his-config.json, with which editors complete and check it

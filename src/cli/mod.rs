@@ -32,8 +32,8 @@ mod sync;
 #[derive(Debug, Parser)]
 #[command(name = "buktor-middleware", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Cli {
-    /// The configuration file; without it his-config.json is looked for beside the executable, in the current
-    /// folder, and in the system's place for configurations
+    /// The configuration file; without it his-config.json is looked for in the program's own folder, then in the
+    /// current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)
     #[arg(long, short, global = true, value_name = "FILE", env = "BUKTOR_CONFIG")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -52,9 +52,9 @@ enum Command {
     ///
     /// Changes nothing. Ends with exit code 1 if there is any problem, so that a script can use it.
     Check(check::Args),
-    /// Show the whole path on an embedded HIS: no server, no configuration, no network needed
+    /// Show the whole path with a small database that stands in for the HIS; needs no server and no configuration
     ///
-    /// Receives the three sample events, writes them into the tables of a small database of its own and shows
+    /// Receives three sample events as Buktor sends them, writes them into the tables of that database and shows
     /// the rows. Leaves nothing behind, unless --keep names a folder.
     Demo(demo::Args),
     /// Send a test event to the running daemon
@@ -66,7 +66,7 @@ enum Command {
     /// List, show, retry or discard single events
     #[command(subcommand)]
     Events(events::Command),
-    /// Print the manual page, shell completions, or the JSON Schema of his-config.json
+    /// Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json
     #[command(subcommand)]
     Generate(generate::Command),
 }

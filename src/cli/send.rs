@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// Which sample event to send
     #[arg(value_enum, default_value = "appointment", conflicts_with = "file")]
     sample: Sample,
-    /// Send the JSON in this file instead (- for standard input)
+    /// Send the event in this file instead, one JSON object (- for standard input)
     #[arg(long, short, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Where the daemon listens; without it, as the configuration says, else 127.0.0.1:5000

@@ -19,7 +19,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Print JSON
+    /// Print JSON, for scripts
     #[arg(long)]
     json: bool,
 }

@@ -11,6 +11,7 @@ mod style;
 mod commands;
 mod config;
 mod faults;
+mod generated;
 mod ingest;
 mod manual;
 mod mapping;

@@ -1,0 +1,120 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_buktor_middleware_global_optspecs
+    string join \n c/config= h/help V/version
+end
+
+function __fish_buktor_middleware_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_buktor_middleware_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_buktor_middleware_using_subcommand
+    set -l cmd (__fish_buktor_middleware_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -s V -l version -d 'Print version'
+complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "run" -d 'Receive events and write them into the HIS until stopped (what happens without a command)'
+complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "check" -d 'Check the configuration, the connection to the HIS database, and the mapping against its tables'
+complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "demo" -d 'Show the whole path with a small database that stands in for the HIS; needs no server and no configuration'
+complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "send" -d 'Send a test event to the running daemon'
+complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "sync" -d 'Write waiting events into the HIS now, without waiting for the schedule'
+complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "status" -d 'Show how many events wait, are done or need attention, and whether the HIS can be reached'
+complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "events" -d 'List, show, retry or discard single events'
+complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "generate" -d 'Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json'
+complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand run" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand run" -s h -l help -d 'Print help'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand check" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand check" -l json -d 'Print what was found as JSON, for scripts'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand demo" -l keep -d 'Keep the demo\'s files in this folder, to look at them or to try more with them' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand demo" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand send" -s f -l file -d 'Send the event in this file instead, one JSON object (- for standard input)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand send" -l to -d 'Where the daemon listens; without it, as the configuration says, else 127.0.0.1:5000' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand send" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand send" -s h -l help -d 'Print help'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand sync" -l wait -d 'How long to wait for the running daemon, in seconds' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand sync" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand sync" -l now -d 'Write now; also what waits for a later attempt'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand sync" -s h -l help -d 'Print help'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand status" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand status" -l json -d 'Print JSON, for scripts'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand status" -s h -l help -d 'Print help'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and not __fish_seen_subcommand_from list show retry discard help" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and not __fish_seen_subcommand_from list show retry discard help" -s h -l help -d 'Print help'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and not __fish_seen_subcommand_from list show retry discard help" -f -a "list" -d 'List events; without a filter those that are not done, the oldest first'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and not __fish_seen_subcommand_from list show retry discard help" -f -a "show" -d 'Show one event with its body (patient data!), its state and what to do'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and not __fish_seen_subcommand_from list show retry discard help" -f -a "retry" -d 'Try events again, after their cause was corrected'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and not __fish_seen_subcommand_from list show retry discard help" -f -a "discard" -d 'Give events up: they are never written into the HIS'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and not __fish_seen_subcommand_from list show retry discard help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from list" -l state -d 'Only this state (can be repeated): pending, deferred, held, waiting, paused, unmapped, parked, conflict, applied, stale, ignored, discarded, or all' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from list" -l cause -d 'Only this cause, as `status` shows it, e.g. too-long:appointment.status' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from list" -l kind -d 'Only this event type; appointment also shows appointment.created and its like' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from list" -l limit -d 'Show at most so many' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from list" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from list" -l json -d 'Print JSON, for scripts'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from show" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from show" -l json -d 'Print JSON, for scripts'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from retry" -l cause -d 'All events with this cause, as `status` shows it' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from retry" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from retry" -l all -d 'All events that are not done, as `events list` shows them'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from discard" -l cause -d 'All events with this cause, as `status` shows it' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from discard" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from discard" -l all -d 'All events that are not done, as `events list` shows them'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from discard" -l yes -d 'Do not ask'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from discard" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "list" -d 'List events; without a filter those that are not done, the oldest first'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one event with its body (patient data!), its state and what to do'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "retry" -d 'Try events again, after their cause was corrected'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "discard" -d 'Give events up: they are never written into the HIS'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and not __fish_seen_subcommand_from man completions schema help" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and not __fish_seen_subcommand_from man completions schema help" -s h -l help -d 'Print help'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and not __fish_seen_subcommand_from man completions schema help" -f -a "man" -d 'The manual page, for /usr/share/man/man1/buktor-middleware.1'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and not __fish_seen_subcommand_from man completions schema help" -f -a "completions" -d 'What lets the Tab key complete this program\'s commands'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and not __fish_seen_subcommand_from man completions schema help" -f -a "schema" -d 'The JSON Schema of his-config.json, with which editors complete and check it'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and not __fish_seen_subcommand_from man completions schema help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and __fish_seen_subcommand_from man" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and __fish_seen_subcommand_from man" -s h -l help -d 'Print help'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and __fish_seen_subcommand_from completions" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and __fish_seen_subcommand_from completions" -s h -l help -d 'Print help'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and __fish_seen_subcommand_from schema" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and __fish_seen_subcommand_from help" -f -a "man" -d 'The manual page, for /usr/share/man/man1/buktor-middleware.1'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and __fish_seen_subcommand_from help" -f -a "completions" -d 'What lets the Tab key complete this program\'s commands'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and __fish_seen_subcommand_from help" -f -a "schema" -d 'The JSON Schema of his-config.json, with which editors complete and check it'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "run" -d 'Receive events and write them into the HIS until stopped (what happens without a command)'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "check" -d 'Check the configuration, the connection to the HIS database, and the mapping against its tables'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "demo" -d 'Show the whole path with a small database that stands in for the HIS; needs no server and no configuration'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "send" -d 'Send a test event to the running daemon'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "sync" -d 'Write waiting events into the HIS now, without waiting for the schedule'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "status" -d 'Show how many events wait, are done or need attention, and whether the HIS can be reached'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "events" -d 'List, show, retry or discard single events'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "generate" -d 'Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "list" -d 'List events; without a filter those that are not done, the oldest first'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "show" -d 'Show one event with its body (patient data!), its state and what to do'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "retry" -d 'Try events again, after their cause was corrected'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "discard" -d 'Give events up: they are never written into the HIS'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and __fish_seen_subcommand_from generate" -f -a "man" -d 'The manual page, for /usr/share/man/man1/buktor-middleware.1'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and __fish_seen_subcommand_from generate" -f -a "completions" -d 'What lets the Tab key complete this program\'s commands'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and __fish_seen_subcommand_from generate" -f -a "schema" -d 'The JSON Schema of his-config.json, with which editors complete and check it'
