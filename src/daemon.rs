@@ -1,6 +1,14 @@
 //! The composition root: queue, listener, worker, schedule and pruning, started together and stopped in order.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +19,10 @@ use crate::{
     http::{self, HttpLimits},
     ingest::{Ingest, Refusal, Refusals},
     limits,
-    model::{clock::Clock, event::EventKind},
+    model::{
+        clock::Clock,
+        event::{EventKind, Receipt},
+    },
     queue::{DaemonReport, Kinds, Queue, QueueError, QueueOptions},
     sync::{
         Worker,
@@ -23,9 +34,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The listener.
-    #[error(
-        "cannot listen on {address}: {source}; another program (or another buktor-middleware) may use the port: stop it, or set \"server\": {{\"listen\": \"127.0.0.1:PORT\"}}"
-    )]
+    #[error("cannot listen on {address}: {source}; {}", listen_advice(source))]
     Listen {
         /// Where it was to listen.
         address: SocketAddr,
@@ -166,11 +175,12 @@ async fn serve(
     stop: CancellationToken,
 ) {
     let (appending, looking) = (queue.clone(), queue.clone());
+    let acceptance = Arc::new(Acceptance::default());
     let mappings = config.mappings.clone();
     let ingest = Ingest {
         append: move |event| {
-            let queue = appending.clone();
-            async move { queue.append(event).await.map_err(|e| refusal(&e)) }
+            let (queue, acceptance) = (appending.clone(), Arc::clone(&acceptance));
+            async move { acceptance.told(queue.append(event).await) }
         },
         health: move || looking.health().refusing.map_or(Ok(()), |_| Err(Refusal::Failed)),
         is_mapped: move |kind: &EventKind| mappings.find(kind).is_some(),
@@ -186,14 +196,42 @@ async fn serve(
     }
 }
 
-fn refusal(error: &QueueError) -> Refusal {
-    match error {
-        QueueError::AtCap { .. } => Refusal::AtCap,
-        QueueError::DiskLow { .. } | QueueError::Full { .. } => Refusal::DiskLow,
-        _ => {
-            error!(%error, "an event could not be kept; its sender was told to send it again");
-            Refusal::Failed
+/// Whether events are being refused: told once when it begins and once when it ends.
+#[derive(Default)]
+struct Acceptance {
+    refusing: AtomicBool,
+}
+
+impl Acceptance {
+    fn told(&self, appended: Result<Receipt, QueueError>) -> Result<Receipt, Refusal> {
+        let refusing = self.refusing.swap(appended.is_err(), Ordering::Relaxed);
+        match &appended {
+            Ok(_) if refusing => info!("events are kept again"),
+            Err(error) if !refusing => {
+                error!(%error, "events cannot be kept; their senders are told to send them again later");
+            }
+            _ => {}
         }
+        appended.map_err(|error| match error {
+            QueueError::AtCap { .. } => Refusal::AtCap,
+            QueueError::DiskLow { .. } | QueueError::Full { .. } => Refusal::DiskLow,
+            _ => Refusal::Failed,
+        })
+    }
+}
+
+fn listen_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program (or another buktor-middleware) uses the port: stop it, or set \"server\": {\"listen\": \"127.0.0.1:PORT\"}"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: set \"server\": {\"listen\": \"127.0.0.1:5000\"}"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "this user may not listen there: use a port from 1024 on, \"server\": {\"listen\": \"127.0.0.1:5000\"}"
+        }
+        _ => "set another address in \"server\": {\"listen\": \"127.0.0.1:5000\"}",
     }
 }
 

@@ -74,11 +74,11 @@ complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand even
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from retry" -l cause -d 'All events with this cause, as `status` shows it' -r
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from retry" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
-complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from retry" -l all -d 'All events that are not done, as `events list` shows them'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from retry" -l all -d 'All events that need attention'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from discard" -l cause -d 'All events with this cause, as `status` shows it' -r
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from discard" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
-complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from discard" -l all -d 'All events that are not done, as `events list` shows them'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from discard" -l all -d 'All events that need attention'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from discard" -l yes -d 'Do not ask'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from discard" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand events; and __fish_seen_subcommand_from help" -f -a "list" -d 'List events; without a filter those that are not done, the oldest first'

@@ -48,6 +48,7 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
     }
     report.warning("auth", open_port_words(&config).to_owned());
     runtime()?.block_on(look_at_his(&config, &mut report));
+    report.sort(&config);
     if args.json {
         report.print_json(&config)?;
     } else {
@@ -94,6 +95,11 @@ impl Report {
         self.findings.push(Finding { severity: Severity::Warning, at: at.to_owned(), message });
     }
 
+    /// The mappings' findings in the order of the file, after those of the work before.
+    fn sort(&mut self, config: &Config) {
+        self.findings.sort_by_key(|f| (f.at.starts_with("mapping"), config.place(&f.at)));
+    }
+
     fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|f| f.severity == severity).count()
     }
@@ -114,7 +120,8 @@ impl Report {
             output::data(&format!("{severity}: {}: {}", place(config, &finding.at), finding.message))?;
         }
         let (problems, warnings) = (self.count(Severity::Problem), self.count(Severity::Warning));
-        output::data(&format!("{problems} problems, {warnings} warnings"))
+        let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+        output::data(&format!("{}, {}", plural(problems, "problem"), plural(warnings, "warning")))
     }
 
     fn print_json(&self, config: &Config) -> Result<(), Failure> {
@@ -139,11 +146,12 @@ impl Report {
     }
 }
 
-/// `FILE:LINE:COLUMN: KEY.PATH`, as far as the configuration names the key.
+/// `FILE:LINE:COLUMN: KEY.PATH`; without a line where the file does not have the key's section.
 fn place(config: &Config, at: &str) -> String {
     let file = config.path.display();
     let path = crate::config::plain_path(at);
     config
         .place(at)
+        .filter(|place| *place != (1, 1))
         .map_or_else(|| format!("{file}: {path}"), |(line, column)| format!("{file}:{line}:{column}: {path}"))
 }

@@ -34,8 +34,8 @@ pub(super) enum Command {
     Retry(Which),
     /// Give events up: they are never written into the HIS
     ///
-    /// With --all this takes good events too, those that only wait because the HIS database is away. Better name
-    /// the events, or their cause.
+    /// With --all it takes the events that nothing but an operator moves: parked, conflict, unmapped. Events that only
+    /// wait are taken where their number, `event_id` or cause is named.
     Discard {
         #[command(flatten)]
         which: Which,
@@ -74,7 +74,7 @@ pub(super) struct Which {
     /// All events with this cause, as `status` shows it
     #[arg(long)]
     cause: Option<String>,
-    /// All events that are not done, as `events list` shows them
+    /// All events that need attention
     #[arg(long)]
     all: bool,
 }
@@ -261,7 +261,7 @@ fn advice(event: &EventRow) -> Option<String> {
 fn changed(done: &Changed, words: &str) -> Result<Exit, Failure> {
     output::data(&format!("{} {words}", count(done.changed)))?;
     for (state, n) in &done.skipped {
-        output::talk(&format!("{} left as they are: {state}", count(*n)));
+        output::talk(&format!("{} in state {state}: left as it was", count(*n)));
     }
     for name in &done.unknown {
         output::talk(&format!("no event has the number or event_id {}", output::printable(name)));

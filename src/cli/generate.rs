@@ -2,6 +2,7 @@
 
 use clap::CommandFactory;
 use clap_complete::Shell;
+use clap_mangen::Man;
 
 use crate::{
     cli::{
@@ -44,22 +45,41 @@ fn man() -> Result<String, Failure> {
         |e: std::io::Error| Failure::new(Exit::Problems, format!("the manual page cannot be written: {e}"));
     let mut cli = Cli::command();
     cli.build();
-    let mut page = Vec::new();
-    let man = clap_mangen::Man::new(cli.clone());
-    man.render(&mut page).map_err(failed)?;
-    for command in cli.get_subcommands().filter(|c| c.get_name() != "help") {
-        commands(command, command.get_name(), &mut page).map_err(failed)?;
+    let page = Man::new(cli.clone());
+    let mut out = Vec::new();
+    for section in [
+        Man::render_title,
+        Man::render_name_section,
+        Man::render_synopsis_section,
+        Man::render_description_section,
+        Man::render_options_section,
+    ] {
+        section(&page, &mut out).map_err(failed)?;
     }
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    out.extend_from_slice(b".SH COMMANDS\n");
+    command_sections(&cli, &mut out).map_err(failed)?;
+    page.render_extra_section(&mut out).map_err(failed)?;
+    Ok(String::from_utf8_lossy(&out).into_owned())
 }
 
-fn commands(command: &clap::Command, name: &str, page: &mut Vec<u8>) -> std::io::Result<()> {
-    let nested: Vec<_> = command.get_subcommands().filter(|c| c.get_name() != "help").collect();
-    if nested.is_empty() {
-        page.extend_from_slice(format!(".SH COMMAND {}\n", name.to_uppercase()).as_bytes());
-        let man = clap_mangen::Man::new(command.clone());
-        man.render_description_section(page)?;
-        return man.render_options_section(page);
+/// A section for each command that does something itself. `clap_mangen` writes pages, so its headings go one level down.
+fn command_sections(command: &clap::Command, out: &mut Vec<u8>) -> std::io::Result<()> {
+    for command in command.get_subcommands().filter(|c| c.get_name() != "help") {
+        if command.has_subcommands() {
+            command_sections(command, out)?;
+            continue;
+        }
+        let page = Man::new(command.clone());
+        let mut text = Vec::new();
+        page.render_synopsis_section(&mut text)?;
+        page.render_description_section(&mut text)?;
+        page.render_options_section(&mut text)?;
+        let name = command.get_bin_name().unwrap_or(command.get_name());
+        let text = String::from_utf8_lossy(&text)
+            .replace(".SH SYNOPSIS\n", &format!(".SS {}\n", name.trim_start_matches("buktor-middleware ")))
+            .replace(".SH DESCRIPTION\n", ".PP\n")
+            .replace(".SH OPTIONS\n", "");
+        out.extend_from_slice(text.as_bytes());
     }
-    nested.into_iter().try_for_each(|c| commands(c, &format!("{name} {}", c.get_name()), page))
+    Ok(())
 }

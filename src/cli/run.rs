@@ -92,7 +92,9 @@ pub(super) fn mapping_lines(config: &Config) -> Vec<String> {
     mappings
         .map(|m| {
             let on = m.on.iter().map(|(op, rule)| format!("{op}: {}", words(rule)));
-            let all: Vec<String> = std::iter::once(words(&m.rule)).chain(on).collect();
+            let own = words(&m.rule);
+            let differs = on.filter(|line| !matches!(m.rule, Rule::Ignore) || !line.ends_with(&own));
+            let all: Vec<String> = std::iter::once(own.clone()).chain(differs).collect();
             format!("{} -> {}", m.kind, all.join("; "))
         })
         .collect()

@@ -1,6 +1,6 @@
 //! `status`: what waits, what is done, what needs attention, and whether the HIS can be reached.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use serde_json::{Value, json};
 
@@ -91,12 +91,29 @@ fn view(config: &Config, inspector: &Inspector) -> Result<Value, QueueError> {
     Ok(json!({
         "queue": {
             "path": config.queue.path.display().to_string(), "states": states, "causes": causes,
+            "refusing": refusing(config, &counts),
             "oldest_unfinished_at": oldest.map(Timestamp::rfc3339),
             "oldest_unfinished_age_s": oldest.map(|t| now.seconds_since(t)),
         },
         "daemon": daemon,
         "his": his,
     }))
+}
+
+/// Why the daemon takes no new events, where that is so: it answers 503 then.
+fn refusing(config: &Config, counts: &BTreeMap<EventState, u64>) -> Option<String> {
+    let limits = &config.queue;
+    let waits = |s: &EventState| *s <= EventState::Paused;
+    let waiting: u64 = counts.iter().filter(|(s, _)| waits(s)).map(|(_, n)| n).sum();
+    if waiting >= limits.events_max {
+        return Some(format!("{waiting} events wait, and queue.max_events is {}", limits.events_max));
+    }
+    let free = limits.path.parent().and_then(|folder| fs4::available_space(folder).ok())?;
+    let mib = |bytes: u64| bytes / (1024 * 1024);
+    (free < limits.free_bytes_min).then(|| {
+        let (free, least) = (mib(free), mib(limits.free_bytes_min));
+        format!("the queue's disk has {free} MB free, and queue.min_free_mb is {least}; make room there")
+    })
 }
 
 fn print(view: &Value) -> Result<(), Failure> {
@@ -111,12 +128,16 @@ fn print(view: &Value) -> Result<(), Failure> {
     let his = match view.pointer("/his/up") {
         Some(Value::Bool(true)) => format!("reachable since {}", text("/his/since")),
         Some(Value::Bool(false)) => {
-            format!("NOT REACHABLE since {}: {}", text("/his/since"), text("/his/problem"))
+            format!("CANNOT BE USED since {}: {}", text("/his/since"), text("/his/problem"))
         }
+        _ if running => "being connected".to_owned(),
         _ => "not known while the daemon does not run".to_owned(),
     };
     output::data(&format!("database  {}: {his}", text("/his/database")))?;
     output::data(&format!("queue     {}", text("/queue/path")))?;
+    if let Some(Value::String(why)) = view.pointer("/queue/refusing") {
+        output::data(&format!("          NO NEW EVENTS ARE TAKEN: {why}"))?;
+    }
     let states = EventState::ALL.iter().filter_map(|s| {
         let count = view.pointer(&format!("/queue/states/{}", s.name()))?.as_u64()?;
         (count > 0 || matches!(s, EventState::Pending | EventState::Applied))

@@ -52,10 +52,15 @@ impl Action {
         !state.is_final() && (self == Self::Discard || state != EventState::Pending)
     }
 
-    /// States that it looks for where a cause, or nothing, is named.
+    /// States that it looks for where a cause, or nothing, is named. Without a cause, a retry leaves conflicts to be
+    /// looked at one by one, and a discard takes only what never goes by itself.
     fn states(self, selection: &Selection) -> Vec<EventState> {
-        let left_out =
-            |state| self == Self::Retry && *selection == Selection::All && state == EventState::Conflict;
+        let all = *selection == Selection::All;
+        let stuck = |state| matches!(state, EventState::Parked | EventState::Conflict | EventState::Unmapped);
+        let left_out = |state: EventState| match self {
+            Self::Retry => all && state == EventState::Conflict,
+            Self::Discard => all && !stuck(state),
+        };
         EventState::ALL.into_iter().filter(|state| self.applies_to(*state) && !left_out(*state)).collect()
     }
 

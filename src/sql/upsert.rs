@@ -108,10 +108,24 @@ fn bulk(shape: &Shape, dialect: &Dialect, rows: usize) -> Template {
             w.column(c);
         }
     };
-    w.list(updated(shape), |w, (_, c, role)| {
+    // A unique index that the HIS has got since its description would make MySQL update another row: that row's key
+    // is not the event's, and NULL in it is refused.
+    let guards = keys(shape).filter(|_| dialect.bulk == Bulk::OnDuplicateKey);
+    let guards = guards.map(|(slot, c)| (slot, c, Role::Key));
+    let sets = updated(shape).filter(|(_, _, role)| dialect.bulk == Bulk::OnConflict || *role != Role::Key);
+    w.list(guards.chain(sets), |w, (_, c, role)| {
         w.column(c);
         w.text(" = ");
         match role {
+            Role::Key if dialect.bulk == Bulk::OnDuplicateKey => {
+                w.text("IF(");
+                w.qualified(c);
+                w.text(" = ");
+                proposed(w, c);
+                w.text(", ");
+                w.qualified(c);
+                w.text(", NULL)");
+            }
             Role::Key => w.column(c),
             Role::IfNull => {
                 w.text("COALESCE(");

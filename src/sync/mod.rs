@@ -48,6 +48,7 @@ impl Tally {
         match settlement.state {
             EventState::Applied => self.applied += 1,
             EventState::Ignored | EventState::Stale | EventState::Discarded => self.passed += 1,
+            EventState::Paused => self.waiting += 1,
             state if state.needs_operator() => self.parked += 1,
             EventState::Pending => {}
             _ => self.waiting += 1,
@@ -121,6 +122,7 @@ impl Worker {
         let mut poll = tokio::time::interval(limits::REQUEST_POLL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         self.report.sync_done = self.requested().await;
+        self.tell().await;
         self.first_contact().await;
         loop {
             let (wake, asked) = tokio::select! {

@@ -195,7 +195,8 @@ async fn what_an_operator_gave_up_stays_so_unless_it_is_in_the_his() {
     let queue = place.open();
     append_many(&queue, 2).await;
     let page = queue.claim(None, 9).await.unwrap();
-    place.inspect().discard(&super::super::Selection::All).unwrap();
+    let both = super::super::Selection::Ids(vec!["1".into(), "2".into()]);
+    place.inspect().discard(&both).unwrap();
     queue.settle(page.claim, vec![settled(1, Parked), settled(2, Applied)], Timestamp(1)).await.unwrap();
     assert_eq!(states(&place.inspect()), [(1, Discarded), (2, Applied)]);
 }
