@@ -99,6 +99,13 @@ pub enum ColumnType {
         /// Digits of a second's fraction.
         fraction: u32,
     },
+    /// One of these texts, or, where `many`, any number of them with commas between: ENUM and SET.
+    Choice {
+        /// What the column takes.
+        members: Vec<String>,
+        /// SET rather than ENUM.
+        many: bool,
+    },
     /// MySQL's YEAR.
     Year,
     /// A JSON document.
@@ -133,6 +140,8 @@ pub struct Column {
     pub nullable: bool,
     /// What happens when it is left out.
     pub filled: Filled,
+    /// Its collation takes texts for equal that differ in case, accents or spaces at the end.
+    pub folds: bool,
 }
 
 /// A unique index, the primary key included.

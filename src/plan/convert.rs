@@ -94,7 +94,8 @@ impl Target<'_> {
     fn text(&self, text: &str) -> Result<SqlValue, Misfit> {
         match &self.column.kind {
             ColumnType::Int { min, max } => whole(text, *min, *max).map(SqlValue::Int),
-            ColumnType::Year => whole(text, 0, 2155).map(SqlValue::Int),
+            ColumnType::Year => year(text).map(SqlValue::Int),
+            ColumnType::Choice { members, many } => choice(text, members, *many).map(SqlValue::Text),
             ColumnType::Decimal { precision, scale, unsigned } => {
                 decimal(text, *precision, *scale, *unsigned).map(SqlValue::Decimal)
             }
@@ -285,18 +286,61 @@ fn decimal(text: &str, precision: u32, scale: u32, unsigned: bool) -> Result<Str
     Ok(if fraction.is_empty() { format!("{sign}{digits}") } else { format!("{sign}{digits}.{fraction}") })
 }
 
+/// MySQL would make 1999 of 99, and of "25" another year than of 25.
+fn year(text: &str) -> Result<i128, Misfit> {
+    match whole(text, 0, 2155)? {
+        year @ (0 | 1901..) => Ok(year),
+        _ => misfit("out-of-range", "the column takes years from 1901 to 2155"),
+    }
+}
+
+/// A member by its text, never by its number, which is how MySQL would read `2`.
+fn choice(text: &str, members: &[String], many: bool) -> Result<String, Misfit> {
+    let spelled = |text: &str| {
+        let alike = |m: &&String| m.to_lowercase() == text.to_lowercase();
+        members.iter().find(|m| *m == text).or_else(|| members.iter().find(alike)).map(String::as_str)
+    };
+    let found = match many {
+        false => spelled(text).map(str::to_owned),
+        true if text.is_empty() => Some(String::new()),
+        true => text.split(',').map(spelled).collect::<Option<Vec<_>>>().map(|all| all.join(",")),
+    };
+    found.ok_or_else(|| Misfit {
+        cause: "no-member",
+        words: format!(
+            "it is none of the values that the column takes ({}); translate it with \"values\"",
+            members.iter().map(|m| format!("{m:?}")).collect::<Vec<_>>().join(", ")
+        ),
+    })
+}
+
 fn float(text: &str, single: bool) -> Result<f64, Misfit> {
     Digits::parse(text)?;
     let out_of_range =
         || Misfit { cause: "out-of-range", words: "it is beyond what the column can hold".to_owned() };
     let value: f64 = text.trim().parse().map_err(|_| not_a_number())?;
-    let fits = value.is_finite() && (!single || value.abs() <= f64::from(f32::MAX));
-    if fits { Ok(value) } else { Err(out_of_range()) }
+    if !value.is_finite() || (single && value.abs() > f64::from(f32::MAX)) {
+        return Err(out_of_range());
+    }
+    // A fraction is rounded by nature; a whole number, which may be somebody's number, is not.
+    let whole_max = if single { FLOAT_WHOLE_MAX } else { DOUBLE_WHOLE_MAX };
+    if value.fract() == 0.0 && value.abs() > whole_max {
+        return misfit(
+            "out-of-range",
+            format!("the column keeps whole numbers exactly up to {whole_max} only"),
+        );
+    }
+    Ok(value)
 }
 
 fn not_a_number() -> Misfit {
     Misfit { cause: "not-a-number", words: "it is no number, such as 1500 or 1500.50".to_owned() }
 }
+
+/// Whole numbers up to 2^24 and 2^53 have an exact place in FLOAT and DOUBLE.
+const FLOAT_WHOLE_MAX: f64 = 16_777_216.0;
+/// See [`FLOAT_WHOLE_MAX`].
+const DOUBLE_WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Digits that a plain number may be written out with: more than any database's decimals have.
 const PLAIN_DIGITS_MAX: i64 = 400;

@@ -166,7 +166,7 @@ impl Planner {
         let mut entity = None;
         for (index, cell) in bound.cells.iter().enumerate() {
             if index == bound.keys {
-                entity = Some(entity_of(event, &values));
+                entity = Some(entity_of(event, bound, &values));
             }
             let is_key = index < bound.keys;
             match cell_value(event, content, bound, cell, is_key) {
@@ -178,7 +178,8 @@ impl Planner {
                 Err(rejection) => return Planned::Rejected(rejection, entity),
             }
         }
-        let entity = entity.unwrap_or_else(|| entity_of(event, &values));
+        let entity =
+            entity.unwrap_or_else(|| entity_of(event, bound, values.get(..bound.keys).unwrap_or_default()));
         let size: usize = values.iter().map(SqlValue::size).sum();
         if size > self.row_bytes_max {
             let message = format!(
@@ -310,18 +311,21 @@ fn reject(cause: &str, event: &StoredEvent, message: &str) -> Rejection {
     Rejection { cause: cause.to_owned(), message: format!("{} event: {message}", event.kind) }
 }
 
-/// The record that an event is about; an event without a key is its own.
-fn entity_of(event: &StoredEvent, keys: &[SqlValue]) -> Entity {
-    let mut name = event.kind.base().to_owned();
+/// The record that an event is about: the HIS row, by table and key. What the column's collation takes for equal
+/// is one record. An event without a key is its own.
+fn entity_of(event: &StoredEvent, bound: &Bound, keys: &[SqlValue]) -> Entity {
+    let mut name = bound.table.title();
     if keys.is_empty() {
-        name.push('#');
-        name.push_str(&event.seq.to_string());
+        name = format!("{name}#{}", event.seq);
     }
-    for key in keys {
+    for (key, cell) in keys.iter().zip(&bound.cells) {
         name.push('\u{1f}');
         match key {
             SqlValue::Null => {}
             SqlValue::Int(n) => name.push_str(&n.to_string()),
+            SqlValue::Text(text) if bound.table.columns.get(cell.column).is_some_and(|c| c.folds) => {
+                name.push_str(&text.trim_end().to_lowercase());
+            }
             SqlValue::Decimal(text) | SqlValue::Text(text) => name.push_str(text),
             SqlValue::Float(f) => name.push_str(&f.to_string()),
             SqlValue::Bytes(bytes) => name.push_str(&String::from_utf8_lossy(bytes)),

@@ -6,9 +6,10 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     limits,
     model::{
-        change::{EventChange, RowChange, Shape},
+        change::{EventChange, Role, RowChange, Shape},
         entity::Entity,
         table::Table,
+        value::SqlValue,
     },
     sql::{
         Batch, Statement, StatementBytes, Work,
@@ -61,10 +62,18 @@ impl Packer {
         let mut groups: Vec<Group<'a>> = Vec::new();
         let mut newest_of_shape: HashMap<*const Shape, usize> = HashMap::new();
         let mut newest_of_entity: HashMap<&Entity, usize> = HashMap::new();
+        let mut newest_of_row: HashMap<RowName<'a>, usize> = HashMap::new();
+        let mut newest_of_table: HashMap<&str, NewestOfTable> = HashMap::new();
         for event in events {
             for row in &event.rows {
-                let size = row.values.iter().map(crate::model::value::SqlValue::size).sum();
-                let not_before = newest_of_entity.get(&event.entity).copied().unwrap_or(0);
+                let size = row.values.iter().map(SqlValue::size).sum();
+                let name = row_name(row);
+                let table = newest_of_table.entry(&row.shape.table.name).or_default();
+                let mut not_before = newest_of_entity.get(&event.entity).copied().unwrap_or(0);
+                not_before = not_before.max(match &name {
+                    Some(name) => table.nameless.max(newest_of_row.get(name).copied().unwrap_or(0)),
+                    None => table.any,
+                });
                 let shape = Arc::as_ptr(&row.shape);
                 let place = newest_of_shape
                     .get(&shape)
@@ -80,6 +89,11 @@ impl Packer {
                 }
                 newest_of_shape.insert(shape, place);
                 newest_of_entity.insert(&event.entity, place);
+                table.any = table.any.max(place);
+                match name {
+                    Some(name) => drop(newest_of_row.insert(name, place)),
+                    None => table.nameless = table.nameless.max(place),
+                }
             }
         }
         groups
@@ -124,6 +138,32 @@ impl Packer {
             Form::Delete(t) => Work::Delete(fill(t)),
         }
     }
+}
+
+/// Greatest places of the statements that touch a table.
+#[derive(Clone, Copy, Debug, Default)]
+struct NewestOfTable {
+    any: usize,
+    /// Of those with a row that has no [`RowName`].
+    nameless: usize,
+}
+
+/// A row's table and key, such that rows which a collation could take for one have one name.
+type RowName<'a> = (&'a str, Vec<std::borrow::Cow<'a, str>>);
+
+/// A row's name. None where only the database can tell: then it may be any row of its table.
+fn row_name(row: &RowChange) -> Option<RowName<'_>> {
+    let keys = row.shape.columns.iter().zip(&row.values).filter(|((_, role), _)| *role == Role::Key);
+    let folded = |value: &'_ SqlValue| match value {
+        SqlValue::Text(text) if text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) => {
+            Some(text.trim_end().to_ascii_lowercase().into())
+        }
+        SqlValue::Int(n) => Some(n.to_string().into()),
+        SqlValue::Date(d) => Some(d.to_string().into()),
+        SqlValue::DateTime(t) => Some(t.to_string().into()),
+        _ => None,
+    };
+    Some((row.shape.table.name.as_str(), keys.map(|(_, value)| folded(value)).collect::<Option<_>>()?))
 }
 
 #[derive(Debug)]

@@ -53,9 +53,12 @@ impl Item {
     }
 
     /// An event of which an earlier attempt went wrong, or may have gone right, is applied alone: it harms no
-    /// others, and what happens to it is its own doing.
+    /// others, and what happens to it is its own doing. So is one whose table cannot roll back: what is done in
+    /// one transaction with others would be done again when these fail.
     pub(super) fn is_solo(&self) -> bool {
-        self.event.attempts > 0 || self.event.replay
+        let rolls_back =
+            |(change, _): (&EventChange, _)| change.rows.iter().all(|r| r.shape.table.transactional);
+        self.event.attempts > 0 || self.event.replay || !self.change().is_none_or(rolls_back)
     }
 }
 

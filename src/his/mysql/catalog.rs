@@ -224,8 +224,8 @@ fn read_places(rows: Vec<Vec<Option<String>>>) -> impl Iterator<Item = Place> {
 async fn columns(session: &mut MySql, places: &[Place]) -> Result<BTreeMap<usize, Vec<Column>>, HisError> {
     let what = "CAST(ORDINAL_POSITION AS CHAR), COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, \
                 CAST(CHARACTER_MAXIMUM_LENGTH AS CHAR), CAST(CHARACTER_OCTET_LENGTH AS CHAR), \
-                CAST(NUMERIC_PRECISION AS CHAR), CAST(NUMERIC_SCALE AS CHAR), CHARACTER_SET_NAME, IS_NULLABLE, \
-                EXTRA, IF(COLUMN_DEFAULT IS NULL, 'NO', 'YES') FROM information_schema.COLUMNS \
+                CAST(NUMERIC_PRECISION AS CHAR), CAST(NUMERIC_SCALE AS CHAR), CHARACTER_SET_NAME, COLLATION_NAME, \
+                IS_NULLABLE, EXTRA, IF(COLUMN_DEFAULT IS NULL, 'NO', 'YES') FROM information_schema.COLUMNS \
                 WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?";
     let mut columns: BTreeMap<usize, Vec<(u32, Column)>> = BTreeMap::new();
     for mut row in ask(session, what, places).await? {
@@ -233,7 +233,7 @@ async fn columns(session: &mut MySql, places: &[Place]) -> Result<BTreeMap<usize
         let (name, data_type, column_type) = (row.text(), row.text(), row.text());
         let (chars_max, bytes_max, precision, scale) =
             (row.number(), row.number(), row.number(), row.number());
-        let charset = row.cell();
+        let (charset, collation) = (row.cell(), row.cell());
         let nullable = row.text() == "YES";
         let (extra, has_default) = (row.text(), row.text() == "YES");
         let declared = kind::Declared {
@@ -251,6 +251,7 @@ async fn columns(session: &mut MySql, places: &[Place]) -> Result<BTreeMap<usize
             nullable,
             filled: kind::filled(&data_type, &extra, has_default, nullable),
             declared: column_type,
+            folds: kind::folds(collation.as_deref()),
         };
         columns.entry(row.place).or_default().push((position, column));
     }

@@ -46,7 +46,8 @@ pub(super) fn column_type(declared: &Declared<'_>) -> ColumnType {
         "tinytext" | "text" | "mediumtext" | "longtext" => {
             text(declared.bytes_max.map_or(TextLength::Unlimited, TextLength::Bytes), declared)
         }
-        "enum" | "set" => text(TextLength::Unlimited, declared),
+        "enum" => ColumnType::Choice { members: members(declared.column_type), many: false },
+        "set" => ColumnType::Choice { members: members(declared.column_type), many: true },
         "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => {
             ColumnType::Bytes { max: declared.bytes_max.or(declared.chars_max) }
         }
@@ -102,6 +103,34 @@ fn text(length: TextLength, declared: &Declared<'_>) -> ColumnType {
     ColumnType::Text { length, charset }
 }
 
+/// Whether a collation takes texts for equal that differ; NULL is that of a column that holds no text.
+pub(super) fn folds(collation: Option<&str>) -> bool {
+    collation.is_some_and(|name| {
+        let name = name.to_ascii_lowercase();
+        name != "binary" && !name.ends_with("_bin") && !name.contains("_cs")
+    })
+}
+
+/// The members of `enum('a','it''s')`.
+fn members(column_type: &str) -> Vec<String> {
+    let mut members = Vec::new();
+    let mut open: Option<String> = None;
+    let mut chars = column_type.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (&mut open, c) {
+            (Some(member), '\'') if chars.peek() == Some(&'\'') => {
+                chars.next();
+                member.push('\'');
+            }
+            (Some(_), '\'') => members.extend(open.take()),
+            (Some(member), c) => member.push(c),
+            (None, '\'') => open = Some(String::new()),
+            (None, _) => {}
+        }
+    }
+    members
+}
+
 /// The first number in parentheses: 3 of `datetime(3)`.
 fn argument(column_type: &str) -> Option<u32> {
     let (_, rest) = column_type.split_once('(')?;
@@ -145,8 +174,12 @@ mod tests {
         check("varchar(20)", &latin1(TextLength::Chars(20)));
         check("char(20)", &latin1(TextLength::Chars(20)));
         check("text", &latin1(TextLength::Bytes(80)));
-        check("enum('a(3)','b')", &latin1(TextLength::Unlimited));
-        check("set('a')", &latin1(TextLength::Unlimited));
+        let choice = |members: &[&str], many| ColumnType::Choice {
+            members: members.iter().map(|m| (*m).to_owned()).collect(),
+            many,
+        };
+        check("enum('a(3)','it''s, b','')", &choice(&["a(3)", "it's, b", ""], false));
+        check("set('a')", &choice(&["a"], true));
         check("varbinary(80)", &ColumnType::Bytes { max: Some(80) });
         check("longblob", &ColumnType::Bytes { max: Some(80) });
         check("date", &ColumnType::Date);
@@ -179,6 +212,17 @@ mod tests {
         check(Some("ascii"), Charset::Ascii);
         check(Some("cp1251"), Charset::Any);
         check(None, Charset::Any);
+    }
+
+    #[test]
+    fn collations() {
+        let check = |name, expected| assert_eq!(folds(name), expected, "{name:?}");
+        check(Some("utf8mb4_general_ci"), true);
+        check(Some("utf8mb4_0900_ai_ci"), true);
+        check(Some("latin1_bin"), false);
+        check(Some("utf8mb4_0900_as_cs"), false);
+        check(Some("binary"), false);
+        check(None, false);
     }
 
     #[test]

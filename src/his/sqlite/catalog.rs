@@ -107,6 +107,7 @@ impl Part {
             declared: self.declared,
             nullable,
             filled,
+            folds: false,
         }
     }
 }

@@ -12,6 +12,7 @@ fn column(kind: ColumnType) -> Column {
         declared: String::new(),
         nullable: false,
         filled: Filled::ByDefault,
+        folds: false,
     }
 }
 
@@ -93,6 +94,30 @@ fn decimals_are_exact() {
     assert_eq!(convert(&ColumnType::Float { single: true }, &number("1e39")), "! out-of-range");
     assert_eq!(convert(&ColumnType::Float { single: false }, &json!("2.5")), "2.5");
     assert_eq!(convert(&ColumnType::Float { single: false }, &json!("inf")), "! not-a-number");
+    assert_eq!(convert(&ColumnType::Float { single: true }, &json!(16_777_217)), "! out-of-range");
+    assert_eq!(convert(&ColumnType::Float { single: true }, &json!(16_777_216)), "16777216");
+}
+
+#[test]
+fn members_are_meant_by_their_text() {
+    let members: Vec<String> = ["confirmed", "cancelled", "2"].map(str::to_owned).into();
+    let one = ColumnType::Choice { members: members.clone(), many: false };
+    let many = ColumnType::Choice { members, many: true };
+    let check = |kind: &ColumnType, value: Value, expected: &str| {
+        assert_eq!(convert(kind, &value), expected, "{value}");
+    };
+    check(&one, json!("confirmed"), "confirmed");
+    check(&one, json!("Cancelled"), "cancelled");
+    check(&one, json!(2), "2");
+    check(&one, json!(1), "! no-member");
+    check(&one, json!("1"), "! no-member");
+    check(&one, json!(true), "! no-member");
+    check(&one, json!(""), "! no-member");
+    check(&many, json!("2,confirmed"), "2,confirmed");
+    check(&many, json!(""), "");
+    check(&many, json!("confirmed,3"), "! no-member");
+    assert_eq!(convert(&ColumnType::Year, &json!(99)), "! out-of-range");
+    assert_eq!(convert(&ColumnType::Year, &json!("2025")), "2025");
 }
 
 #[test]

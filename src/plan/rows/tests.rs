@@ -21,6 +21,7 @@ fn appointments() -> Table {
         declared: "its type".into(),
         nullable: filled == Filled::ByDefault,
         filled,
+        folds: false,
     };
     Table {
         schema: Some("his".into()),
@@ -173,7 +174,7 @@ fn what_cannot_be_written_is_refused_by_cause() {
     else {
         panic!()
     };
-    assert_eq!(entity, Some(Entity("appointment\u{1f}1".into())));
+    assert_eq!(entity, Some(Entity("his.HIS_appointments\u{1f}1".into())));
     assert_eq!(
         rejection.message,
         "appointment event: field status cannot go into his.HIS_appointments.HIS_status (its type): it has 12 characters, 10 fit; let the HIS's vendor widen the column or set \"truncate\": true"

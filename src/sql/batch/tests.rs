@@ -19,6 +19,7 @@ fn table(name: &str, references: &[&str]) -> Arc<Table> {
         declared: String::new(),
         nullable: true,
         filled: Filled::ByDefault,
+        folds: false,
     };
     let id = ColumnName("id".into());
     Arc::new(Table {

@@ -15,6 +15,7 @@ fn column(name: &str, kind: ColumnType, filled: Filled) -> Column {
         declared: String::new(),
         nullable: filled != Filled::ByNobody,
         filled,
+        folds: false,
     }
 }
 
