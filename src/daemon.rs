@@ -21,7 +21,8 @@ use crate::{
     limits,
     model::{
         clock::Clock,
-        event::{EventKind, Receipt},
+        event::{EventKind, RawEvent, Receipt},
+        mapping::Mapping,
     },
     queue::{DaemonReport, Kinds, Queue, QueueError, QueueOptions},
     sync::{
@@ -145,8 +146,10 @@ pub fn open_queue(config: &Config) -> Result<Queue, QueueError> {
 
 /// Events that nothing mapped when they came, and that are mapped now, get their turn.
 pub async fn adopt(config: &Config, queue: &Queue) -> Result<(), QueueError> {
-    let adopted =
-        queue.adopt(Kinds::These(config.mappings.by_kind.values().map(|m| m.kind.clone()).collect())).await?;
+    // Also as they are called without their operation, which stands in a field of its own then.
+    let names = |m: &Mapping| [m.kind.clone(), EventKind(m.kind.base().to_owned())];
+    let kinds = config.mappings.by_kind.values().flat_map(names).collect();
+    let adopted = queue.adopt(Kinds::These(kinds)).await?;
     if adopted > 0 {
         info!(events = adopted, "events that nothing mapped before are mapped now and will be applied");
     }
@@ -183,7 +186,7 @@ async fn serve(
             async move { acceptance.told(queue.append(event).await) }
         },
         health: move || looking.health().refusing.map_or(Ok(()), |_| Err(Refusal::Failed)),
-        is_mapped: move |kind: &EventKind| mappings.find(kind).is_some(),
+        is_mapped: move |event: &RawEvent| mappings.find(&event.kind, event.operation.as_deref()).is_some(),
         clock,
         reject_unmapped: config.server.reject_unmapped,
         allow_unauthenticated: config.auth.allow_unauthenticated,

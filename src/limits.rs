@@ -20,6 +20,9 @@ pub const CONNECTIONS_DEFAULT: u64 = 512;
 /// What a stop may take: requests under way are answered, the batch under way is finished.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
+/// What the batch under way may take of it.
+pub const STOP_BATCH_TIME: Duration = Duration::from_secs(10);
+
 /// Longest accepted `event_id`.
 pub const EVENT_ID_BYTES_MAX: usize = 255;
 /// Longest accepted event type and operation.
@@ -70,6 +73,8 @@ pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 pub const OUTAGE_BACKOFF_MAX: Duration = Duration::from_mins(1);
 /// Longest delay between two attempts at a busy row.
 pub const BUSY_BACKOFF_MAX: Duration = Duration::from_mins(1);
+/// How long each event waits for a lock, once one of its page has met one.
+pub const LOCK_TIME_HURRIED: Duration = Duration::from_secs(1);
 /// Events of one mapping that may wait for a lock in one page; then its others are put off without a try.
 pub const BUSY_EVENTS_MAX: u32 = 3;
 /// Delay while the HIS database refuses the login or is out of space: hammering locks accounts.

@@ -331,7 +331,7 @@ mod tests {
         assert_eq!(columns(moved), ["ID", "D", "T", "ST", "R", "R2", "Z2", "A"]);
         assert_eq!((moved.constants.len(), moved.when.len(), moved.key.as_ref().unwrap().len()), (2, 0, 1));
         let kind = |name: &str| EventKind(name.to_owned());
-        assert_eq!(config.mappings.find(&kind("doctor.created")).unwrap().rule, Rule::Ignore);
+        assert_eq!(config.mappings.find(&kind("doctor.created"), None).unwrap().rule, Rule::Ignore);
         assert_eq!(config.mappings.by_kind["doctor"].on["deleted"], Rule::Ignore);
         assert_eq!(config.mappings.by_kind["appointment"].on["seen"], Rule::Ignore);
         assert_eq!(config.mappings.by_kind["appointment"].at, "mapping.\"appointment.*\"");

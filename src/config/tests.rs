@@ -118,7 +118,7 @@ pub(super) fn check(text: &str, expected: &[(&str, &str)]) {
 }
 
 pub(super) fn step<'a>(config: &'a Config, kind: &str, on: Option<&str>) -> &'a Step {
-    let mapping = config.mappings.find(&EventKind(kind.to_owned())).unwrap();
+    let mapping = config.mappings.find(&EventKind(kind.to_owned()), None).unwrap();
     match on.map_or(&mapping.rule, |operation| &mapping.on[operation]) {
         Rule::Write(step) => step,
         Rule::Ignore => panic!("{kind} is ignored"),

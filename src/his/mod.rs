@@ -1,7 +1,7 @@
 //! The HIS database behind one trait. Only this module's drivers import sqlx, rusqlite, tiberius or oracle,
 //! and nothing here knows the queue.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use crate::{
     config::{Database, Engine},
@@ -39,6 +39,9 @@ pub trait Session: Send {
 
     /// Describes tables from the live catalog. A table that is not there is in [`Schema::missing`].
     fn describe<'a>(&'a mut self, tables: &'a [TableName]) -> SessionFuture<'a, Schema>;
+
+    /// Waits so long for a lock from now on, in whole seconds.
+    fn set_lock_time(&mut self, time: Duration) -> SessionFuture<'_, ()>;
 
     /// Begins a transaction.
     fn begin(&mut self) -> SessionFuture<'_, ()>;

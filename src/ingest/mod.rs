@@ -26,7 +26,7 @@ use crate::{
     },
     model::{
         clock::{Clock, Timestamp},
-        event::{EventKind, RawEvent, Receipt, ReceiptKind},
+        event::{RawEvent, Receipt, ReceiptKind},
     },
 };
 
@@ -62,7 +62,7 @@ pub struct Ingest<A, G, M, C> {
     pub append: A,
     /// `Fn() -> Result<(), Refusal>`.
     pub health: G,
-    /// `Fn(&EventKind) -> bool`.
+    /// `Fn(&RawEvent) -> bool`.
     pub is_mapped: M,
     /// Tells when an event was received.
     pub clock: C,
@@ -95,7 +95,7 @@ where
     A: Fn(RawEvent) -> F + Send + Sync + 'static,
     F: Future<Output = Result<Receipt, Refusal>> + Send,
     G: Fn() -> Result<(), Refusal> + Send + Sync + 'static,
-    M: Fn(&EventKind) -> bool + Send + Sync + 'static,
+    M: Fn(&RawEvent) -> bool + Send + Sync + 'static,
     C: Clock + 'static,
 {
     /// As [`crate::http::serve`] takes it.
@@ -141,7 +141,7 @@ where
         let event = envelope::read(&body, self.clock.now())
             .map_err(|refused| Problem::new(StatusCode::BAD_REQUEST, refused.to_string()))?;
         drop(body);
-        let mapped = (self.is_mapped)(&event.kind);
+        let mapped = (self.is_mapped)(&event);
         if !mapped && self.reject_unmapped {
             return Err(Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,

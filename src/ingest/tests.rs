@@ -54,7 +54,7 @@ async fn door(set: Set) -> (Running, Kept) {
             }
         },
         health: move || if set.healthy { Ok(()) } else { Err(Refusal::DiskLow) },
-        is_mapped: |kind: &EventKind| kind.base() == "appointment",
+        is_mapped: |event: &RawEvent| event.kind.base() == "appointment",
         clock: FixedClock(Timestamp(1_740_000_000_000_000)),
         reject_unmapped: set.reject_unmapped,
         allow_unauthenticated: set.allow_unauthenticated,

@@ -16,10 +16,22 @@ pub struct Mappings {
 }
 
 impl Mappings {
-    /// The mapping of an event type: that of its exact name, then of the part before the dot.
+    /// The mapping of an event: that of its type's exact name, of its type with its operation, of the part of its
+    /// type before the dot.
     #[must_use]
-    pub fn find(&self, kind: &EventKind) -> Option<&Mapping> {
-        self.by_kind.get(&kind.0).or_else(|| self.by_kind.get(kind.base()))
+    pub fn find(&self, kind: &EventKind, operation: Option<&str>) -> Option<&Mapping> {
+        let with_operation = || {
+            let operation = operation.filter(|_| kind.suffix().is_none())?;
+            self.by_kind.get(&format!("{kind}.{operation}"))
+        };
+        self.by_kind.get(&kind.0).or_else(with_operation).or_else(|| self.by_kind.get(kind.base()))
+    }
+
+    /// An event type that is mapped and differs from this one in case alone.
+    #[must_use]
+    pub fn near(&self, kind: &EventKind) -> Option<&EventKind> {
+        let alike = |name: &str| name.eq_ignore_ascii_case(&kind.0) || name.eq_ignore_ascii_case(kind.base());
+        self.by_kind.values().map(|m| &m.kind).find(|mapped| alike(&mapped.0))
     }
 }
 

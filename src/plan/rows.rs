@@ -76,7 +76,7 @@ impl Planner {
         &self.findings
     }
 
-    /// Event types of which every rule fits its table.
+    /// Event types of which every rule fits its table; also as they are called without their operation.
     #[must_use]
     pub fn sound_kinds(&self) -> Vec<EventKind> {
         let sound = |rule: &Rule| match rule {
@@ -84,7 +84,10 @@ impl Planner {
             Rule::Write(step) => self.rules.get(&step.at).is_some_and(Result::is_ok),
         };
         let mappings = self.mappings.by_kind.values();
-        mappings.filter(|m| sound(&m.rule) && m.on.values().all(sound)).map(|m| m.kind.clone()).collect()
+        mappings
+            .filter(|m| sound(&m.rule) && m.on.values().all(sound))
+            .flat_map(|m| [m.kind.clone(), EventKind(m.kind.base().to_owned())])
+            .collect()
     }
 
     /// One line for each rule that fits: event type, table, action, and the key with how it was found.
@@ -119,15 +122,8 @@ impl Planner {
     /// Plans an event.
     #[must_use]
     pub fn plan(&self, event: &StoredEvent) -> Planned {
-        let Some(mapping) = self.mappings.find(&event.kind) else {
-            return Planned::Unmapped(Rejection {
-                cause: format!("unmapped:{}", event.kind),
-                message: format!(
-                    "the configuration has no mapping for {0}; add \"{1}\" under \"mapping\", and the event is applied by itself",
-                    event.kind,
-                    event.kind.base()
-                ),
-            });
+        let Some(mapping) = self.mappings.find(&event.kind, event.operation.as_deref()) else {
+            return Planned::Unmapped(self.unmapped(event));
         };
         let rule = match rule_of(mapping, event) {
             Ok(rule) => rule,
@@ -152,6 +148,17 @@ impl Planner {
             }
         };
         self.write(event, &Content::new(event, &root), bound, at)
+    }
+
+    fn unmapped(&self, event: &StoredEvent) -> Rejection {
+        let (kind, base) = (&event.kind, event.kind.base());
+        let near = self.mappings.near(kind).map_or_else(String::new, |near| {
+            format!(" (it maps {near}; event types are told apart by upper and lower case)")
+        });
+        let message = format!(
+            "the configuration has no mapping for {kind}{near}; add \"{base}\" under \"mapping\", and the event is applied by itself"
+        );
+        Rejection { cause: format!("unmapped:{kind}"), message }
     }
 
     fn write(&self, event: &StoredEvent, content: &Content<'_>, bound: &Bound, at: &Arc<str>) -> Planned {

@@ -40,7 +40,10 @@ pub(super) async fn apply(link: &mut Link, losses: &mut Losses, page: &mut Page)
     for index in 0..run.items.len() {
         run.block(index);
     }
-    let end = run.all().await;
+    let end = match run.link.hurry(false).await {
+        Ok(()) => run.all().await,
+        Err(error) => Err(error),
+    };
     for item in page.items.iter_mut().filter(|i| i.outcome.is_none()) {
         item.outcome = Some(Outcome::Released { replay: false });
     }
@@ -75,6 +78,12 @@ impl Run<'_> {
             debug!(events = live.len(), code = error.code, class = ?error.class, "the HIS refused a batch");
             if matches!(error.class, FaultClass::Full | FaultClass::Login) {
                 return Err(error);
+            }
+            if live.len() > 1 && error.class == FaultClass::Busy {
+                // Halving would wait for the same lock again and again: each for itself, and not for long.
+                self.link.hurry(true).await?;
+                todo.extend(live.iter().rev().map(|i| *i..*i + 1));
+                continue;
             }
             if live.len() > 1 {
                 // Where the live ones are few and far between, halve them rather than their range.
@@ -194,8 +203,13 @@ impl Run<'_> {
             }
             FaultClass::Busy => {
                 if let Some((_, rule)) = item.change() {
-                    *self.busy.entry(Arc::clone(rule)).or_default() += 1;
+                    let met = self.busy.entry(Arc::clone(rule)).or_default();
+                    *met += 1;
+                    if *met == 1 {
+                        warn!(at = %rule, code = error.code, "a lock in the HIS database holds up events; they are tried again");
+                    }
                 }
+                self.link.hurry(true).await?;
                 Outcome::Busy(reason)
             }
             FaultClass::Parent => Outcome::Parent(reason),

@@ -19,7 +19,7 @@ use crate::{
         table::{Schema, TableName},
     },
     plan::{Planner, tables, verify::Severity},
-    sql::batch::Packer,
+    sql::{StatementBytes, batch::Packer},
     sync::page::Binding,
 };
 
@@ -39,12 +39,16 @@ pub(super) struct Link {
     /// The description is not to be relied on any more.
     expired: bool,
     cycle_began_at: Instant,
+    /// The session waits only briefly for locks.
+    hurried: bool,
 }
 
 struct Bound {
     schema: Schema,
     planner: Arc<Planner>,
     packer: Packer,
+    /// What the packer was made for: a server's administrator can change it.
+    bytes: StatementBytes,
     described_at: Instant,
 }
 
@@ -62,6 +66,7 @@ impl Link {
             generation: 0,
             expired: false,
             cycle_began_at: now,
+            hurried: false,
         }
     }
 
@@ -89,7 +94,9 @@ impl Link {
     async fn connect(&mut self) -> Result<(), HisError> {
         let session = his::connect(&self.database).await?;
         info!(server = session.server(), "connected to the HIS database");
+        self.expired |= self.bound.as_ref().is_some_and(|b| b.bytes != session.statement_bytes());
         self.session = Some(session);
+        self.hurried = false;
         self.used_at = Instant::now();
         Ok(())
     }
@@ -121,12 +128,14 @@ impl Link {
         self.expired = false;
         if let Some(bound) = &mut self.bound
             && bound.schema == schema
+            && bound.bytes == session.statement_bytes()
         {
             bound.described_at = Instant::now();
             return Ok(false);
         }
         let first = self.bound.is_none();
-        let packer = Packer::new(session.dialect(), session.statement_bytes());
+        let bytes = session.statement_bytes();
+        let packer = Packer::new(session.dialect(), bytes);
         let zone = self.database.timezone;
         let planner = Planner::new(Arc::clone(&self.mappings), &schema, zone, packer.row_bytes_max());
         for finding in planner.findings() {
@@ -139,7 +148,7 @@ impl Link {
             info!("the HIS tables have changed and were described again");
         }
         let planner = Arc::new(planner);
-        self.bound = Some(Bound { schema, planner, packer, described_at: Instant::now() });
+        self.bound = Some(Bound { schema, planner, packer, bytes, described_at: Instant::now() });
         self.generation += 1;
         Ok(true)
     }
@@ -163,6 +172,18 @@ impl Link {
     pub(super) fn binding(&self) -> Option<Binding> {
         let planner = Arc::clone(&self.bound.as_ref()?.planner);
         Some(Binding { planner, generation: self.generation })
+    }
+
+    /// Waits only briefly for locks, or as long as configured again.
+    pub(super) async fn hurry(&mut self, hurried: bool) -> Result<(), HisError> {
+        let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
+        if self.hurried == hurried {
+            return Ok(());
+        }
+        let usual = self.database.lock_time;
+        session.set_lock_time(if hurried { usual.min(limits::LOCK_TIME_HURRIED) } else { usual }).await?;
+        self.hurried = hurried;
+        Ok(())
     }
 
     /// Applies events in one transaction.

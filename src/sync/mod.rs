@@ -78,6 +78,8 @@ pub struct Worker {
     maybe_paused: bool,
     /// When something was last applied; the start counts, since the HIS has gone on without us.
     applied_at: Option<Timestamp>,
+    /// What the queue file's last error said, until it can be used again: told once.
+    queue_problem: Option<String>,
     /// What `status` is told.
     report: DaemonReport,
 }
@@ -112,6 +114,7 @@ impl Worker {
             zone: config.database.timezone,
             outage: None,
             maybe_paused: true,
+            queue_problem: None,
             applied_at: Some(report.started_at),
             report,
         }
@@ -184,8 +187,8 @@ impl Worker {
             self.tell().await;
         }
         match end {
-            Ok(()) => {}
-            Err(error) => self.interrupted(error).await,
+            Err(error) if !stop.is_cancelled() => self.interrupted(error).await,
+            Ok(()) | Err(_) => {}
         }
         tally
     }
@@ -208,6 +211,9 @@ impl Worker {
             self.queue.begin_pass(due, Release { applied_at: self.applied_at }).await?;
             let before = *tally;
             self.pass(stop, tally).await?;
+            if self.queue_problem.take().is_some() {
+                info!("the queue file can be used again");
+            }
             if tally.applied > before.applied {
                 self.applied_at = Some(self.clock.now());
             }
@@ -239,7 +245,11 @@ impl Worker {
     async fn interrupted(&mut self, interrupted: Interrupted) {
         let error = match interrupted {
             Interrupted::Queue(error) => {
-                error!(%error, "the queue file cannot be used now; trying again at the next tick");
+                let words = error.to_string();
+                if self.queue_problem.as_ref() != Some(&words) {
+                    error!(error = words, "the queue file cannot be used now; trying again at every tick");
+                    self.queue_problem = Some(words);
+                }
                 return;
             }
             Interrupted::His(error) => error,

@@ -8,6 +8,7 @@ use tracing::error;
 
 use crate::{
     his::HisError,
+    limits,
     model::{
         clock::Clock,
         entity::Entity,
@@ -100,12 +101,12 @@ impl Worker {
             }
         };
         let (queue, clock, events_max) = (self.queue.clone(), &*self.clock, self.sync.batch_events);
-        let (applied, following) =
-            tokio::join!(apply::apply(&mut self.link, &mut self.losses, &mut page), async {
-                // In this order: what is recorded is part of the standing of what is read.
-                record(&queue, clock, before, stop).await?;
-                read_ahead(&queue, after, events_max, binding, stop).await
-            });
+        let apply = apply::apply(&mut self.link, &mut self.losses, &mut page);
+        let (applied, following) = tokio::join!(in_time(apply, stop), async {
+            // In this order: what is recorded is part of the standing of what is read.
+            record(&queue, clock, before, stop).await?;
+            read_ahead(&queue, after, events_max, binding, stop).await
+        });
         let unrecorded = self.settlements(page, tally);
         let following = match (applied, following) {
             (Ok(()), following) => following.map_err(Interrupted::from),
@@ -153,7 +154,8 @@ impl Worker {
         let now = self.clock.now();
         let mut settlements = Vec::with_capacity(page.items.len());
         for mut item in page.items {
-            let outcome = item.outcome.take().unwrap_or(Outcome::Released { replay: false });
+            // Undecided means given up in the middle, perhaps in a COMMIT.
+            let outcome = item.outcome.take().unwrap_or(Outcome::Released { replay: true });
             let entity = item.entity().cloned();
             let settlement = policy::settle(&item.event, entity, outcome, now, fastrand::f64());
             self.maybe_paused |= settlement.state == EventState::Paused;
@@ -162,6 +164,21 @@ impl Worker {
         }
         let entities = settlements.iter().filter_map(|s| s.entity.clone()).collect();
         Unrecorded { claim: page.claim, settlements, entities }
+    }
+}
+
+/// Gives up what a HIS that does not answer would let no stop end.
+async fn in_time(
+    apply: impl Future<Output = Result<(), HisError>>,
+    stop: &CancellationToken,
+) -> Result<(), HisError> {
+    let overdue = async {
+        stop.cancelled().await;
+        tokio::time::sleep(limits::STOP_BATCH_TIME).await;
+    };
+    tokio::select! {
+        applied = apply => applied,
+        () = overdue => Err(HisError::not_connected()),
     }
 }
 

@@ -88,19 +88,15 @@ async fn settle(session: &mut MySql, lock_time: Duration) -> Result<(), HisError
         Err(error) if error.code == UNKNOWN_CHARSET => session.say("SET NAMES utf8").await?,
         answer => answer?,
     }
-    // Strict, because 5.5 and 5.6 otherwise cut texts silently; the server's own modes stay. lock_wait_timeout is the one
-    // for ALTER TABLE and its like, a year by default.
-    let (offset, seconds) = (session.offset, lock_time.as_secs().max(1));
+    // Strict, because 5.5 and 5.6 otherwise cut texts silently; the server's own modes stay.
+    let offset = session.offset;
     session
         .say(format!(
             "SET SESSION sql_mode = CONCAT_WS(',', NULLIF(@@SESSION.sql_mode, ''), 'STRICT_ALL_TABLES'), autocommit = 1, \
-             time_zone = '{offset}', lock_wait_timeout = {seconds}"
+             time_zone = '{offset}'"
         ))
         .await?;
-    match session.say(format!("SET SESSION innodb_lock_wait_timeout = {seconds}")).await {
-        Err(error) if error.code == UNKNOWN_VARIABLE => {}
-        answer => answer?,
-    }
+    set_lock_time(session, lock_time).await?;
     let select = "SELECT CAST(@@max_allowed_packet AS CHAR), VERSION(), DATABASE()";
     let row = session.ask(select.to_owned(), &[]).await?.into_iter().next().unwrap_or_default();
     let mut row = row.into_iter().map(Option::unwrap_or_default);
@@ -112,6 +108,16 @@ async fn settle(session: &mut MySql, lock_time: Duration) -> Result<(), HisError
         session.schema = schema;
     }
     Ok(())
+}
+
+/// `lock_wait_timeout` is the one for ALTER TABLE and its like, a year by default; the other is `InnoDB`'s for rows.
+pub(super) async fn set_lock_time(session: &mut MySql, time: Duration) -> Result<(), HisError> {
+    let seconds = time.as_secs().max(1);
+    session.say(format!("SET SESSION lock_wait_timeout = {seconds}")).await?;
+    match session.say(format!("SET SESSION innodb_lock_wait_timeout = {seconds}")).await {
+        Err(error) if error.code == UNKNOWN_VARIABLE => Ok(()),
+        answer => answer,
+    }
 }
 
 /// Finds a wrong host name before sqlx does, so that it can be told apart. Opens no connection: one that is given up

@@ -213,6 +213,10 @@ impl Session for MySql {
         Box::pin(catalog::describe(self, tables))
     }
 
+    fn set_lock_time(&mut self, time: Duration) -> SessionFuture<'_, ()> {
+        Box::pin(connect::set_lock_time(self, time))
+    }
+
     fn begin(&mut self) -> SessionFuture<'_, ()> {
         Box::pin(self.start())
     }

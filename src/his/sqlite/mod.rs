@@ -152,6 +152,10 @@ impl Session for Sqlite {
         )
     }
 
+    fn set_lock_time(&mut self, time: Duration) -> SessionFuture<'_, ()> {
+        Box::pin(self.run(move |connection| connection.busy_timeout(time).map_err(|error| fault(&error))))
+    }
+
     fn begin(&mut self) -> SessionFuture<'_, ()> {
         Box::pin(self.start())
     }
