@@ -19,12 +19,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     events::{self, backlog, copy, queue_at},
-    figures::{Limit, Paper, Rounds, rate},
+    figures::{Limit, Paper, Rounds, rate, rounds},
     his::His,
     site::{Site, folder},
 };
 
-const ROUNDS: u64 = 5;
+const ROUNDS_USUAL: u64 = 5;
 const EVENTS: u64 = 100_000;
 const LONG: u64 = 1_000_000;
 const SHORT: u64 = 1000;
@@ -41,9 +41,10 @@ pub(crate) fn measure(paper: &mut Paper) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let mut his = His::open().await?;
+        let rounds = rounds(ROUNDS_USUAL);
         paper.line(&format!(
             "\ndrain: the executable empties a queue file of {EVENTS} events (a record each, 7 columns, new rows) into\n\
-             MariaDB on this machine; from the first row in the table to the last. {ROUNDS} rounds; medians (least to most).\n\
+             MariaDB on this machine; from the first row in the table to the last. {rounds} rounds; medians (least to most).\n\
              \"by hand\": multi-row INSERT ... ON DUPLICATE KEY UPDATE through sqlx on one connection, values ready in\n\
              memory, transactions of {} rows, the best number of rows a statement. Ratios are of the same round.",
             limits::BATCH_EVENTS_DEFAULT
@@ -56,11 +57,12 @@ pub(crate) fn measure(paper: &mut Paper) -> anyhow::Result<()> {
 
 /// Drains beside the upsert by hand; gives the rates of draining.
 async fn beside_hand(paper: &mut Paper, his: &mut His, tls: bool) -> anyhow::Result<Rounds> {
+    let rounds = rounds(ROUNDS_USUAL);
     let name = if tls { "TLS" } else { "plain" };
     let transaction = usize::try_from(limits::BATCH_EVENTS_DEFAULT)?;
     let statement = best_statement(his, tls, transaction).await?;
     let (mut drained, mut by_hand, mut ratio) = (Rounds::default(), Rounds::default(), Rounds::default());
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let daemon = drain(his, tls, EVENTS).await?;
         his.empty().await?;
         let mut hand = his.hand(tls, EVENTS).await?;

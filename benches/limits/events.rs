@@ -16,7 +16,7 @@ use buktor_middleware::{
 };
 use tokio::task::JoinSet;
 
-use crate::site::place;
+use crate::site::{folder, place};
 
 /// The place of the id's sixteen digits, and of the nine of the appointment, in [`BODY`].
 const ID_AT: usize = "{\"event_id\":\"evt_".len();
@@ -30,6 +30,27 @@ pub(crate) const NUMBER_FIRST: u64 = 100_000_000;
 /// Appends under way while a queue file is filled.
 const IN_FLIGHT: u64 = 512;
 
+/// How a sender makes its ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ids {
+    /// As Buktor does: each is greater than the one before (`evt_123456`).
+    Ascending,
+    /// By chance: each is at another place in an index.
+    Scattered,
+}
+
+impl Ids {
+    /// The id of that event of a run.
+    pub(crate) fn id(self, run: u64, number: u64) -> u64 {
+        let id = run << 40 | number;
+        match self {
+            Self::Ascending => id,
+            // An odd factor: different numbers stay different.
+            Self::Scattered => id.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        }
+    }
+}
+
 /// The body of an event that everything else has the same of, but for its id and its appointment.
 #[derive(Clone)]
 pub(crate) struct Body(Vec<u8>);
@@ -39,10 +60,8 @@ impl Body {
         Self(BODY.as_bytes().to_vec())
     }
 
-    /// Makes it that event of its run: ids are scattered, as Buktor's are, appointments count up.
-    pub(crate) fn set(&mut self, run: u64, number: u64) {
-        // An odd factor: different numbers stay different.
-        let id = (run << 40 | number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    /// Makes it that event, of that appointment.
+    pub(crate) fn set(&mut self, id: u64, number: u64) {
         self.put(ID_AT, format!("{id:016x}").as_bytes());
         self.put(NUMBER_AT, (NUMBER_FIRST + number).to_string().as_bytes());
     }
@@ -80,7 +99,7 @@ pub(crate) async fn fill(queue: &Queue, run: u64, events: u64) -> anyhow::Result
     let now = SystemClock.now();
     for number in 0..events {
         let mut body = Body::new();
-        body.set(run, number);
+        body.set(Ids::Ascending.id(run, number), number);
         let (queue, event) = (queue.clone(), body.event(now)?);
         under_way.spawn(async move { queue.append(event).await });
         if under_way.len() as u64 >= IN_FLIGHT {
@@ -104,16 +123,26 @@ fn done(result: Option<Result<Appended, tokio::task::JoinError>>) -> anyhow::Res
 
 /// A queue file with so many pending events; made once, kept under `target`. Copied by those who change it.
 pub(crate) fn backlog(events: u64) -> anyhow::Result<PathBuf> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let folder = folder()?;
+    let empty = folder.path().join("empty.db");
+    runtime.block_on(queue_at(&empty)?.close());
     // Another layout or another body makes another file.
-    let mut name = BODY.bytes().fold(1_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-    name = name.wrapping_add(env!("CARGO_PKG_VERSION").len() as u64);
+    let layout: String = rusqlite::Connection::open(&empty)?.query_row(
+        "SELECT group_concat(sql) FROM sqlite_schema",
+        [],
+        |row| row.get(0),
+    )?;
+    let name = [BODY, layout.as_str()]
+        .iter()
+        .flat_map(|text| text.bytes())
+        .fold(1_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     let path = place(&format!("backlog-{events}-{name:x}.db"));
     if path.exists() {
         return Ok(path);
     }
     let unfinished = path.with_extension("new");
     drop(fs::remove_file(&unfinished));
-    let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let queue = Arc::new(queue_at(&unfinished)?);
         fill(&queue, 0, events).await?;

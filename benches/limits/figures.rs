@@ -121,6 +121,11 @@ fn number(figure: f64) -> String {
     grouped
 }
 
+/// Rounds of a part: `BENCH_ROUNDS`, where it is set, for a quick look.
+pub(crate) fn rounds(usual: u64) -> u64 {
+    std::env::var("BENCH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
 /// Events a second.
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 pub(crate) fn rate(events: u64, time: std::time::Duration) -> f64 {

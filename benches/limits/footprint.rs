@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    events::{backlog, copy},
+    events::{Ids, backlog, copy},
     figures::{Limit, Paper, Rounds},
     his::His,
     load,
@@ -75,7 +75,8 @@ fn idle(paper: &mut Paper, his: &Value) -> anyhow::Result<()> {
 fn under_load(paper: &mut Paper) -> anyhow::Result<()> {
     for connections in [64, 256] {
         let process = Site::new(None)?.start()?;
-        let seen = load::send(process.address, connections, Duration::from_secs(3), connections)?;
+        let seen =
+            load::send(process.address, connections, Duration::from_secs(3), connections, Ids::Ascending)?;
         let (peak, anonymous) = (process.memory("VmHWM")?, process.memory("RssAnon")?);
         let what = format!("{connections} connections at {:.0} events/s (peak)", seen.rate);
         told(paper, &what, peak, anonymous)?;

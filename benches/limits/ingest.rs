@@ -20,15 +20,15 @@ use buktor_middleware::{
 use rusqlite::{Connection, params};
 
 use crate::{
-    events::{Body, queue_at},
-    figures::{Limit, Paper, Rounds, rate},
+    events::{Body, Ids, queue_at},
+    figures::{Limit, Paper, Rounds, rate, rounds},
     load,
     site::{Process, Site, folder},
 };
 
 /// The argument that makes this program the server that stores nothing.
 pub(crate) const SERVE_NOTHING: &str = "serve-nothing";
-const ROUNDS: u64 = 5;
+const ROUNDS_USUAL: u64 = 5;
 const TIME: Duration = Duration::from_millis(1500);
 const CONNECTIONS: [u64; 4] = [1, 16, 64, 256];
 
@@ -52,24 +52,26 @@ struct Figures {
 }
 
 pub(crate) fn measure(paper: &mut Paper) -> anyhow::Result<()> {
+    let rounds = rounds(ROUNDS_USUAL);
     paper.line(&format!(
-        "\ningest: the executable with an empty queue file, {} bytes an event, {ROUNDS} rounds; medians (least to most).\n\
+        "\ningest: the executable with an empty queue file, {} bytes an event, {rounds} rounds; medians (least to most).\n\
          \"stores nothing\": the same listener and checks, whose append answers at once, as a process of its own.\n\
          \"bare commits\": the daemon's INSERT into the same tables and indexes, one row a transaction, WAL and\n\
          synchronous=FULL, from one rusqlite connection in a loop. Ratios are of the same round.",
         Body::new().bytes().len()
     ))?;
     let mut bare = Rounds::default();
+    let mut scattered = Rounds::default();
     let mut figures: Vec<Figures> = CONNECTIONS.iter().map(|_| Figures::default()).collect();
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let site = Site::new(None)?;
         let (storing, nothing) = (site.start()?, start_nothing()?);
         let bare_rate = commit_singly(folder()?.path())?;
         bare.add(bare_rate);
         for (connections, figures) in CONNECTIONS.iter().zip(&mut figures) {
             let run = round << 4 | u64::from(connections.ilog2());
-            let stored = load::send(storing.address, *connections, TIME, run)?;
-            let beside = load::send(nothing.address, *connections, TIME, run)?;
+            let stored = load::send(storing.address, *connections, TIME, run, Ids::Ascending)?;
+            let beside = load::send(nothing.address, *connections, TIME, run, Ids::Ascending)?;
             figures.stored.add(stored.rate);
             figures.p50.add(stored.p50);
             figures.p99.add(stored.p99);
@@ -77,6 +79,8 @@ pub(crate) fn measure(paper: &mut Paper) -> anyhow::Result<()> {
             figures.to_nothing.add(stored.rate / beside.rate);
             figures.to_bare.add(stored.rate / bare_rate);
         }
+        let last = round << 4 | 15;
+        scattered.add(load::send(storing.address, 64, TIME, last, Ids::Scattered)?.rate);
     }
     paper.rounds("bare commits", &bare, "events/s", "")?;
     for (connections, figures) in CONNECTIONS.iter().zip(&figures) {
@@ -94,6 +98,7 @@ pub(crate) fn measure(paper: &mut Paper) -> anyhow::Result<()> {
             ),
         )?;
     }
+    paper.rounds("64 connections, stored, ids that do not ascend", &scattered, "events/s", "")?;
     if let [one, _, sixty_four, _] = figures.as_slice() {
         paper.judge("1 connection / bare commits", one.to_bare.median(), "", Limit::AtLeast(0.7))?;
         paper.judge(
@@ -116,7 +121,7 @@ fn commit_singly(folder: &Path) -> anyhow::Result<f64> {
     let mut insert = connection.prepare(INSERT)?;
     let (mut body, now, began, mut stored) = (Body::new(), SystemClock.now(), Instant::now(), 0);
     while began.elapsed() < TIME {
-        body.set(1, stored);
+        body.set(Ids::Ascending.id(1, stored), stored);
         let event = body.event(now)?;
         insert.execute(params![
             i64::try_from(stored)? + 1,

@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::events::Body;
+use crate::events::{Body, Ids};
 
 /// Before the first request is counted.
 const WARM_UP: Duration = Duration::from_millis(300);
@@ -32,22 +32,32 @@ pub(crate) struct Seen {
 }
 
 struct Course {
+    run: u64,
+    ids: Ids,
     ended: AtomicBool,
+    sent: AtomicU64,
     answered: AtomicU64,
 }
 
 /// Sends over so many connections for so long. `run` makes the events' ids others than those of other runs.
-pub(crate) fn send(address: SocketAddr, connections: u64, time: Duration, run: u64) -> anyhow::Result<Seen> {
-    let course = Arc::new(Course { ended: AtomicBool::new(false), answered: AtomicU64::new(0) });
+pub(crate) fn send(
+    address: SocketAddr,
+    connections: u64,
+    time: Duration,
+    run: u64,
+    ids: Ids,
+) -> anyhow::Result<Seen> {
+    let (sent, answered) = (AtomicU64::new(0), AtomicU64::new(0));
+    let course = Arc::new(Course { run, ids, ended: AtomicBool::new(false), sent, answered });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut senders = Vec::new();
     let mut alone = None;
     if connections == 1 {
         let course = Arc::clone(&course);
-        alone = Some(thread::spawn(move || send_alone(address, &course, run << 9)));
+        alone = Some(thread::spawn(move || send_alone(address, &course)));
     } else {
-        for number in 0..connections {
-            senders.push(runtime.spawn(send_among(address, Arc::clone(&course), run << 9 | number)));
+        for _ in 0..connections {
+            senders.push(runtime.spawn(send_among(address, Arc::clone(&course))));
         }
     }
     thread::sleep(WARM_UP);
@@ -68,13 +78,13 @@ pub(crate) fn send(address: SocketAddr, connections: u64, time: Duration, run: u
 }
 
 /// One connection has a thread of its own, which needs no runtime's detour.
-fn send_alone(address: SocketAddr, course: &Course, run: u64) -> anyhow::Result<Vec<u32>> {
+fn send_alone(address: SocketAddr, course: &Course) -> anyhow::Result<Vec<u32>> {
     let mut stream = std::net::TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     let (mut request, mut reply, mut times) = (Request::new(), [0; 1024], Vec::new());
-    for number in 0.. {
+    loop {
         let began = Instant::now();
-        stream.write_all(request.event(run, number))?;
+        stream.write_all(request.event(course))?;
         let mut length = 0;
         while !is_whole(reply.get(..length).unwrap_or_default())? {
             let more = stream.read(reply.get_mut(length..).unwrap_or_default())?;
@@ -82,19 +92,18 @@ fn send_alone(address: SocketAddr, course: &Course, run: u64) -> anyhow::Result<
             length += more;
         }
         if course.count(began, &mut times) {
-            break;
+            return Ok(times);
         }
     }
-    Ok(times)
 }
 
-async fn send_among(address: SocketAddr, course: Arc<Course>, run: u64) -> anyhow::Result<Vec<u32>> {
+async fn send_among(address: SocketAddr, course: Arc<Course>) -> anyhow::Result<Vec<u32>> {
     let mut stream = tokio::net::TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (mut request, mut reply, mut times) = (Request::new(), [0; 1024], Vec::new());
-    for number in 0.. {
+    loop {
         let began = Instant::now();
-        stream.write_all(request.event(run, number)).await?;
+        stream.write_all(request.event(&course)).await?;
         let mut length = 0;
         while !is_whole(reply.get(..length).unwrap_or_default())? {
             let more = stream.read(reply.get_mut(length..).unwrap_or_default()).await?;
@@ -102,10 +111,9 @@ async fn send_among(address: SocketAddr, course: Arc<Course>, run: u64) -> anyho
             length += more;
         }
         if course.count(began, &mut times) {
-            break;
+            return Ok(times);
         }
     }
-    Ok(times)
 }
 
 impl Course {
@@ -135,8 +143,10 @@ impl Request {
         Self { bytes: [bytes.as_bytes(), body.bytes()].concat(), body, head }
     }
 
-    fn event(&mut self, run: u64, number: u64) -> &[u8] {
-        self.body.set(run, number);
+    /// The next event of the course.
+    fn event(&mut self, course: &Course) -> &[u8] {
+        let number = course.sent.fetch_add(1, Ordering::Relaxed);
+        self.body.set(course.ids.id(course.run, number), number);
         if let Some(place) = self.bytes.get_mut(self.head..) {
             place.copy_from_slice(self.body.bytes());
         }

@@ -65,12 +65,13 @@ impl Store {
              WHERE seq IN (SELECT seq FROM event INDEXED BY event_waiting
                            WHERE {WAITING} AND state = 3 AND settled_at < ?1 AND settled_at <= ?2 LIMIT ?3)"
         );
+        let blocking = BLOCKING.replace("state", "b.state");
         let held = format!(
             "UPDATE event SET state = 0, next_at = NULL
              WHERE seq IN (SELECT seq FROM event AS h INDEXED BY event_waiting
                            WHERE {WAITING} AND state = 2 AND NOT EXISTS (
                                SELECT 1 FROM event AS b INDEXED BY event_blocking
-                               WHERE b.entity IS NOT NULL AND b.{BLOCKING} AND b.entity = h.entity AND b.seq < h.seq)
+                               WHERE b.entity IS NOT NULL AND {blocking} AND b.entity = h.entity AND b.seq < h.seq)
                            LIMIT ?1)"
         );
         let held_due = self.held_due;
