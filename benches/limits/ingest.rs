@@ -1,0 +1,181 @@
+//! Ingest with durable commit, at several numbers of connections, beside the same server that stores nothing and
+//! beside bare `SQLite` commits on the same disk.
+
+use std::{
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicI64, Ordering},
+    time::{Duration, Instant},
+};
+
+use buktor_middleware::{
+    http::{self, HttpLimits},
+    ingest::{Ingest, Refusal, Refusals},
+    limits,
+    model::{
+        clock::{Clock, SystemClock},
+        event::{EventKind, RawEvent, Receipt, ReceiptKind, Seq},
+    },
+};
+use rusqlite::{Connection, params};
+
+use crate::{
+    events::{Body, Ids, queue_at},
+    figures::{Limit, Paper, Rounds, rate, rounds},
+    load,
+    site::{Process, Site, folder},
+};
+
+/// The argument that makes this program the server that stores nothing.
+pub(crate) const SERVE_NOTHING: &str = "serve-nothing";
+const ROUNDS_USUAL: u64 = 5;
+const TIME: Duration = Duration::from_millis(1500);
+const CONNECTIONS: [u64; 4] = [1, 16, 64, 256];
+
+/// The daemon's own statement and connection settings (src/queue/store.rs, src/queue/schema.rs).
+const INSERT: &str = "
+    INSERT INTO event (seq, state, received_at, occurred_at, event_id, kind, operation, digest, body)
+    VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    ON CONFLICT (event_id) WHERE event_id IS NOT NULL AND conflict_of IS NULL DO NOTHING";
+const SETTINGS: &str = "
+    PRAGMA journal_mode = wal; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;
+    PRAGMA wal_autocheckpoint = 4096;";
+
+#[derive(Default)]
+struct Figures {
+    stored: Rounds,
+    nothing: Rounds,
+    p50: Rounds,
+    p99: Rounds,
+    to_nothing: Rounds,
+    to_bare: Rounds,
+}
+
+pub(crate) fn measure(paper: &mut Paper) -> anyhow::Result<()> {
+    let rounds = rounds(ROUNDS_USUAL);
+    paper.line(&format!(
+        "\ningest: the executable with an empty queue file, {} bytes an event, {rounds} rounds; medians (least to most).\n\
+         \"stores nothing\": the same listener and checks, whose append answers at once, as a process of its own.\n\
+         \"bare commits\": the daemon's INSERT into the same tables and indexes, one row a transaction, WAL and\n\
+         synchronous=FULL, from one rusqlite connection in a loop. Ratios are of the same round.",
+        Body::new().bytes().len()
+    ))?;
+    let mut bare = Rounds::default();
+    let mut scattered = Rounds::default();
+    let mut figures: Vec<Figures> = CONNECTIONS.iter().map(|_| Figures::default()).collect();
+    for round in 0..rounds {
+        let site = Site::new(None)?;
+        let (storing, nothing) = (site.start()?, start_nothing()?);
+        let bare_rate = commit_singly(folder()?.path())?;
+        bare.add(bare_rate);
+        for (connections, figures) in CONNECTIONS.iter().zip(&mut figures) {
+            let run = round << 4 | u64::from(connections.ilog2());
+            let stored = load::send(storing.address, *connections, TIME, run, Ids::Ascending)?;
+            let beside = load::send(nothing.address, *connections, TIME, run, Ids::Ascending)?;
+            figures.stored.add(stored.rate);
+            figures.p50.add(stored.p50);
+            figures.p99.add(stored.p99);
+            figures.nothing.add(beside.rate);
+            figures.to_nothing.add(stored.rate / beside.rate);
+            figures.to_bare.add(stored.rate / bare_rate);
+        }
+        let last = round << 4 | 15;
+        scattered.add(load::send(storing.address, 64, TIME, last, Ids::Scattered)?.rate);
+    }
+    paper.rounds("bare commits", &bare, "events/s", "")?;
+    for (connections, figures) in CONNECTIONS.iter().zip(&figures) {
+        let times =
+            format!("p50 {:.2} ms, p99 {:.2} ms", figures.p50.median() / 1e3, figures.p99.median() / 1e3);
+        paper.rounds(&format!("{connections} connections, stored"), &figures.stored, "events/s", &times)?;
+        paper.rounds(
+            &format!("{connections} connections, stores nothing"),
+            &figures.nothing,
+            "events/s",
+            &format!(
+                "stored/nothing {:.2}, stored/bare {:.2}",
+                figures.to_nothing.median(),
+                figures.to_bare.median()
+            ),
+        )?;
+    }
+    paper.rounds("64 connections, stored, ids that do not ascend", &scattered, "events/s", "")?;
+    if let [one, _, sixty_four, _] = figures.as_slice() {
+        paper.judge("1 connection / bare commits", one.to_bare.median(), "", Limit::AtLeast(0.7))?;
+        paper.judge(
+            "64 connections / stores nothing",
+            sixty_four.to_nothing.median(),
+            "",
+            Limit::AtLeast(0.6),
+        )?;
+    }
+    Ok(())
+}
+
+/// Single-row commits a second.
+fn commit_singly(folder: &Path) -> anyhow::Result<f64> {
+    let path = folder.join("bare.db");
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(queue_at(&path)?.close());
+    let connection = Connection::open(&path)?;
+    connection.execute_batch(SETTINGS)?;
+    let mut insert = connection.prepare(INSERT)?;
+    let (mut body, now, began, mut stored) = (Body::new(), SystemClock.now(), Instant::now(), 0);
+    while began.elapsed() < TIME {
+        body.set(Ids::Ascending.id(1, stored), stored);
+        let event = body.event(now)?;
+        insert.execute(params![
+            i64::try_from(stored)? + 1,
+            event.received_at.0,
+            event.occurred_at.map(|t| t.0),
+            event.id.map(|id| id.0),
+            event.kind.0,
+            event.operation,
+            event.digest,
+            event.body,
+        ])?;
+        stored += 1;
+    }
+    Ok(rate(stored, began.elapsed()))
+}
+
+fn start_nothing() -> anyhow::Result<Process> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(SERVE_NOTHING);
+    Process::start(command)
+}
+
+/// Serves until it is killed.
+pub(crate) fn serve_nothing() -> anyhow::Result<()> {
+    // As many threads as the daemon has.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        std::io::Write::write_fmt(
+            &mut std::io::stderr(),
+            format_args!("listening on http://{}\n", listener.local_addr()?),
+        )?;
+        let seq = AtomicI64::new(0);
+        let ingest = Ingest {
+            append: move |event: RawEvent| {
+                let seq = Seq(seq.fetch_add(1, Ordering::Relaxed));
+                let id = event.id.map_or_else(String::new, |id| id.0);
+                std::future::ready(Ok::<_, Refusal>(Receipt { seq, id, kind: ReceiptKind::Fresh }))
+            },
+            health: || Ok(()),
+            is_mapped: |_: &EventKind| true,
+            clock: SystemClock,
+            reject_unmapped: false,
+            allow_unauthenticated: false,
+            refusals: Refusals::default(),
+        };
+        let http_limits = HttpLimits {
+            connections_max: 512,
+            body_bytes_max: limits::BODY_KIB_DEFAULT * 1024,
+            header_time: limits::HEADER_TIME_DEFAULT,
+            body_time: limits::BODY_TIME_DEFAULT,
+            stop_time: limits::STOP_DEADLINE,
+        };
+        http::serve(listener, http_limits, ingest.handler(), std::future::pending()).await;
+        Ok(())
+    })
+}
