@@ -14,7 +14,7 @@ use buktor_middleware::{
     limits,
     model::{
         clock::{Clock, SystemClock},
-        event::{EventKind, RawEvent, Receipt, ReceiptKind, Seq},
+        event::{RawEvent, Receipt, ReceiptKind, Seq},
     },
 };
 use rusqlite::{Connection, params};
@@ -162,7 +162,7 @@ pub(crate) fn serve_nothing() -> anyhow::Result<()> {
                 std::future::ready(Ok::<_, Refusal>(Receipt { seq, id, kind: ReceiptKind::Fresh }))
             },
             health: || Ok(()),
-            is_mapped: |_: &EventKind| true,
+            is_mapped: |_: &RawEvent| true,
             clock: SystemClock,
             reject_unmapped: false,
             allow_unauthenticated: false,
