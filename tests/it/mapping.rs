@@ -334,3 +334,37 @@ fn a_second_unique_index_overwrites_nobody() {
     daemon.accept(&json!({"event_type": "two", "two_id": 1, "who": "Eve"}));
     his.wait_rows("SELECT * FROM two", &["1\tnine\tEve"]);
 }
+
+/// A unique index that the HIS gets while the daemon runs makes it overwrite nobody.
+#[test]
+fn a_new_unique_index_overwrites_nobody() {
+    let his = His::with("CREATE TABLE mr (id INT PRIMARY KEY, mrn VARCHAR(20), st VARCHAR(20));");
+    let site = Site::new(his.section())
+        .mapping(json!({"mr": {"table": "mr", "fields": {"mr_id": "id", "mrn": "mrn", "status": "st"}}}));
+    let daemon = site.start();
+    let event = |id: u32, mrn: &str, status: &str| json!({"event_type": "mr", "event_id": format!("e{id}"), "mr_id": id, "mrn": mrn, "status": status});
+    daemon.accept(&event(1, "M1", "one"));
+    site.wait_count("applied", 1);
+    his.sql("ALTER TABLE mr ADD UNIQUE (mrn)");
+    daemon.accept(&event(7, "M1", "seven"));
+    let parked = site.wait_state("e7", "parked");
+    assert!(parked["cause"].as_str().is_some_and(|c| c.contains("1062")), "{parked}");
+    assert_eq!(his.rows("SELECT id, mrn, st FROM mr"), ["1\tM1\tone"]);
+}
+
+/// A number is never read as the number of a member.
+#[test]
+fn members_are_meant_by_their_text() {
+    let his = His::with("CREATE TABLE en (id INT PRIMARY KEY, st ENUM('confirmed', 'cancelled'));");
+    let site = Site::new(his.section())
+        .mapping(json!({"en": {"table": "en", "fields": {"en_id": "id", "status": "st"}}}));
+    let daemon = site.start();
+    for (number, status) in
+        [json!("cancelled"), json!(2), json!("2"), json!(true), json!("done")].iter().enumerate()
+    {
+        daemon.accept(&json!({"event_type": "en", "en_id": number, "status": status}));
+    }
+    site.wait_count("applied", 1);
+    site.wait_count("parked", 4);
+    assert_eq!(his.rows("SELECT id, st FROM en"), ["0\tcancelled"]);
+}

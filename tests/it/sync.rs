@@ -254,3 +254,55 @@ fn quiet_hours_write_nothing() {
     let _daemon = site.start();
     his.wait_rows("SELECT id FROM visits", &["1"]);
 }
+
+/// Types that share a table, and keys that its collation takes for one: the row ends as the last event left it.
+#[test]
+fn events_of_one_row_keep_their_order_whatever_names_it() {
+    let his = His::with(
+        "CREATE TABLE ap (id INT PRIMARY KEY, st VARCHAR(20), note VARCHAR(20), room VARCHAR(20));
+         CREATE TABLE ci (id VARCHAR(20) COLLATE utf8mb4_general_ci PRIMARY KEY, st VARCHAR(20), extra VARCHAR(20));",
+    );
+    let fields = json!({"appointment_id": "id", "status": "st", "note": "note", "room": "room"});
+    let site = Site::new(his.section())
+        .mapping(json!({
+            "appointment": {"table": "ap", "fields": fields},
+            "appointment_change": {"table": "ap", "key": "appointment_id", "fields": fields},
+            "ci": {"table": "ci", "fields": {"ci_id": "id", "status": "st", "extra": "extra"}},
+        }))
+        .with(json!({"sync": {"schedule": "*/3 * * * * *"}}));
+    let daemon = site.start();
+    for event in [
+        json!({"event_type": "appointment", "appointment_id": 9, "status": "x", "note": "n"}),
+        json!({"event_type": "appointment_change", "appointment_id": 5, "status": "rescheduled", "room": "R1"}),
+        json!({"event_type": "appointment", "appointment_id": 5, "status": "CANCELLED", "note": "n"}),
+        json!({"event_type": "ci", "ci_id": "z", "status": "s", "extra": "e"}),
+        json!({"event_type": "ci", "ci_id": "c1", "status": "confirmed"}),
+        json!({"event_type": "ci", "ci_id": "C1 ", "status": "CANCELLED", "extra": "late"}),
+    ] {
+        daemon.accept(&event);
+    }
+    site.wait_count("applied", 6);
+    assert_eq!(his.rows("SELECT st, room FROM ap WHERE id = 5"), ["CANCELLED\tR1"]);
+    assert_eq!(his.rows("SELECT st, extra FROM ci WHERE id = 'c1'"), ["CANCELLED\tlate"]);
+}
+
+/// What is done in a table that cannot roll back is done once, whatever fails beside it.
+#[test]
+fn a_table_without_transactions_gets_each_row_once() {
+    let his = His::with(
+        "CREATE TABLE my (id INT, st VARCHAR(20)) ENGINE=MyISAM;
+         CREATE TABLE strict (id INT PRIMARY KEY, n INT NOT NULL CHECK (n < 5));",
+    );
+    let site = Site::new(his.section()).mapping(json!({
+        "my": {"table": "my", "action": "insert", "fields": {"my_id": "id", "status": "st"}},
+        "strict": {"table": "strict", "fields": {"strict_id": "id", "n": "n"}},
+    }));
+    let daemon = site.start();
+    for number in 1..=8 {
+        daemon.accept(&json!({"event_type": "my", "my_id": number, "status": "s"}));
+        daemon.accept(&json!({"event_type": "strict", "strict_id": number, "n": number}));
+    }
+    site.wait_count("applied", 12);
+    site.wait_count("parked", 4);
+    assert_eq!(his.rows("SELECT COUNT(*), COUNT(DISTINCT id) FROM my"), ["8\t8"]);
+}
