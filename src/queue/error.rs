@@ -109,6 +109,16 @@ pub enum QueueError {
         /// The file.
         path: PathBuf,
     },
+    /// The file was deleted or replaced under a running daemon.
+    #[error(
+        "the queue file {} was deleted or replaced while the daemon runs: put it back where it was, or restart the daemon once it \
+         has written what waits; nothing new is taken until then",
+        path.display()
+    )]
+    Gone {
+        /// The queue file.
+        path: PathBuf,
+    },
     /// A folder, a device or the like stands there.
     #[error("{} is no file: set queue.path to a file's name; it was left as it is", path.display())]
     NotAFile {

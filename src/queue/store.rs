@@ -200,6 +200,11 @@ impl Store {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn forget_disk(&mut self) {
+        self.disk.forget();
+    }
+
     /// Looks at the disk where the last look is old, and makes the present state known to [`Health`]'s readers.
     pub(super) fn publish(&mut self) {
         let refusing = self

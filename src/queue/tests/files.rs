@@ -208,6 +208,33 @@ async fn damage_that_is_met_at_work_stops_acceptance() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_taken_away_takes_nothing_more() {
+    let place = Place::new();
+    let queue = place.open();
+    append_many(&queue, 1).await;
+    let aside = place.folder.path().join("aside");
+    fs::rename(place.path(), &aside).unwrap();
+    queue
+        .job(|store| {
+            store.forget_disk();
+            Ok(())
+        })
+        .await
+        .unwrap();
+    let refused = queue.append(event(None, "{}")).await.unwrap_err();
+    assert!(matches!(refused, QueueError::Gone { .. }), "{refused}");
+    fs::rename(&aside, place.path()).unwrap();
+    queue
+        .job(|store| {
+            store.forget_disk();
+            Ok(())
+        })
+        .await
+        .unwrap();
+    queue.append(event(None, "{}")).await.unwrap();
+}
+
+#[tokio::test]
 async fn places_that_cannot_be_written_are_told() {
     let place = Place::new();
     fs::create_dir(place.path()).unwrap();
