@@ -150,6 +150,8 @@ pub async fn adopt(config: &Config, queue: &Queue) -> Result<(), QueueError> {
     let names = |m: &Mapping| [m.kind.clone(), EventKind(m.kind.base().to_owned())];
     let kinds = config.mappings.by_kind.values().flat_map(names).collect();
     let adopted = queue.adopt(Kinds::These(kinds)).await?;
+    // Also those whose mapping is gone: they are unmapped now, and hold up nobody.
+    queue.resume_paused(Kinds::All).await?;
     if adopted > 0 {
         info!(events = adopted, "events that nothing mapped before are mapped now and will be applied");
     }

@@ -8,7 +8,7 @@ use crate::{
         clock::Timestamp,
         entity::Entity,
         event::{EventState, Seq, StoredEvent},
-        outcome::{Outcome, Rejection, Settlement},
+        outcome::{Outcome, Rejection, Settlement, Standing},
     },
 };
 
@@ -23,11 +23,11 @@ pub fn backoff(first: Duration, max: Duration, attempts: u32, chance: f64) -> Du
 /// Whether an event is older than what was applied to its entity. By the senders' timestamps where both have
 /// one; the order of receipt decides where they are equal or missing.
 #[must_use]
-pub fn is_stale(event: &StoredEvent, last_seq: Option<Seq>, last_occurred_at: Option<Timestamp>) -> bool {
-    let received_before = last_seq.is_some_and(|last| event.seq < last);
-    match (event.occurred_at, last_occurred_at) {
-        (Some(mine), Some(last)) if mine != last => mine < last,
-        _ => received_before,
+pub fn is_stale(event: &StoredEvent, standing: &Standing) -> bool {
+    let before = |last: Option<Seq>| last.is_some_and(|last| event.seq < last);
+    match (event.occurred_at, standing.last_occurred_at) {
+        (Some(mine), Some(last)) if mine != last => mine < last || before(standing.last_untimed_seq),
+        _ => before(standing.last_seq),
     }
 }
 
@@ -44,7 +44,7 @@ pub fn settle(
         seq: event.seq,
         state,
         counted: true,
-        replay: false,
+        replay: event.replay,
         next_at: None,
         reason,
         entity: None,
@@ -59,6 +59,11 @@ pub fn settle(
         }
         Outcome::Unmapped(reason) => settlement(EventState::Unmapped, Some(reason)),
         Outcome::Held => Settlement { counted: false, ..settlement(EventState::Held, None) },
+        Outcome::PutOff(reason) => Settlement {
+            counted: false,
+            next_at: Some(now.after(limits::BACKOFF_FIRST)),
+            ..settlement(EventState::Deferred, Some(reason))
+        },
         Outcome::Rejected(reason) => settlement(EventState::Parked, Some(reason)),
         Outcome::Paused(reason) => {
             Settlement { counted: false, ..settlement(EventState::Paused, Some(reason)) }
@@ -73,9 +78,11 @@ pub fn settle(
         Outcome::Busy(reason) | Outcome::Unrecognised(reason) => {
             Settlement { next_at: Some(busy()), ..settlement(EventState::Deferred, Some(reason)) }
         }
-        Outcome::Released { replay } => {
-            Settlement { counted: false, replay, ..settlement(EventState::Pending, None) }
-        }
+        Outcome::Released { replay } => Settlement {
+            counted: false,
+            replay: replay || event.replay,
+            ..settlement(EventState::Pending, None)
+        },
     };
     Settlement { entity, ..settled }
 }
@@ -129,7 +136,12 @@ mod tests {
     fn older_events_are_stale() {
         let check = |occurred: Option<i64>, last_seq: Option<i64>, last_occurred: Option<i64>, expected| {
             let event = StoredEvent { occurred_at: occurred.map(Timestamp), ..event(0) };
-            let stale = is_stale(&event, last_seq.map(Seq), last_occurred.map(Timestamp));
+            let standing = Standing {
+                last_seq: last_seq.map(Seq),
+                last_occurred_at: last_occurred.map(Timestamp),
+                ..Standing::default()
+            };
+            let stale = is_stale(&event, &standing);
             assert_eq!(stale, expected, "{occurred:?} {last_seq:?} {last_occurred:?}");
         };
         check(None, None, None, false);
@@ -141,6 +153,14 @@ mod tests {
         check(Some(9), Some(8), Some(9), true);
         check(Some(9), Some(6), Some(9), false);
         check(Some(9), Some(8), None, true);
+        let untimed = Standing {
+            last_seq: Some(Seq(8)),
+            last_occurred_at: Some(Timestamp(1)),
+            last_untimed_seq: Some(Seq(8)),
+            unfinished: None,
+        };
+        let retried = StoredEvent { occurred_at: Some(Timestamp(9)), ..event(0) };
+        assert!(is_stale(&retried, &untimed), "a later event without a timestamp was applied");
     }
 
     proptest::proptest! {

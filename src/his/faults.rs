@@ -8,15 +8,16 @@ use crate::model::outcome::FaultClass;
 #[cfg(feature = "mysql")]
 static MYSQL: [(FaultClass, &[u16]); 7] = [
     // 1020: MariaDB 11's snapshot isolation; 1180 and 3101: COMMIT refused by a cluster's certification;
-    // 1615: the table's definition changed under a prepared statement.
-    (FaultClass::Busy, &[1020, 1180, 1205, 1206, 1213, 1317, 1615, 1969, 3024, 3101, 3572]),
+    // 1412 and 1615: the table's definition changed under a transaction or a prepared statement.
+    (FaultClass::Busy, &[1020, 1180, 1205, 1206, 1213, 1317, 1412, 1615, 1969, 3024, 3101, 3572]),
     // 1047: a Galera node that is not in its cluster; 1077-1079: a server that stops; 1156: packets out of order;
-    // 1243: the prepared statement is gone, as behind a proxy that reconnected; 3168: the server is not available.
+    // 1243: the prepared statement is gone, as behind a proxy that reconnected; 3168: the server is not available;
+    // 9001: ProxySQL has no server.
     (
         FaultClass::Unreachable,
         &[
             1040, 1042, 1043, 1047, 1053, 1077, 1078, 1079, 1152, 1156, 1158, 1159, 1160, 1161, 1184, 1203,
-            1243, 1927, 2002, 2003, 2005, 2006, 2013, 2055, 3168, 3169, 4031,
+            1243, 1927, 2002, 2003, 2005, 2006, 2013, 2055, 3168, 3169, 4031, 9001,
         ],
     ),
     // 1461: too many prepared statements on the whole server; 1792: the server only reads.
@@ -25,12 +26,13 @@ static MYSQL: [(FaultClass, &[u16]); 7] = [
     // 3878, 3955 and 4151: more factors wanted, account locked.
     (FaultClass::Login, &[1045, 1129, 1130, 1251, 1524, 1698, 1820, 1862, 3118, 3159, 3878, 3955, 4151]),
     // 1288, 1348, 1393, 1394 and 1471: a view that cannot be written; 1305, 1356, 1370 and 1449: a broken view, trigger
-    // or definer; 1052, 1103 and 1110: columns or tables that are named wrong.
+    // or definer; 1052, 1103 and 1110: columns or tables that are named wrong; 1016, 1034, 1194, 1195, 1812 and 1932: a
+    // table that is damaged or whose files are gone.
     (
         FaultClass::Config,
         &[
-            1044, 1049, 1052, 1054, 1064, 1103, 1110, 1142, 1143, 1146, 1227, 1288, 1305, 1348, 1356, 1370,
-            1393, 1394, 1449, 1471,
+            1016, 1034, 1044, 1049, 1052, 1054, 1064, 1103, 1110, 1142, 1143, 1146, 1194, 1195, 1227, 1288,
+            1305, 1348, 1356, 1370, 1393, 1394, 1449, 1471, 1812, 1932,
         ],
     ),
     // 1022, 1169, 1586, 1761, 1762 and 1859: duplicates; 1197 and 1390: a batch that is too large, which halving cures;

@@ -1,8 +1,6 @@
 //! What every event has around it: its type, and perhaps an id, an operation and a time. Pure; never looks at the
 //! rest of the event, never at the mapping, and never repeats a value in what it tells the sender.
 
-use chrono::{DateTime, Datelike as _, NaiveDateTime};
-
 use crate::{
     ingest::json::{self, Fault, Fields, Json},
     limits::{EVENT_ID_BYTES_MAX, EVENT_KIND_BYTES_MAX, JSON_DEPTH_MAX},
@@ -10,6 +8,7 @@ use crate::{
         clock::Timestamp,
         event::{EventId, EventKind, RawEvent},
     },
+    plan::parse_timestamp,
 };
 
 /// What some editors put before UTF-8.
@@ -188,18 +187,11 @@ fn operation(fields: &Fields<'_>) -> Result<Option<String>, Refused> {
     }
 }
 
-/// RFC 3339 with or without an offset (without is UTC), or with a space for the `T`. A `timestamp` that cannot be
-/// read, or is beyond the year 9999, costs the event its place in time, but not its acceptance.
+/// As a mapping would read it; without an offset it is UTC. A `timestamp` that cannot be read costs the event its place
+/// in time, but not its acceptance.
 fn occurred_at(fields: &Fields<'_>) -> Option<Timestamp> {
     let Some(Json::Text(text)) = fields.get("timestamp") else { return None };
-    let moment = match DateTime::parse_from_rfc3339(text) {
-        Ok(moment) => moment.to_utc(),
-        Err(_) => ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
-            .iter()
-            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())?
-            .and_utc(),
-    };
-    (0..=9999).contains(&moment.year()).then(|| moment.into())
+    parse_timestamp(text)
 }
 
 #[cfg(test)]

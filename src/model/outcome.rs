@@ -57,6 +57,8 @@ pub enum Outcome {
     Paused(Rejection),
     /// The row was busy.
     Busy(Rejection),
+    /// Not tried, because others of its mapping met locks or a full table.
+    PutOff(Rejection),
     /// A row that it refers to is missing.
     Parent(Rejection),
     /// An error that no class describes.
@@ -94,6 +96,8 @@ pub struct Standing {
     pub last_seq: Option<Seq>,
     /// Greatest timestamp among those applied that had one.
     pub last_occurred_at: Option<Timestamp>,
-    /// The least unfinished event of that entity, where there is one.
+    /// Greatest place in the queue among those applied that had no timestamp.
+    pub last_untimed_seq: Option<Seq>,
+    /// The least unfinished event of that entity, where there is one; of those that wait for something first.
     pub unfinished: Option<Seq>,
 }

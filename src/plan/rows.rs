@@ -19,7 +19,7 @@ use crate::{
         bind::{Bound, BoundCell, BoundField, From, bind},
         convert::{Misfit, Target},
         source::{self, Content, Found},
-        verify::{self, Finding, Severity},
+        verify::{self, Finding},
     },
 };
 
@@ -42,7 +42,10 @@ pub enum Planned {
 #[derive(Debug)]
 pub struct Planner {
     mappings: Arc<Mappings>,
-    rules: BTreeMap<String, Result<(Bound, Arc<str>), Rejection>>,
+    rules: BTreeMap<String, (Bound, Arc<str>)>,
+    /// Event types before the dot of which a rule does not fit its table, and why. All of their events wait, so that
+    /// none overtakes another of its record.
+    unbound: BTreeMap<String, Rejection>,
     findings: Vec<Finding>,
     row_bytes_max: usize,
 }
@@ -51,23 +54,23 @@ impl Planner {
     /// Binds every mapping. `zone` is that of the HIS's local times, `row_bytes_max` what one statement may hold.
     #[must_use]
     pub fn new(mappings: Arc<Mappings>, schema: &Schema, zone: Tz, row_bytes_max: usize) -> Self {
-        let mut rules = BTreeMap::new();
+        let (mut rules, mut unbound) = (BTreeMap::new(), BTreeMap::new());
         let mut findings = Vec::new();
         for (mapping, step) in steps(&mappings) {
             match bind(step, &mapping.kind, schema, zone) {
                 Ok(bound) => {
                     findings.extend(verify::warnings(step, &bound));
-                    rules.insert(step.at.clone(), Ok((bound, Arc::from(step.at.as_str()))));
+                    rules.insert(step.at.clone(), (bound, Arc::from(step.at.as_str())));
                 }
                 Err(found) => {
                     let message = found.iter().map(|f| f.message.as_str()).collect::<Vec<_>>().join("; ");
                     let cause = format!("mapping:{}", mapping.kind);
-                    rules.insert(step.at.clone(), Err(Rejection { cause, message }));
+                    unbound.insert(mapping.kind.base().to_owned(), Rejection { cause, message });
                     findings.extend(found);
                 }
             }
         }
-        Self { mappings, rules, findings, row_bytes_max }
+        Self { mappings, rules, unbound, findings, row_bytes_max }
     }
 
     /// All that is to be said about the mappings and their tables.
@@ -76,25 +79,19 @@ impl Planner {
         &self.findings
     }
 
-    /// Event types of which every rule fits its table; also as they are called without their operation.
+    /// Event types of which every rule fits its table; also as they are called without their operation. Types that
+    /// share the part before the dot belong together.
     #[must_use]
     pub fn sound_kinds(&self) -> Vec<EventKind> {
-        let sound = |rule: &Rule| match rule {
-            Rule::Ignore => true,
-            Rule::Write(step) => self.rules.get(&step.at).is_some_and(Result::is_ok),
-        };
-        let mappings = self.mappings.by_kind.values();
-        mappings
-            .filter(|m| sound(&m.rule) && m.on.values().all(sound))
-            .flat_map(|m| [m.kind.clone(), EventKind(m.kind.base().to_owned())])
-            .collect()
+        let sound = self.mappings.by_kind.values().filter(|m| !self.unbound.contains_key(m.kind.base()));
+        sound.flat_map(|m| [m.kind.clone(), EventKind(m.kind.base().to_owned())]).collect()
     }
 
     /// One line for each rule that fits: event type, table, action, and the key with how it was found.
     #[must_use]
     pub fn bindings(&self) -> Vec<String> {
         let line = |(mapping, step): (&Mapping, &Step)| {
-            let (bound, _) = self.rules.get(&step.at)?.as_ref().ok()?;
+            let (bound, _) = self.rules.get(&step.at)?;
             let action = match bound.action {
                 Action::Upsert => "upsert",
                 Action::Insert => "insert",
@@ -113,10 +110,10 @@ impl Planner {
         steps(&self.mappings).filter_map(line).collect()
     }
 
-    /// Whether some mapping does not fit its table.
+    /// Whether events wait for a mapping to fit its table.
     #[must_use]
-    pub fn has_problems(&self) -> bool {
-        self.findings.iter().any(|f| f.severity == Severity::Problem)
+    pub fn has_unbound(&self) -> bool {
+        !self.unbound.is_empty()
     }
 
     /// Plans an event.
@@ -130,15 +127,14 @@ impl Planner {
             Err(rejection) => return Planned::Rejected(rejection, None),
         };
         let Rule::Write(step) = rule else { return Planned::Ignored("the mapping says ignore") };
-        let (bound, at) = match self.rules.get(&step.at) {
-            Some(Ok((bound, at))) => (bound, at),
-            Some(Err(rejection)) => return Planned::Paused(rejection.clone()),
-            None => {
-                return Planned::Paused(Rejection {
-                    cause: format!("mapping:{}", event.kind),
-                    message: "the mapping was not bound to its table".to_owned(),
-                });
-            }
+        if let Some(rejection) = self.unbound.get(mapping.kind.base()) {
+            return Planned::Paused(rejection.clone());
+        }
+        let Some((bound, at)) = self.rules.get(&step.at) else {
+            return Planned::Rejected(
+                reject("unbound", event, "its mapping was not bound to its table"),
+                None,
+            );
         };
         let body = event.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&event.body);
         let root: Value = match serde_json::from_slice(body) {
@@ -220,7 +216,8 @@ fn steps(mappings: &Mappings) -> impl Iterator<Item = (&Mapping, &Step)> {
 
 /// The rule of an event's operation. A deletion that nothing provides for is never guessed.
 fn rule_of<'a>(mapping: &'a Mapping, event: &StoredEvent) -> Result<&'a Rule, Rejection> {
-    let operation = source::operation(event).map(str::to_lowercase);
+    let named = event.kind.suffix().filter(|suffix| is_deletion(suffix));
+    let operation = named.or(source::operation(event)).map(str::to_lowercase);
     if let Some(rule) = operation.as_ref().and_then(|o| mapping.on.get(o)) {
         return Ok(rule);
     }
@@ -326,11 +323,14 @@ fn entity_of(event: &StoredEvent, bound: &Bound, keys: &[SqlValue]) -> Entity {
         name = format!("{name}#{}", event.seq);
     }
     for (key, cell) in keys.iter().zip(&bound.cells) {
+        let column = bound.table.columns.get(cell.column);
         name.push('\u{1f}');
+        name.push_str(column.map_or("", |c| &c.name.0));
+        name.push('=');
         match key {
             SqlValue::Null => {}
             SqlValue::Int(n) => name.push_str(&n.to_string()),
-            SqlValue::Text(text) if bound.table.columns.get(cell.column).is_some_and(|c| c.folds) => {
+            SqlValue::Text(text) if column.is_some_and(|c| c.folds) => {
                 name.push_str(&text.trim_end().to_lowercase());
             }
             SqlValue::Decimal(text) | SqlValue::Text(text) => name.push_str(text),

@@ -190,7 +190,10 @@ impl Queue {
 
     /// What is known of each entity: its newest applied event, and its least unfinished event before the given one.
     /// In the order of the question.
-    pub async fn standing(&self, entities: Vec<(Entity, Seq)>) -> Result<Vec<Standing>, QueueError> {
+    pub async fn standing(
+        &self,
+        entities: Vec<(Entity, EventKind, Seq)>,
+    ) -> Result<Vec<Standing>, QueueError> {
         self.job(move |store| store.standing(&entities)).await
     }
 

@@ -34,10 +34,14 @@ const SETTLE: &str = "
         entity = coalesce(?11, entity)
     WHERE seq = ?1 AND state = ?12";
 const REMEMBER_ENTITY: &str = "
-    INSERT INTO entity (entity, last_seq, last_occurred_at, touched_at)
-    SELECT ?2, seq, occurred_at, ?3 FROM event WHERE seq = ?1
+    INSERT INTO entity (entity, last_seq, last_occurred_at, last_untimed_seq, touched_at)
+    SELECT ?2 || char(31) || substr(kind, 1, instr(kind || '.', '.') - 1), seq, occurred_at,
+           CASE WHEN occurred_at IS NULL THEN seq END, ?3
+    FROM event WHERE seq = ?1
     ON CONFLICT (entity) DO UPDATE SET
         last_seq = max(last_seq, excluded.last_seq),
+        last_untimed_seq = coalesce(
+            max(last_untimed_seq, excluded.last_untimed_seq), last_untimed_seq, excluded.last_untimed_seq),
         last_occurred_at = coalesce(
             max(last_occurred_at, excluded.last_occurred_at), last_occurred_at, excluded.last_occurred_at),
         touched_at = excluded.touched_at";
@@ -103,28 +107,37 @@ impl Store {
         Ok(())
     }
 
-    /// What is known of each entity, and its least unfinished event before the given one.
-    pub(super) fn standing(&mut self, entities: &[(Entity, Seq)]) -> Result<Vec<Standing>, QueueError> {
+    /// What is known of each entity and event type, and the entity's least unfinished event before the given one:
+    /// of those that wait for something where there is one, because what is merely pending may be in the same page.
+    pub(super) fn standing(
+        &mut self,
+        entities: &[(Entity, EventKind, Seq)],
+    ) -> Result<Vec<Standing>, QueueError> {
         let unfinished_sql = format!(
             "SELECT seq FROM event INDEXED BY event_unfinished
-             WHERE entity IS NOT NULL AND {UNFINISHED} AND entity = ?1 AND seq < ?2 ORDER BY seq LIMIT 1"
+             WHERE entity IS NOT NULL AND {UNFINISHED} AND entity = ?1 AND seq < ?2
+             ORDER BY (state = 0), seq LIMIT 1"
         );
         self.read(|conn| {
-            let mut known =
-                conn.prepare_cached("SELECT last_seq, last_occurred_at FROM entity WHERE entity = ?1")?;
+            let mut known = conn.prepare_cached(
+                "SELECT last_seq, last_occurred_at, last_untimed_seq FROM entity WHERE entity = ?1",
+            )?;
             let mut unfinished = conn.prepare_cached(&unfinished_sql)?;
             entities
                 .iter()
-                .map(|(entity, seq)| {
-                    let newest: Option<(i64, Option<i64>)> =
-                        known.query_row([&entity.0], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+                .map(|(entity, kind, seq)| {
+                    let newest = known.query_row([entity.memory(kind)], |row| {
+                        Ok(Standing {
+                            last_seq: row.get::<_, Option<i64>>(0)?.map(Seq),
+                            last_occurred_at: row.get::<_, Option<i64>>(1)?.map(Timestamp),
+                            last_untimed_seq: row.get::<_, Option<i64>>(2)?.map(Seq),
+                            unfinished: None,
+                        })
+                    });
                     let least: Option<i64> =
                         unfinished.query_row(params![entity.0, seq.0], |row| row.get(0)).optional()?;
-                    Ok(Standing {
-                        last_seq: newest.map(|(seq, _)| Seq(seq)),
-                        last_occurred_at: newest.and_then(|(_, at)| at).map(Timestamp),
-                        unfinished: least.map(Seq),
-                    })
+                    let newest = newest.optional()?.unwrap_or_default();
+                    Ok(Standing { unfinished: least.map(Seq), ..newest })
                 })
                 .collect()
         })

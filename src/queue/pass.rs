@@ -52,6 +52,11 @@ impl Store {
     /// a pass keeps the order of the queue, and the worker asks for the entity's standing again.
     pub(super) fn begin_pass(&mut self, now: Timestamp, release: Release) -> Result<Step, QueueError> {
         self.notice_changes()?;
+        // The one worker holds no page when it begins a pass: a claim that is still open could not be closed.
+        if !self.open_claims.is_empty() {
+            self.write(|conn| conn.execute("DELETE FROM claim", []))?;
+            self.open_claims.clear();
+        }
         if self.recount_due {
             self.recount()?;
         }

@@ -63,6 +63,7 @@ CREATE TABLE entity (
     entity TEXT PRIMARY KEY,
     last_seq INTEGER NOT NULL,
     last_occurred_at INTEGER,
+    last_untimed_seq INTEGER,
     touched_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE claim (id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL) STRICT;

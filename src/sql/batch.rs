@@ -18,6 +18,8 @@ use crate::{
     },
 };
 
+/// Statement texts that are remembered.
+const FORMS_MAX: usize = 1024;
 /// From so many rows on, a statement is cut at a power of two rather than filled to the last byte.
 const ROWS_ROUND: usize = 16;
 
@@ -44,6 +46,9 @@ impl Packer {
 
     /// Packs whole events, in their order.
     pub fn pack<'a>(&mut self, events: impl Iterator<Item = &'a EventChange>, replay: bool) -> Batch<'a> {
+        if self.forms.len() > FORMS_MAX {
+            self.forms.clear();
+        }
         let mut works = Vec::new();
         for group in self.group(events) {
             let mut rows = group.rows.as_slice();

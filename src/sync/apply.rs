@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use crate::{
     his::HisError,
@@ -25,18 +25,31 @@ use crate::{
 };
 
 /// Times that events lost the connection in their own statements. Forgotten with the process.
-pub(super) type Losses = HashMap<Seq, u32>;
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    times: HashMap<Seq, u32>,
+    /// The event that lost it last, while nothing has gone well since.
+    last: Option<Seq>,
+}
+
+/// Rules of the configuration that the HIS does not let us follow in this pass.
+#[derive(Debug, Default)]
+pub(super) struct Refused {
+    /// Its events wait for the mapping or the login to be put right.
+    paused: HashSet<Arc<str>>,
+    /// Events running that met a lock (or a full table), by rule: a locked table must not cost a lock's time-out for
+    /// each of its events.
+    busy: HashMap<Arc<str>, u32>,
+}
 
 /// Applies what is undecided. An error means that the HIS cannot be used now; what was not reached is released.
-pub(super) async fn apply(link: &mut Link, losses: &mut Losses, page: &mut Page) -> Result<(), HisError> {
-    let mut run = Run {
-        link,
-        losses,
-        items: &mut page.items,
-        blocked: HashMap::new(),
-        paused: HashSet::new(),
-        busy: HashMap::new(),
-    };
+pub(super) async fn apply(
+    link: &mut Link,
+    losses: &mut Losses,
+    refused: &mut Refused,
+    page: &mut Page,
+) -> Result<(), HisError> {
+    let mut run = Run { link, losses, refused, items: &mut page.items, blocked: HashMap::new(), full: None };
     for index in 0..run.items.len() {
         run.block(index);
     }
@@ -44,22 +57,26 @@ pub(super) async fn apply(link: &mut Link, losses: &mut Losses, page: &mut Page)
         Ok(()) => run.all().await,
         Err(error) => Err(error),
     };
+    let full = run.full.take();
     for item in page.items.iter_mut().filter(|i| i.outcome.is_none()) {
         item.outcome = Some(Outcome::Released { replay: false });
     }
-    end
+    match full {
+        // Nothing at all could be written: that is no matter of one table.
+        Some(error) if !page.items.iter().any(|i| i.outcome == Some(Outcome::Applied)) => Err(error),
+        _ => end,
+    }
 }
 
 struct Run<'a> {
     link: &'a mut Link,
     losses: &'a mut Losses,
+    refused: &'a mut Refused,
     items: &'a mut [Item],
     /// Entities with an unfinished event, and the first such event's index: later ones must wait.
     blocked: HashMap<Entity, usize>,
-    /// Rules of the configuration that the HIS does not let us follow now.
-    paused: HashSet<Arc<str>>,
-    /// Events that met a lock, by rule: a locked table must not cost a lock's time-out for each of its events.
-    busy: HashMap<Arc<str>, u32>,
+    /// A table, or the whole server, had no room.
+    full: Option<HisError>,
 }
 
 impl Run<'_> {
@@ -72,11 +89,11 @@ impl Run<'_> {
                 continue;
             }
             let Err(error) = self.transaction(&live).await? else {
-                self.decide(&live, &Outcome::Applied);
+                self.applied(&live);
                 continue;
             };
             debug!(events = live.len(), code = error.code, class = ?error.class, "the HIS refused a batch");
-            if matches!(error.class, FaultClass::Full | FaultClass::Login) {
+            if error.class == FaultClass::Login {
                 return Err(error);
             }
             if live.len() > 1 && error.class == FaultClass::Busy {
@@ -121,19 +138,21 @@ impl Run<'_> {
         for index in range {
             let Some(item) = self.items.get_mut(index).filter(|i| i.outcome.is_none()) else { continue };
             let Some((change, rule)) = item.change() else { continue };
-            if self.paused.contains(rule) {
+            if self.refused.paused.contains(rule) {
                 let reason = Rejection {
                     cause: format!("mapping:{}", item.event.kind.base()),
                     message: "its mapping is paused, see the other events of this kind".to_owned(),
                 };
                 item.outcome = Some(Outcome::Paused(reason));
                 self.block(index);
-            } else if self.busy.get(rule).is_some_and(|met| *met >= limits::BUSY_EVENTS_MAX) {
+            } else if self.refused.busy.get(rule).is_some_and(|met| *met >= limits::BUSY_EVENTS_MAX) {
                 let reason = Rejection {
-                    cause: "busy".to_owned(),
-                    message: "other events of its mapping met locks; it was put off with them".to_owned(),
+                    cause: "put-off".to_owned(),
+                    message:
+                        "other events of its mapping met locks, or a full table; it was put off with them"
+                            .to_owned(),
                 };
-                item.outcome = Some(Outcome::Busy(reason));
+                item.outcome = Some(Outcome::PutOff(reason));
                 self.block(index);
             } else if self.blocked.get(&change.entity).is_some_and(|first| *first < index) {
                 item.outcome = Some(Outcome::Held);
@@ -147,11 +166,11 @@ impl Run<'_> {
     /// One transaction. The outer error means that the HIS is out of reach, the inner one is the batch's own.
     /// After a lost connection the link is up again.
     async fn transaction(&mut self, live: &[usize]) -> Result<Result<(), HisError>, HisError> {
-        let items = live.iter().filter_map(|i| self.items.get(*i));
-        let mut replay = live.len() == 1 && items.clone().any(|i| i.event.replay);
-        let changes: Vec<_> = items.filter_map(|i| i.change().map(|(change, _)| change)).collect();
         let (mut tries, mut unknown) = (0, false);
         loop {
+            let items = live.iter().filter_map(|i| self.items.get(*i));
+            let replay = items.clone().all(|i| i.event.replay);
+            let changes: Vec<_> = items.filter_map(|i| i.change().map(|(change, _)| change)).collect();
             let error = match self.link.apply(&changes, replay).await {
                 Err(error) if matches!(error.class, FaultClass::Unreachable | FaultClass::CommitUnknown) => {
                     error
@@ -159,13 +178,19 @@ impl Run<'_> {
                 result => return Ok(result),
             };
             // Once a COMMIT went unanswered the batch may be in the HIS: from then on only a replay of all of it is right.
-            unknown |= error.class == FaultClass::CommitUnknown;
-            replay |= unknown;
+            if error.class == FaultClass::CommitUnknown {
+                unknown = true;
+                for index in live {
+                    if let Some(item) = self.items.get_mut(*index) {
+                        item.event.replay = true;
+                    }
+                }
+            }
             tries += 1;
             warn!(code = error.code, unknown, "the connection to the HIS database was lost");
             let reconnected = self.link.reconnect().await;
             if reconnected.is_err() || tries > limits::COMMIT_REPLAYS_MAX {
-                self.release(live, replay);
+                self.release(live);
                 return Err(reconnected.err().unwrap_or(error));
             }
             if !unknown {
@@ -189,11 +214,15 @@ impl Run<'_> {
         }
         let outcome = match error.class {
             FaultClass::Unreachable | FaultClass::CommitUnknown => {
-                let losses = self.losses.entry(item.event.seq).or_default();
-                *losses += 1;
-                if *losses >= limits::LOST_ATTEMPTS_MAX {
+                // Lost by another event just before, and nothing has gone well since: it is the HIS that hangs.
+                if self.losses.last.replace(item.event.seq).is_some_and(|last| last != item.event.seq) {
+                    return Err(error);
+                }
+                let times = self.losses.times.entry(item.event.seq).or_default();
+                *times += 1;
+                if *times >= limits::LOST_ATTEMPTS_MAX {
                     reason.message = format!(
-                        "the connection was lost {losses} times at this event alone: {}",
+                        "the connection was lost {times} times at this event alone: {}",
                         reason.message
                     );
                     Outcome::Rejected(reason)
@@ -201,9 +230,17 @@ impl Run<'_> {
                     Outcome::Busy(reason)
                 }
             }
+            FaultClass::Full => {
+                if let Some((_, rule)) = item.change() {
+                    error!(at = %rule, code = error.code, "the HIS has no room for this mapping's events; they wait");
+                    self.refused.busy.insert(Arc::clone(rule), limits::BUSY_EVENTS_MAX);
+                }
+                self.full = Some(error);
+                Outcome::PutOff(reason)
+            }
             FaultClass::Busy => {
                 if let Some((_, rule)) = item.change() {
-                    let met = self.busy.entry(Arc::clone(rule)).or_default();
+                    let met = self.refused.busy.entry(Arc::clone(rule)).or_default();
                     *met += 1;
                     if *met == 1 {
                         warn!(at = %rule, code = error.code, "a lock in the HIS database holds up events; they are tried again");
@@ -217,11 +254,13 @@ impl Run<'_> {
             FaultClass::Config => {
                 if let Some((_, rule)) = item.change() {
                     warn!(at = %rule, code = error.code, "the HIS database refuses this mapping; its events wait");
-                    self.paused.insert(Arc::clone(rule));
+                    self.refused.paused.insert(Arc::clone(rule));
                 }
+                // A privilege that is granted now may hold for new connections alone.
+                self.link.distrust();
                 Outcome::Paused(reason)
             }
-            FaultClass::Rejected | FaultClass::Full | FaultClass::Login => Outcome::Rejected(reason),
+            FaultClass::Rejected | FaultClass::Login => Outcome::Rejected(reason),
         };
         self.decide(&[index], &outcome);
         Ok(false)
@@ -248,18 +287,29 @@ impl Run<'_> {
     fn decide(&mut self, indexes: &[usize], outcome: &Outcome) {
         for &index in indexes {
             let Some(item) = self.items.get_mut(index) else { continue };
-            if *outcome == Outcome::Applied {
-                self.losses.remove(&item.event.seq);
-            }
             item.outcome = Some(outcome.clone());
             self.block(index);
         }
     }
 
-    fn release(&mut self, live: &[usize], replay: bool) {
+    /// A transaction has gone well: what was held against the HIS or against these rules is void.
+    fn applied(&mut self, live: &[usize]) {
+        self.losses.last = None;
+        for index in live {
+            if let Some(item) = self.items.get(*index) {
+                self.losses.times.remove(&item.event.seq);
+                if let Some((_, rule)) = item.change() {
+                    self.refused.busy.remove(rule);
+                }
+            }
+        }
+        self.decide(live, &Outcome::Applied);
+    }
+
+    fn release(&mut self, live: &[usize]) {
         for index in live {
             if let Some(item) = self.items.get_mut(*index) {
-                item.outcome = Some(Outcome::Released { replay });
+                item.outcome = Some(Outcome::Released { replay: item.event.replay });
             }
         }
     }
@@ -273,6 +323,7 @@ impl Run<'_> {
                 Outcome::Held
                     | Outcome::Paused(_)
                     | Outcome::Busy(_)
+                    | Outcome::PutOff(_)
                     | Outcome::Parent(_)
                     | Outcome::Unrecognised(_)
                     | Outcome::Released { .. }

@@ -41,6 +41,7 @@ pub(super) struct Link {
     cycle_began_at: Instant,
     /// The session waits only briefly for locks.
     hurried: bool,
+    distrusted: bool,
 }
 
 struct Bound {
@@ -67,12 +68,16 @@ impl Link {
             expired: false,
             cycle_began_at: now,
             hurried: false,
+            distrusted: false,
         }
     }
 
     /// Makes the link fit for use: connected, alive, described not too long ago. Tells whether the mappings
     /// were looked at anew, as they are when their description is older than `age_max`.
     pub(super) async fn ready(&mut self, age_max: Duration) -> Result<bool, HisError> {
+        if std::mem::take(&mut self.distrusted) {
+            self.session = None;
+        }
         if self.session.is_some() && self.used_at.elapsed() > IDLE_MAX {
             self.ping().await?;
         }
@@ -172,6 +177,11 @@ impl Link {
     pub(super) fn binding(&self) -> Option<Binding> {
         let planner = Arc::clone(&self.bound.as_ref()?.planner);
         Some(Binding { planner, generation: self.generation })
+    }
+
+    /// Makes [`Link::ready`] connect anew: the server may have changed its mind about this login, or about its role.
+    pub(super) fn distrust(&mut self) {
+        self.distrusted = true;
     }
 
     /// Waits only briefly for locks, or as long as configured again.

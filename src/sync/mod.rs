@@ -108,7 +108,7 @@ impl Worker {
         Self {
             queue,
             link,
-            losses: apply::Losses::new(),
+            losses: apply::Losses::default(),
             clock,
             sync: config.sync.clone(),
             zone: config.database.timezone,
@@ -201,13 +201,13 @@ impl Worker {
     ) -> Result<(), Interrupted> {
         // An operator's cycle takes up what waits for a later moment, too, and looks at the tables anew.
         let operator = wake == Wake::Operator;
-        let ahead = if operator { limits::OPERATOR_AHEAD } else { Duration::ZERO };
+        let mut ahead = if operator { limits::OPERATOR_AHEAD } else { Duration::ZERO };
         self.link.begin_cycle(operator);
         loop {
             if self.outage.is_some() || self.maybe_paused {
                 self.contact().await?;
             }
-            let due = self.clock.now().after(ahead);
+            let due = self.clock.now().after(std::mem::take(&mut ahead));
             self.queue.begin_pass(due, Release { applied_at: self.applied_at }).await?;
             let before = *tally;
             self.pass(stop, tally).await?;
@@ -233,7 +233,7 @@ impl Worker {
         }
         if described && let Some(binding) = self.link.binding() {
             let resumed = self.queue.resume_paused(Kinds::These(binding.planner.sound_kinds())).await?;
-            self.maybe_paused = binding.planner.has_problems();
+            self.maybe_paused = binding.planner.has_unbound();
             if resumed > 0 {
                 info!(events = resumed, "events of paused mappings are taken up again");
             }
@@ -275,6 +275,7 @@ impl Worker {
                 "the HIS database cannot be reached; events are kept and wait: {}", error.public
             );
         }
+        self.link.distrust();
         self.outage = Some(Outage { since, attempts: attempts + 1, until: Instant::now() + rest });
         self.report.next_attempt_at = Some(now.after(rest));
         self.told(Some(error.public)).await;

@@ -106,12 +106,14 @@ pub(super) async fn standings(
     page: &mut Page,
     which: impl Fn(&Entity) -> bool,
 ) -> Result<(), QueueError> {
-    let asked = |item: &Item| item.entity().filter(|e| which(e)).map(|e| (e.clone(), item.event.seq));
+    let asked = |item: &Item| {
+        item.entity().filter(|e| which(e)).map(|e| (e.clone(), item.event.kind.clone(), item.event.seq))
+    };
     let questions: Vec<_> = page.items.iter().filter_map(asked).collect();
     if questions.is_empty() {
         return Ok(());
     }
-    let seqs: Vec<Seq> = questions.iter().map(|(_, seq)| *seq).collect();
+    let seqs: Vec<Seq> = questions.iter().map(|(_, _, seq)| *seq).collect();
     let answers = queue.standing(questions).await?;
     let mut answers: HashMap<Seq, Standing> = seqs.into_iter().zip(answers).collect();
     for item in &mut page.items {
@@ -125,10 +127,10 @@ pub(super) async fn standings(
 /// Decides what needs no HIS: what planning refused, what is stale, what stands behind an unfinished event.
 pub(super) fn decide(page: &mut Page) {
     let own: HashSet<Seq> = page.items.iter().map(|i| i.event.seq).collect();
-    let mut ahead: HashMap<Entity, Standing> = HashMap::new();
+    let mut ahead: HashMap<String, Standing> = HashMap::new();
     for item in page.items.iter_mut().filter(|i| i.outcome.is_none()) {
         let behind = item.standing.unfinished.is_some_and(|seq| !own.contains(&seq));
-        let stale = |s: &Standing| policy::is_stale(&item.event, s.last_seq, s.last_occurred_at);
+        let stale = |s: &Standing| policy::is_stale(&item.event, s);
         item.outcome = match &item.planned {
             _ if item.event.crashes >= limits::CRASHES_MAX => Some(Outcome::Rejected(crash_reason())),
             Planned::Ignored(words) => Some(Outcome::Ignored(words)),
@@ -140,13 +142,16 @@ pub(super) fn decide(page: &mut Page) {
             Planned::Rejected(reason, _) => Some(Outcome::Rejected(reason.clone())),
             Planned::Change(..) if behind => Some(Outcome::Held),
             Planned::Change(change, _) => {
-                let standing = ahead.entry(change.entity.clone()).or_default();
+                let standing = ahead.entry(change.entity.memory(&item.event.kind)).or_default();
                 if stale(standing) {
                     // Stale only if the event ahead of it in this page gets applied: the next pass knows.
                     Some(Outcome::Held)
                 } else {
                     standing.last_seq = Some(item.event.seq);
                     standing.last_occurred_at = standing.last_occurred_at.max(item.event.occurred_at);
+                    if item.event.occurred_at.is_none() {
+                        standing.last_untimed_seq = Some(item.event.seq);
+                    }
                     None
                 }
             }

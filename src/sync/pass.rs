@@ -48,16 +48,17 @@ impl Worker {
         tally: &mut Tally,
     ) -> Result<(), Interrupted> {
         let (mut after, mut ahead, mut unrecorded) = (None, None, None);
+        let mut refused = apply::Refused::default();
         loop {
             let page = if let Some(page) = ahead.take() {
                 page
             } else {
                 record(&self.queue, &*self.clock, unrecorded.take(), stop).await?;
-                let Some(page) = self.next_page(after).await? else { return Ok(()) };
+                let Some(page) = self.next_page(after, stop).await? else { return Ok(()) };
                 page
             };
             after = page.items.last().map(|i| i.event.seq);
-            let (applied, following) = self.page(page, unrecorded.take(), stop, tally).await;
+            let (applied, following) = self.page(page, unrecorded.take(), &mut refused, stop, tally).await;
             unrecorded = applied;
             match following {
                 Ok(Ahead::Page(page)) => ahead = Some(page),
@@ -72,12 +73,20 @@ impl Worker {
     }
 
     /// Claims and plans a page while nothing else is under way. The HIS is asked for nothing where there is none.
-    async fn next_page(&mut self, after: Option<Seq>) -> Result<Option<Page>, Interrupted> {
+    async fn next_page(
+        &mut self,
+        after: Option<Seq>,
+        stop: &CancellationToken,
+    ) -> Result<Option<Page>, Interrupted> {
         let claimed = self.queue.claim(after, self.sync.batch_events).await?;
         if claimed.events.is_empty() {
             return Ok(None);
         }
-        if let Err(error) = self.contact().await {
+        let contact = tokio::select! {
+            contact = self.contact() => contact,
+            () = stop.cancelled() => Err(HisError::not_connected().into()),
+        };
+        if let Err(error) = contact {
             self.queue.release(claimed.claim).await?;
             return Err(error);
         }
@@ -89,6 +98,7 @@ impl Worker {
         &mut self,
         mut page: Page,
         before: Option<Unrecorded>,
+        refused: &mut apply::Refused,
         stop: &CancellationToken,
         tally: &mut Tally,
     ) -> (Option<Unrecorded>, Result<Ahead, Interrupted>) {
@@ -101,7 +111,7 @@ impl Worker {
             }
         };
         let (queue, clock, events_max) = (self.queue.clone(), &*self.clock, self.sync.batch_events);
-        let apply = apply::apply(&mut self.link, &mut self.losses, &mut page);
+        let apply = apply::apply(&mut self.link, &mut self.losses, refused, &mut page);
         let (applied, following) = tokio::join!(in_time(apply, stop), async {
             // In this order: what is recorded is part of the standing of what is read.
             record(&queue, clock, before, stop).await?;

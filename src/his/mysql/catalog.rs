@@ -74,7 +74,9 @@ pub(super) async fn describe(session: &mut MySql, names: &[TableName]) -> Result
     let mut unique = unique(session, &places, &columns).await?;
     let mut references = references(session, &places).await?;
     let triggers = triggers(session, &places).await?;
+    let grants = grants(session).await?;
     for (i, (name, table)) in found.into_iter().enumerate() {
+        let hidden = grants.as_ref().is_some_and(|grants| !sees_triggers(grants, &table.place));
         let table = Table {
             schema: Some(table.place.schema),
             name: table.place.table,
@@ -82,7 +84,7 @@ pub(super) async fn describe(session: &mut MySql, names: &[TableName]) -> Result
             columns: columns.remove(&i).unwrap_or_default(),
             unique: unique.remove(&i).unwrap_or_default(),
             references: references.remove(&i).unwrap_or_default(),
-            insert_triggers: triggers.contains(&i),
+            insert_triggers: triggers.contains(&i) || hidden,
             transactional: kind::transactional(table.engine.as_deref()),
             ignore_case: true,
         };
@@ -323,7 +325,29 @@ async fn references(session: &mut MySql, places: &[Place]) -> Result<BTreeMap<us
     Ok(references)
 }
 
-/// The places whose tables have INSERT triggers. Without the TRIGGER privilege they cannot be seen.
+/// What the login may do, where that decides whether it sees triggers: MariaDB shows them to everyone.
+async fn grants(session: &mut MySql) -> Result<Option<Vec<String>>, HisError> {
+    if session.server.contains("MariaDB") {
+        return Ok(None);
+    }
+    let rows = session.ask("SHOW GRANTS".to_owned(), &[]).await?;
+    Ok(Some(rows.into_iter().flatten().flatten().collect()))
+}
+
+/// Whether one of the grants has TRIGGER on that table. Without it MySQL shows none, and there may be some.
+fn sees_triggers(grants: &[String], place: &Place) -> bool {
+    let objects =
+        ["*.*".to_owned(), format!("`{}`.*", place.schema), format!("`{}`.`{}`", place.schema, place.table)];
+    grants.iter().any(|grant| {
+        let Some((what, rest)) = grant.split_once(" ON ") else { return false };
+        let object = rest.split(" TO ").next().unwrap_or_default().replace('\\', "");
+        let all = what.strip_prefix("GRANT ").unwrap_or(what);
+        let trigger = all.split(", ").any(|p| p == "TRIGGER" || p == "ALL PRIVILEGES");
+        trigger && objects.iter().any(|o| o.eq_ignore_ascii_case(&object))
+    })
+}
+
+/// The places whose tables have INSERT triggers, as far as the login sees them.
 async fn triggers(session: &mut MySql, places: &[Place]) -> Result<BTreeSet<usize>, HisError> {
     let what = "TRIGGER_NAME FROM information_schema.TRIGGERS \
                 WHERE EVENT_OBJECT_SCHEMA = ? AND EVENT_OBJECT_TABLE = ? AND EVENT_MANIPULATION = 'INSERT'";
@@ -363,5 +387,20 @@ mod tests {
         check("a.b.c", &[("own", "a.b.c"), ("a", "b.c"), ("a.b", "c")]);
         check(".t", &[("own", ".t")]);
         check("t.", &[("own", "t.")]);
+    }
+
+    #[test]
+    fn triggers_are_seen_by_those_who_may() {
+        let place = Place { schema: "his_db".into(), table: "visits".into() };
+        let check = |grant: &str, expected| {
+            assert_eq!(sees_triggers(&[grant.to_owned()], &place), expected, "{grant}");
+        };
+        check("GRANT USAGE ON *.* TO `b`@`%`", false);
+        check("GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` WITH GRANT OPTION", true);
+        check("GRANT SELECT, INSERT, TRIGGER ON `his\\_db`.* TO `b`@`%`", true);
+        check("GRANT SELECT, INSERT, UPDATE ON `his_db`.* TO 'b'@'%'", false);
+        check("GRANT TRIGGER ON `his_db`.`visits` TO `b`@`%`", true);
+        check("GRANT TRIGGER ON `his_db`.`other` TO `b`@`%`", false);
+        check("GRANT TRIGGER ON `another`.* TO `b`@`%`", false);
     }
 }

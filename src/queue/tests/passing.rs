@@ -167,7 +167,8 @@ async fn an_entity_knows_its_newest_event_and_its_least_unfinished_one() {
         ],
     )
     .await;
-    let ask = |name: &str, seq| (Entity(name.into()), Seq(seq));
+    let kind = || EventKind("appointment".into());
+    let ask = |name: &str, seq| (Entity(name.into()), kind(), Seq(seq));
     let standing = queue
         .standing(vec![
             ask("appointment 1", 9),
@@ -181,7 +182,12 @@ async fn an_entity_knows_its_newest_event_and_its_least_unfinished_one() {
     assert_eq!(
         standing,
         [
-            Standing { last_seq: Some(Seq(3)), last_occurred_at: Some(Timestamp(300)), unfinished: None },
+            Standing {
+                last_seq: Some(Seq(3)),
+                last_occurred_at: Some(Timestamp(300)),
+                last_untimed_seq: Some(Seq(2)),
+                unfinished: None
+            },
             Standing { unfinished: Some(Seq(4)), ..nothing },
             nothing,
             nothing,
@@ -326,7 +332,8 @@ async fn pruning_never_gives_a_place_twice() {
     assert_eq!(states(&place.inspect()), [(3, Parked), (5, Applied)]);
     queue.prune(Timestamp(11), Timestamp(10)).await.unwrap();
     assert_eq!(queue.prune(Timestamp(11), Timestamp(11)).await.unwrap(), 2, "two entities");
-    let forgotten = queue.standing(vec![(Entity("b".into()), Seq(9))]).await.unwrap();
+    let forgotten =
+        queue.standing(vec![(Entity("b".into()), EventKind("appointment".into()), Seq(9))]).await.unwrap();
     assert_eq!(forgotten, [Standing::default()]);
     queue.close().await;
     let queue = place.open();
