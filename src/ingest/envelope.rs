@@ -7,8 +7,8 @@ use crate::{
     model::{
         clock::Timestamp,
         event::{EventId, EventKind, RawEvent},
+        moment::parse_timestamp,
     },
-    plan::parse_timestamp,
 };
 
 /// What some editors put before UTF-8.

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod entity;
 pub mod event;
 pub mod mapping;
+pub mod moment;
 pub mod outcome;
 pub mod table;
 pub mod value;

@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use crate::{
     model::{
+        moment::{Moment, cut_fraction},
         table::{Charset, Column, ColumnType, TextLength},
         value::{Literal, SqlValue},
     },
     plan::{
-        moment::{Moment, cut_fraction},
         number::{decimal, float, whole, year},
         source::Found,
     },

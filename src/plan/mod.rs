@@ -1,17 +1,15 @@
 //! Event + mapping + live schema -> row changes, or the reason why not. Pure: no I/O, no clock, no SQL, no dialect.
 //!
 //! `bind` checks a mapping against the live tables once and prepares it, `rows` plans single events with what
-//! was bound, `source` finds values in an event, `convert` (with `moment` and `number`) makes them fit their columns, `verify` tells what
+//! was bound, `source` finds values in an event, `convert` (with `number`) makes them fit their columns, `verify` tells what
 //! `check` and the start-up log say about a mapping.
 
 mod bind;
 mod convert;
 mod key;
-mod moment;
 mod number;
 mod rows;
 mod source;
 pub mod verify;
 
-pub use moment::parse_timestamp;
 pub use rows::{Planned, Planner, tables};

@@ -9,7 +9,7 @@ use crate::model::clock::Timestamp;
 
 /// What a text says about a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moment {
+pub enum Moment {
     /// `2025-03-03`.
     Date(NaiveDate),
     /// `09:00`, `09:00:30.5`.
@@ -22,7 +22,8 @@ pub(super) enum Moment {
 
 impl Moment {
     /// Reads ISO 8601 in its extended form; a space may stand for the T, seconds may be missing.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if !text.is_ascii() {
             return None;
@@ -49,7 +50,8 @@ impl Moment {
     }
 
     /// The wall clock of `zone`; `None` where there is a time but no date.
-    pub(super) fn local(self, zone: Tz) -> Option<NaiveDateTime> {
+    #[must_use]
+    pub fn local(self, zone: Tz) -> Option<NaiveDateTime> {
         match self {
             Self::Date(date) => Some(date.and_time(NaiveTime::MIN)),
             Self::Time(_) => None,
@@ -60,7 +62,8 @@ impl Moment {
 
     /// The moment; a wall clock is read in `zone`, at the earlier of two where clocks went back,
     /// and is nothing where they went forward over it.
-    pub(super) fn instant(self, zone: Tz) -> Option<DateTime<Utc>> {
+    #[must_use]
+    pub fn instant(self, zone: Tz) -> Option<DateTime<Utc>> {
         if let Self::Zoned(utc) = self {
             return Some(utc);
         }
@@ -138,7 +141,8 @@ fn digits(text: &str) -> Option<u32> {
 }
 
 /// A time cut to a number of fraction digits: databases round, and would move an appointment into the next second.
-pub(super) fn cut_fraction(time: NaiveTime, digits: u32) -> NaiveTime {
+#[must_use]
+pub fn cut_fraction(time: NaiveTime, digits: u32) -> NaiveTime {
     let unit = 10_u32.pow(9_u32.saturating_sub(digits.min(9)));
     let nanos = time.nanosecond() % 1_000_000_000;
     time.with_nanosecond(nanos - nanos % unit).unwrap_or(time)
