@@ -75,8 +75,8 @@ pub const OUTAGE_BACKOFF_MAX: Duration = Duration::from_mins(1);
 pub const BUSY_BACKOFF_MAX: Duration = Duration::from_mins(1);
 /// How long each event waits for a lock, once one of its page has met one.
 pub const LOCK_TIME_HURRIED: Duration = Duration::from_secs(1);
-/// Events of one mapping that may wait for a lock in one page; then its others are put off without a try.
-pub const BUSY_EVENTS_MAX: u32 = 3;
+/// Events of one mapping running that may wait for a lock in one pass; then its others are put off without a try.
+pub const BUSY_EVENTS_MAX: u32 = 5;
 /// Delay while the HIS database refuses the login or is out of space: hammering locks accounts.
 pub const REFUSED_BACKOFF: Duration = Duration::from_mins(1);
 /// Delay before an event that waits for its parent row is tried again without a sign.

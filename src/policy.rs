@@ -59,9 +59,9 @@ pub fn settle(
         }
         Outcome::Unmapped(reason) => settlement(EventState::Unmapped, Some(reason)),
         Outcome::Held => Settlement { counted: false, ..settlement(EventState::Held, None) },
-        Outcome::PutOff(reason) => Settlement {
+        Outcome::PutOff(reason, delay) => Settlement {
             counted: false,
-            next_at: Some(now.after(limits::BACKOFF_FIRST)),
+            next_at: Some(now.after(delay)),
             ..settlement(EventState::Deferred, Some(reason))
         },
         Outcome::Rejected(reason) => settlement(EventState::Parked, Some(reason)),

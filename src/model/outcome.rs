@@ -57,8 +57,8 @@ pub enum Outcome {
     Paused(Rejection),
     /// The row was busy.
     Busy(Rejection),
-    /// Not tried, because others of its mapping met locks or a full table.
-    PutOff(Rejection),
+    /// Not tried, because others of its mapping met locks, or tried where there is no room: counts no attempt.
+    PutOff(Rejection, std::time::Duration),
     /// A row that it refers to is missing.
     Parent(Rejection),
     /// An error that no class describes.

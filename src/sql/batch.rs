@@ -50,13 +50,16 @@ impl Packer {
             self.forms.clear();
         }
         let mut works = Vec::new();
-        for group in self.group(events) {
+        let events: Vec<_> = events.collect();
+        let alone = events.len() == 1;
+        for mut group in self.group(events.into_iter()) {
+            group.bulk &= !alone;
             let mut rows = group.rows.as_slice();
             while !rows.is_empty() {
                 // Halves of the largest statement: a few texts serve every number of rows.
                 let take = if group.bulk { largest_power_of_two(rows.len()) } else { 1 };
                 let (now, later) = rows.split_at(take);
-                works.push(self.work(group.shape, now));
+                works.push(self.work(group.shape, now, if group.bulk { take } else { 0 }));
                 rows = later;
             }
         }
@@ -120,13 +123,13 @@ impl Packer {
         group.bytes + size > self.bytes.best || (rounded && group.bytes * 2 > self.bytes.best)
     }
 
-    fn work<'a>(&mut self, shape: &Arc<Shape>, rows: &[&'a RowChange]) -> Work<'a> {
-        let key = (Arc::as_ptr(shape) as usize, rows.len());
+    fn work<'a>(&mut self, shape: &Arc<Shape>, rows: &[&'a RowChange], bulk_rows: usize) -> Work<'a> {
+        let key = (Arc::as_ptr(shape) as usize, bulk_rows);
         let dialect = self.dialect;
         let (_, form) = self
             .forms
             .entry(key)
-            .or_insert_with(|| (Arc::clone(shape), Arc::new(render(shape, dialect, rows.len()))));
+            .or_insert_with(|| (Arc::clone(shape), Arc::new(render(shape, dialect, bulk_rows))));
         let fill = |template: &Template| Statement {
             sql: Arc::clone(&template.sql),
             params: rows

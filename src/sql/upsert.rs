@@ -66,11 +66,12 @@ pub fn key_index(shape: &Shape) -> Option<&UniqueIndex> {
     table.unique.iter().find(|u| u.columns.len() == keys.len() && u.columns.iter().all(|c| keys.contains(&c)))
 }
 
-/// Renders the statements of a shape; `rows` matters to [`Form::Upsert`] alone.
+/// Renders the statements of a shape. `rows` are those that may share a [`Form::Upsert`]; without any it is not
+/// used: where the row is there, it judges the proposed row by constraints that the update would keep.
 #[must_use]
 pub fn render(shape: &Shape, dialect: &Dialect, rows: usize) -> Form {
     match shape.op {
-        Op::Upsert if is_bulk(shape, dialect) => Form::Upsert(bulk(shape, dialect, rows)),
+        Op::Upsert if rows > 0 && is_bulk(shape, dialect) => Form::Upsert(bulk(shape, dialect, rows)),
         Op::Upsert => Form::UpdateElseInsert(update(shape, dialect), insert(shape, dialect)),
         Op::Update => Form::Update(update(shape, dialect)),
         Op::Insert if keys(shape).next().is_some() => Form::InsertOnce(insert_once(shape, dialect)),

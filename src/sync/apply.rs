@@ -5,6 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
     ops::Range,
     sync::Arc,
+    time::Duration,
 };
 
 use tracing::{debug, error, warn};
@@ -28,8 +29,10 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Losses {
     times: HashMap<Seq, u32>,
-    /// The event that lost it last, while nothing has gone well since.
-    last: Option<Seq>,
+    /// The first events that lost it since anything has gone well. Two are enough to know that it is the HIS.
+    recent: HashSet<Seq>,
+    /// Rules of which it was told that their events wait, until one goes well.
+    told: HashSet<Arc<str>>,
 }
 
 /// Rules of the configuration that the HIS does not let us follow in this pass.
@@ -37,9 +40,11 @@ pub(super) struct Losses {
 pub(super) struct Refused {
     /// Its events wait for the mapping or the login to be put right.
     paused: HashSet<Arc<str>>,
-    /// Events running that met a lock (or a full table), by rule: a locked table must not cost a lock's time-out for
-    /// each of its events.
-    busy: HashMap<Arc<str>, u32>,
+    /// Events running that met a lock, by rule and by whether they had met one before: a locked table must not cost a
+    /// lock's time-out for each of its events, and rows that stay locked must not hold up the others.
+    busy: HashMap<(Arc<str>, bool), u32>,
+    /// Its table, or the whole server, has no room.
+    full: HashSet<Arc<str>>,
 }
 
 /// Applies what is undecided. An error means that the HIS cannot be used now; what was not reached is released.
@@ -49,7 +54,7 @@ pub(super) async fn apply(
     refused: &mut Refused,
     page: &mut Page,
 ) -> Result<(), HisError> {
-    let mut run = Run { link, losses, refused, items: &mut page.items, blocked: HashMap::new(), full: None };
+    let mut run = Run { link, losses, refused, items: &mut page.items, blocked: HashMap::new() };
     for index in 0..run.items.len() {
         run.block(index);
     }
@@ -57,15 +62,10 @@ pub(super) async fn apply(
         Ok(()) => run.all().await,
         Err(error) => Err(error),
     };
-    let full = run.full.take();
     for item in page.items.iter_mut().filter(|i| i.outcome.is_none()) {
         item.outcome = Some(Outcome::Released { replay: false });
     }
-    match full {
-        // Nothing at all could be written: that is no matter of one table.
-        Some(error) if !page.items.iter().any(|i| i.outcome == Some(Outcome::Applied)) => Err(error),
-        _ => end,
-    }
+    end
 }
 
 struct Run<'a> {
@@ -75,8 +75,39 @@ struct Run<'a> {
     items: &'a mut [Item],
     /// Entities with an unfinished event, and the first such event's index: later ones must wait.
     blocked: HashMap<Entity, usize>,
-    /// A table, or the whole server, had no room.
-    full: Option<HisError>,
+}
+
+impl Losses {
+    /// An event has lost the connection in its own statements. An error where it is the HIS that hangs: others lost it
+    /// too, and nothing has gone well since.
+    fn judge(&mut self, seq: Seq, error: HisError) -> Result<Outcome, HisError> {
+        if self.recent.len() < 2 {
+            self.recent.insert(seq);
+        }
+        if self.recent.len() > 1 {
+            return Err(error);
+        }
+        let times = self.times.entry(seq).or_default();
+        *times += 1;
+        let mut reason = error.reason();
+        if *times < limits::LOST_ATTEMPTS_MAX {
+            return Ok(Outcome::Busy(reason));
+        }
+        reason.message =
+            format!("the connection was lost {times} times at this event alone: {}", reason.message);
+        Ok(Outcome::Rejected(reason))
+    }
+}
+
+impl Refused {
+    /// How long an event of a rule is put off without a try, where it is.
+    fn put_off(&self, rule: &Arc<str>, solo: bool) -> Option<Duration> {
+        if self.full.contains(rule) {
+            return Some(limits::REFUSED_BACKOFF);
+        }
+        let met = self.busy.get(&(Arc::clone(rule), solo)).copied().unwrap_or(0);
+        (met >= limits::BUSY_EVENTS_MAX).then_some(limits::BACKOFF_FIRST)
+    }
 }
 
 impl Run<'_> {
@@ -145,14 +176,14 @@ impl Run<'_> {
                 };
                 item.outcome = Some(Outcome::Paused(reason));
                 self.block(index);
-            } else if self.refused.busy.get(rule).is_some_and(|met| *met >= limits::BUSY_EVENTS_MAX) {
+            } else if let Some(delay) = self.refused.put_off(rule, item.is_solo()) {
                 let reason = Rejection {
                     cause: "put-off".to_owned(),
                     message:
                         "other events of its mapping met locks, or a full table; it was put off with them"
                             .to_owned(),
                 };
-                item.outcome = Some(Outcome::PutOff(reason));
+                item.outcome = Some(Outcome::PutOff(reason, delay));
                 self.block(index);
             } else if self.blocked.get(&change.entity).is_some_and(|first| *first < index) {
                 item.outcome = Some(Outcome::Held);
@@ -214,36 +245,24 @@ impl Run<'_> {
         }
         let outcome = match error.class {
             FaultClass::Unreachable | FaultClass::CommitUnknown => {
-                // Lost by another event just before, and nothing has gone well since: it is the HIS that hangs.
-                if self.losses.last.replace(item.event.seq).is_some_and(|last| last != item.event.seq) {
-                    return Err(error);
-                }
-                let times = self.losses.times.entry(item.event.seq).or_default();
-                *times += 1;
-                if *times >= limits::LOST_ATTEMPTS_MAX {
-                    reason.message = format!(
-                        "the connection was lost {times} times at this event alone: {}",
-                        reason.message
-                    );
-                    Outcome::Rejected(reason)
-                } else {
-                    Outcome::Busy(reason)
-                }
+                self.losses.judge(item.event.seq, error)?
             }
             FaultClass::Full => {
                 if let Some((_, rule)) = item.change() {
-                    error!(at = %rule, code = error.code, "the HIS has no room for this mapping's events; they wait");
-                    self.refused.busy.insert(Arc::clone(rule), limits::BUSY_EVENTS_MAX);
+                    self.refused.full.insert(Arc::clone(rule));
+                    if self.losses.told.insert(Arc::clone(rule)) {
+                        error!(at = %rule, code = error.code, "the HIS has no room for these events; they wait: {}", error.public);
+                    }
                 }
-                self.full = Some(error);
-                Outcome::PutOff(reason)
+                // A server that only reads may have another one in its place by now.
+                self.link.distrust();
+                Outcome::PutOff(reason, limits::REFUSED_BACKOFF)
             }
             FaultClass::Busy => {
                 if let Some((_, rule)) = item.change() {
-                    let met = self.refused.busy.entry(Arc::clone(rule)).or_default();
-                    *met += 1;
-                    if *met == 1 {
-                        warn!(at = %rule, code = error.code, "a lock in the HIS database holds up events; they are tried again");
+                    *self.refused.busy.entry((Arc::clone(rule), item.is_solo())).or_default() += 1;
+                    if self.losses.told.insert(Arc::clone(rule)) {
+                        warn!(at = %rule, code = error.code, "a lock in the HIS holds up events; they are tried again");
                     }
                 }
                 self.link.hurry(true).await?;
@@ -253,8 +272,10 @@ impl Run<'_> {
             FaultClass::Unrecognised => Outcome::Unrecognised(reason),
             FaultClass::Config => {
                 if let Some((_, rule)) = item.change() {
-                    warn!(at = %rule, code = error.code, "the HIS database refuses this mapping; its events wait");
                     self.refused.paused.insert(Arc::clone(rule));
+                    if self.losses.told.insert(Arc::clone(rule)) {
+                        error!(at = %rule, code = error.code, "the HIS refuses this mapping; its events wait: {}", error.public);
+                    }
                 }
                 // A privilege that is granted now may hold for new connections alone.
                 self.link.distrust();
@@ -294,12 +315,13 @@ impl Run<'_> {
 
     /// A transaction has gone well: what was held against the HIS or against these rules is void.
     fn applied(&mut self, live: &[usize]) {
-        self.losses.last = None;
+        self.losses.recent.clear();
         for index in live {
             if let Some(item) = self.items.get(*index) {
                 self.losses.times.remove(&item.event.seq);
                 if let Some((_, rule)) = item.change() {
-                    self.refused.busy.remove(rule);
+                    self.refused.busy.remove(&(Arc::clone(rule), item.is_solo()));
+                    self.losses.told.remove(rule);
                 }
             }
         }
@@ -323,7 +345,7 @@ impl Run<'_> {
                 Outcome::Held
                     | Outcome::Paused(_)
                     | Outcome::Busy(_)
-                    | Outcome::PutOff(_)
+                    | Outcome::PutOff(..)
                     | Outcome::Parent(_)
                     | Outcome::Unrecognised(_)
                     | Outcome::Released { .. }

@@ -453,3 +453,44 @@ fn no_log_line_holds_what_patients_told() {
         assert!(!text.contains(&his.password()), "{place} holds the password");
     }
 }
+
+/// One table without room is no outage: the others' events go on.
+#[test]
+fn a_full_table_holds_up_no_other() {
+    let his = His::with(&format!(
+        "{VISITS} SET max_heap_table_size = 16384; CREATE TABLE m (id INT PRIMARY KEY, st CHAR(200)) ENGINE=MEMORY;"
+    ));
+    let site = Site::new(his.section())
+        .mapping(visits())
+        .with(json!({"mapping": {"m": {"table": "m", "fields": {"m_id": "id", "status": "st"}}}}));
+    let daemon = site.start();
+    for number in 0..200 {
+        daemon.accept(&json!({"event_type": "m", "m_id": number, "status": "x".repeat(150)}));
+    }
+    wait_until("the table is full", || site.count("deferred") > 0);
+    for number in 0..20 {
+        daemon.accept(&visit(number, "new"));
+    }
+    his.wait_rows("SELECT COUNT(*) FROM visits", &["20"]);
+    assert_eq!(site.count("parked"), 0);
+}
+
+/// A HIS whose statements hang, while it answers otherwise, is no fault of the events.
+#[test]
+fn a_his_that_hangs_parks_nobody() {
+    let his = His::with(&format!(
+        "{VISITS} CREATE TABLE slow (a INT); INSERT INTO slow VALUES (3);
+         CREATE TRIGGER t BEFORE INSERT ON visits FOR EACH ROW
+             SET NEW.note = SLEEP((SELECT COALESCE(MAX(a), 0) FROM slow));"
+    ));
+    let site = Site::new(his.section())
+        .mapping(visits())
+        .with(json!({"database": {"lock_timeout_s": 1, "statement_timeout_s": 1}}));
+    let daemon = site.start();
+    for number in 1..=4 {
+        daemon.accept(&visit(number, "new"));
+    }
+    let lost = || daemon.printed().matches("was lost").count();
+    wait_until("many statements had no answer", || lost() >= 8);
+    assert_eq!(site.count("parked"), 0);
+}

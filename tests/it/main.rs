@@ -15,5 +15,6 @@ mod generated;
 mod ingest;
 mod manual;
 mod mapping;
+mod order;
 mod queue;
 mod sync;

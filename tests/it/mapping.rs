@@ -368,3 +368,21 @@ fn members_are_meant_by_their_text() {
     site.wait_count("parked", 4);
     assert_eq!(his.rows("SELECT id, st FROM en"), ["0\tcancelled"]);
 }
+
+/// A constraint that the row as it is would keep is no reason to refuse a part of it.
+#[test]
+fn an_update_is_judged_by_the_row_that_it_leaves() {
+    let his = His::with(
+        "CREATE TABLE v (id INT PRIMARY KEY, starts INT NOT NULL DEFAULT 0, ends INT NOT NULL DEFAULT 0,
+             CHECK (ends >= starts));
+         INSERT INTO v VALUES (1, 10, 99), (2, 10, 99);",
+    );
+    let site = Site::new(his.section())
+        .mapping(json!({"v": {"table": "v", "fields": {"v_id": "id", "starts": "starts", "ends": "ends"}}}));
+    let daemon = site.start();
+    for number in [1, 2] {
+        daemon.accept(&json!({"event_type": "v", "v_id": number, "starts": 20}));
+    }
+    site.wait_count("applied", 2);
+    assert_eq!(his.rows("SELECT starts, ends FROM v"), ["20\t99", "20\t99"]);
+}
