@@ -202,9 +202,10 @@ impl Queue {
     pub async fn settle(
         &self,
         claim: ClaimId,
-        settlements: Vec<Settlement>,
+        settlements: impl Into<Arc<[Settlement]>>,
         now: Timestamp,
     ) -> Result<(), QueueError> {
+        let settlements = settlements.into();
         self.job(move |store| store.settle(claim, &settlements, now)).await
     }
 

@@ -1,7 +1,7 @@
 //! Events on their way to the HIS: claimed as a page, compared with their entities, settled. A claim is committed
 //! before its events are handed out, so that a crash of the process is counted with them.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::{
     limits::PAGE_BYTES_MAX,
@@ -33,11 +33,23 @@ const SETTLE: &str = "
         error = CASE WHEN ?8 THEN error ELSE ?10 END,
         entity = coalesce(?11, entity)
     WHERE seq = ?1 AND state = ?12";
-const REMEMBER_ENTITY: &str = "
+/// As [`SETTLE`] does it for an event that was pending and is applied.
+const APPLY: &str = "
+    UPDATE event SET
+        state = 8,
+        attempts = attempts + 1,
+        replay = 0,
+        next_at = NULL,
+        settled_at = ?2,
+        cause = NULL,
+        error = NULL,
+        entity = coalesce(?3, entity)
+    WHERE seq = ?1 AND state = 0";
+const REMEMBER_ENTITIES: &str = "
     INSERT INTO entity (entity, last_seq, last_occurred_at, last_untimed_seq, touched_at)
-    SELECT ?2 || char(31) || substr(kind, 1, instr(kind || '.', '.') - 1), seq, occurred_at,
+    SELECT coalesce(?4, entity) || char(31) || substr(kind, 1, instr(kind || '.', '.') - 1), seq, occurred_at,
            CASE WHEN occurred_at IS NULL THEN seq END, ?3
-    FROM event WHERE seq = ?1
+    FROM event WHERE seq BETWEEN ?1 AND ?2
     ON CONFLICT (entity) DO UPDATE SET
         last_seq = max(last_seq, excluded.last_seq),
         last_untimed_seq = coalesce(
@@ -118,11 +130,17 @@ impl Store {
              WHERE entity IS NOT NULL AND {UNFINISHED} AND entity = ?1 AND seq < ?2
              ORDER BY (state = 0), seq LIMIT 1"
         );
+        let any_sql = format!(
+            "SELECT EXISTS (SELECT 1 FROM event INDEXED BY event_unfinished
+                            WHERE entity IS NOT NULL AND {UNFINISHED})"
+        );
         self.read(|conn| {
             let mut known = conn.prepare_cached(
                 "SELECT last_seq, last_occurred_at, last_untimed_seq FROM entity WHERE entity = ?1",
             )?;
             let mut unfinished = conn.prepare_cached(&unfinished_sql)?;
+            // Mostly nothing waits, and then one look answers for all.
+            let any_unfinished: bool = conn.prepare_cached(&any_sql)?.query_row([], |row| row.get(0))?;
             entities
                 .iter()
                 .map(|(entity, kind, seq)| {
@@ -134,8 +152,11 @@ impl Store {
                             unfinished: None,
                         })
                     });
-                    let least: Option<i64> =
-                        unfinished.query_row(params![entity.0, seq.0], |row| row.get(0)).optional()?;
+                    let least: Option<i64> = if any_unfinished {
+                        unfinished.query_row(params![entity.0, seq.0], |row| row.get(0)).optional()?
+                    } else {
+                        None
+                    };
                     let newest = newest.optional()?.unwrap_or_default();
                     Ok(Standing { unfinished: least.map(Seq), ..newest })
                 })
@@ -218,43 +239,74 @@ fn close_claim(conn: &Connection, claim: ClaimId) -> rusqlite::Result<()> {
 /// Gives how many events are no longer unfinished.
 fn settle_all(conn: &Connection, settlements: &[Settlement], now: Timestamp) -> rusqlite::Result<u64> {
     let mut settle = conn.prepare_cached(SETTLE)?;
-    let mut remember = conn.prepare_cached(REMEMBER_ENTITY)?;
+    let mut apply = conn.prepare_cached(APPLY)?;
+    let mut remember = conn.prepare_cached(REMEMBER_ENTITIES)?;
+    // Neighbours in the queue that were just applied, and have their entities with them.
+    let mut run: Option<(Seq, Seq)> = None;
     let mut finished = 0;
     for settlement in settlements {
-        let Settlement { seq, state, counted, replay, next_at, reason, entity } = settlement;
-        let released = *state == EventState::Pending;
-        let applied = *state == EventState::Applied;
-        // States that wait for a moment always have one, or nothing would ever wake them.
-        let waits = matches!(state, EventState::Deferred | EventState::Waiting);
-        let next_at = next_at.map(|t| t.0).or(waits.then_some(now.0));
-        let settled_at = (!released || *counted).then_some(now.0);
-        let reason = reason.as_ref().filter(|_| !applied);
-        let mut record = |from: EventState| {
-            settle.execute(params![
-                seq.0,
-                *state as i64,
-                counted,
-                state.is_final(),
-                replay,
-                next_at,
-                settled_at,
-                released && reason.is_none(),
-                reason.map(|r| bounded(&r.cause)),
-                reason.map(|r| bounded(&r.message)),
-                entity.as_ref().map(|e| e.0.as_str()),
-                from as i64
-            ])
-        };
-        if record(EventState::Pending)? > 0 {
-            finished += u64::from(!unfinished(*state));
-        } else if applied {
-            record(EventState::Discarded)?;
+        let Settlement { seq, state, entity, .. } = settlement;
+        let name = entity.as_ref().map(|e| e.0.as_str());
+        if is_plainly_applied(settlement) && apply.execute(params![seq.0, now.0, name])? > 0 {
+            finished += 1;
+            if let Some((_, last)) = run.as_mut().filter(|(_, last)| last.0 + 1 == seq.0 && name.is_some()) {
+                *last = *seq;
+                continue;
+            }
+            if let Some((first, last)) = run.take() {
+                remember.execute(params![first.0, last.0, now.0, None::<&str>])?;
+            }
+            run = name.map(|_| (*seq, *seq));
+            continue;
         }
-        if let Some(entity) = entity.as_ref().filter(|_| applied) {
-            remember.execute(params![seq.0, entity.0, now.0])?;
+        if record(&mut settle, settlement, EventState::Pending, now)? > 0 {
+            finished += u64::from(!unfinished(*state));
+        } else if *state == EventState::Applied {
+            record(&mut settle, settlement, EventState::Discarded, now)?;
+        }
+        if *state == EventState::Applied && name.is_some() {
+            remember.execute(params![seq.0, seq.0, now.0, name])?;
         }
     }
+    if let Some((first, last)) = run {
+        remember.execute(params![first.0, last.0, now.0, None::<&str>])?;
+    }
     Ok(finished)
+}
+
+/// Whether [`APPLY`] says all of it.
+fn is_plainly_applied(settlement: &Settlement) -> bool {
+    settlement.state == EventState::Applied && settlement.counted && settlement.next_at.is_none()
+}
+
+/// Records a settlement, where the event is in that state; gives whether it was.
+fn record(
+    settle: &mut CachedStatement<'_>,
+    settlement: &Settlement,
+    from: EventState,
+    now: Timestamp,
+) -> rusqlite::Result<usize> {
+    let Settlement { seq, state, counted, replay, next_at, reason, entity } = settlement;
+    let released = *state == EventState::Pending;
+    // States that wait for a moment always have one, or nothing would ever wake them.
+    let waits = matches!(state, EventState::Deferred | EventState::Waiting);
+    let next_at = next_at.map(|t| t.0).or(waits.then_some(now.0));
+    let settled_at = (!released || *counted).then_some(now.0);
+    let reason = reason.as_ref().filter(|_| *state != EventState::Applied);
+    settle.execute(params![
+        seq.0,
+        *state as i64,
+        counted,
+        state.is_final(),
+        replay,
+        next_at,
+        settled_at,
+        released && reason.is_none(),
+        reason.map(|r| bounded(&r.cause)),
+        reason.map(|r| bounded(&r.message)),
+        entity.as_ref().map(|e| e.0.as_str()),
+        from as i64
+    ])
 }
 
 /// Whether an event in that state counts as waiting to be applied; the same states as [`UNFINISHED`].

@@ -69,12 +69,10 @@ pub(super) struct Binding {
     pub(super) generation: u64,
 }
 
-/// Plans a claimed page and reads the standing of its entities.
-pub(super) async fn plan(queue: &Queue, claimed: queue::Page, binding: Binding) -> Result<Page, QueueError> {
+/// Plans a claimed page. The standing of its entities is still to be read.
+pub(super) async fn plan(claimed: queue::Page, binding: Binding) -> Page {
     let items = plan_events(binding.planner, claimed.events).await;
-    let mut page = Page { claim: claimed.claim, items, generation: binding.generation };
-    standings(queue, &mut page, |_| true).await?;
-    Ok(page)
+    Page { claim: claimed.claim, items, generation: binding.generation }
 }
 
 /// Plans a page again, with another binding.

@@ -1,7 +1,7 @@
 //! One pass over all pending events, page by page. While a page is applied, the page before it is recorded and
 //! the page behind it is claimed and planned.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -27,7 +27,7 @@ use crate::{
 /// A page that was applied and is to be recorded.
 struct Unrecorded {
     claim: ClaimId,
-    settlements: Vec<Settlement>,
+    settlements: Arc<[Settlement]>,
     entities: HashSet<Entity>,
 }
 
@@ -90,7 +90,9 @@ impl Worker {
             self.queue.release(claimed.claim).await?;
             return Err(error);
         }
-        Ok(Some(page::plan(&self.queue, claimed, self.binding()?).await?))
+        let mut page = page::plan(claimed, self.binding()?).await;
+        page::standings(&self.queue, &mut page, |_| true).await?;
+        Ok(Some(page))
     }
 
     /// Applies a page. Gives what is to be recorded, and the next page.
@@ -112,11 +114,10 @@ impl Worker {
         };
         let (queue, clock, events_max) = (self.queue.clone(), &*self.clock, self.sync.batch_events);
         let apply = apply::apply(&mut self.link, &mut self.losses, refused, &mut page);
-        let (applied, following) = tokio::join!(in_time(apply, stop), async {
-            // In this order: what is recorded is part of the standing of what is read.
-            record(&queue, clock, before, stop).await?;
-            read_ahead(&queue, after, events_max, binding, stop).await
-        });
+        let (applied, following) = tokio::join!(
+            in_time(apply, stop),
+            read_ahead(&queue, after, events_max, binding, stop, record(&queue, clock, before, stop))
+        );
         let unrecorded = self.settlements(page, tally);
         let following = match (applied, following) {
             (Ok(()), following) => following.map_err(Interrupted::from),
@@ -173,7 +174,7 @@ impl Worker {
             settlements.push(settlement);
         }
         let entities = settlements.iter().filter_map(|s| s.entity.clone()).collect();
-        Unrecorded { claim: page.claim, settlements, entities }
+        Unrecorded { claim: page.claim, settlements: settlements.into(), entities }
     }
 }
 
@@ -192,23 +193,35 @@ async fn in_time(
     }
 }
 
-/// Claims and plans the page behind the one that is being applied.
+/// Claims and plans the page behind the one that is being applied, while the one before is recorded. Asks for its
+/// standing only then, because what is recorded is part of it.
 async fn read_ahead(
     queue: &Queue,
     after: Option<Seq>,
     events_max: usize,
     binding: page::Binding,
     stop: &CancellationToken,
+    recording: impl Future<Output = Result<(), QueueError>>,
 ) -> Result<Ahead, QueueError> {
     if stop.is_cancelled() {
-        return Ok(Ahead::End);
+        return recording.await.map(|()| Ahead::End);
     }
-    let claimed = queue.claim(after, events_max).await?;
-    match (claimed.events.is_empty(), claimed.held_back) {
-        (false, _) => page::plan(queue, claimed, binding).await.map(Ahead::Page),
-        (true, true) => Ok(Ahead::HeldBack),
-        (true, false) => Ok(Ahead::End),
+    let claimed = match queue.claim(after, events_max).await {
+        Ok(claimed) => claimed,
+        Err(error) => return recording.await.and(Err(error)),
+    };
+    if claimed.events.is_empty() {
+        let end = if claimed.held_back { Ahead::HeldBack } else { Ahead::End };
+        return recording.await.map(|()| end);
     }
+    let claim = claimed.claim;
+    let (recorded, page) = tokio::join!(recording, page::plan(claimed, binding));
+    let mut page = page;
+    if let Err(error) = recorded {
+        return queue.release(claim).await.and(Err(error));
+    }
+    page::standings(queue, &mut page, |_| true).await?;
+    Ok(Ahead::Page(page))
 }
 
 /// Records a page, however long it takes: what stands in the HIS must not be forgotten. After a failure the
@@ -222,7 +235,7 @@ async fn record(
     let Some(unrecorded) = unrecorded else { return Ok(()) };
     let mut failed = None;
     loop {
-        let settlements = unrecorded.settlements.clone();
+        let settlements = Arc::clone(&unrecorded.settlements);
         match queue.settle(unrecorded.claim, settlements, clock.now()).await {
             Ok(()) => return failed.map_or(Ok(()), Err),
             Err(error) => {
