@@ -54,7 +54,8 @@ pub(crate) fn memory(paper: &mut Paper) -> anyhow::Result<()> {
     under_load(paper)?;
     waiting(paper)?;
     let mut database = runtime.block_on(His::open())?;
-    let process = full_site(Some(his))?.start()?;
+    let site = full_site(Some(his))?;
+    let process = site.start()?;
     let mut most = 0.0_f64;
     let began = Instant::now();
     while !runtime.block_on(database.has(MILLION - 1))? && began.elapsed() < Duration::from_mins(2) {
@@ -66,7 +67,8 @@ pub(crate) fn memory(paper: &mut Paper) -> anyhow::Result<()> {
 }
 
 fn idle(paper: &mut Paper, his: &Value) -> anyhow::Result<()> {
-    let process = Site::new(Some(his.clone()))?.ticking().start()?;
+    let site = Site::new(Some(his.clone()))?.ticking();
+    let process = site.start()?;
     thread::sleep(SETTLED);
     let resident = now(paper, "idle, connected to MariaDB by TLS", &process)?;
     paper.judge("idle", resident, "MiB", Limit::Below(15.0))
@@ -74,7 +76,9 @@ fn idle(paper: &mut Paper, his: &Value) -> anyhow::Result<()> {
 
 fn under_load(paper: &mut Paper) -> anyhow::Result<()> {
     for connections in [64, 256] {
-        let process = Site::new(None)?.start()?;
+        // Kept, because a queue file that is deleted takes nothing more.
+        let site = Site::new(None)?;
+        let process = site.start()?;
         let seen =
             load::send(process.address, connections, Duration::from_secs(3), connections, Ids::Ascending)?;
         let (peak, anonymous) = (process.memory("VmHWM")?, process.memory("RssAnon")?);
@@ -86,7 +90,8 @@ fn under_load(paper: &mut Paper) -> anyhow::Result<()> {
 
 /// The million waits because the HIS is down.
 fn waiting(paper: &mut Paper) -> anyhow::Result<()> {
-    let process = full_site(None)?.start()?;
+    let site = full_site(None)?;
+    let process = site.start()?;
     thread::sleep(SETTLED);
     let resident = now(paper, "a million events wait, the HIS is down", &process)?;
     paper.judge("a million events wait", resident, "MiB", Limit::Below(40.0))
