@@ -110,6 +110,8 @@ pub(super) const OBJECTS: [&str; 14] = [
 /// Pages in the write-ahead log before a commit copies them into the file itself: 16 MiB. The owner thread does it
 /// earlier, in quiet moments.
 const WAL_PAGES_MAX: u32 = 4096;
+/// Pages kept in memory, in KiB: a commit that changes more writes pages out early and reads them again.
+const CACHE_KIB_MAX: i64 = 8192;
 /// What the log file is cut back to after it has grown beyond.
 const WAL_BYTES_KEPT: u32 = 64 * 1024 * 1024;
 /// Prepared statements that a connection keeps.
@@ -165,6 +167,7 @@ pub(super) fn accept(conn: &Connection) -> rusqlite::Result<String> {
     // FULL syncs the log in every commit; with NORMAL a power cut could take back what was acknowledged.
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, |_| Ok(()))?;
+    conn.pragma_update(None, "cache_size", -CACHE_KIB_MAX)?;
     conn.pragma_update_and_check(None, "wal_autocheckpoint", WAL_PAGES_MAX, |_| Ok(()))?;
     Ok(mode)
 }
