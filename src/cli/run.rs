@@ -14,7 +14,7 @@ use crate::{
     daemon::{self, Daemon, StartError},
     model::{
         clock::SystemClock,
-        mapping::{Action, Rule},
+        mapping::{Action, Rule, What},
     },
     telemetry,
 };
@@ -78,14 +78,15 @@ pub(super) fn open_port_words(config: &Config) -> &'static str {
 pub(super) fn mapping_lines(config: &Config) -> Vec<String> {
     let words = |rule: &Rule| match rule {
         Rule::Ignore => "ignored".to_owned(),
-        Rule::Write(step) => {
-            let action = match step.action {
-                Action::Upsert => "",
-                Action::Insert => " (insert)",
-                Action::Update => " (update)",
-                Action::Delete => " (delete)",
-            };
-            format!("{}{action}", step.table)
+        Rule::Write(write) => {
+            let steps = write.steps.iter().map(|step| match &step.what {
+                What::Row { table, action: Action::Upsert, .. } => table.to_string(),
+                What::Row { table, action: Action::Insert, .. } => format!("{table} (insert)"),
+                What::Row { table, action: Action::Update, .. } => format!("{table} (update)"),
+                What::Row { table, action: Action::Delete, .. } => format!("{table} (delete)"),
+                What::Sql { .. } => "a statement".to_owned(),
+            });
+            steps.collect::<Vec<_>>().join(", ")
         }
     };
     let mappings = config.mappings.by_kind.values();

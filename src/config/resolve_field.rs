@@ -13,7 +13,7 @@ use crate::{
         resolve_mapping::is_no_name,
     },
     model::{
-        mapping::{Builtin, Codes, Constant, Field, Source, WriteRule},
+        mapping::{Builtin, Codes, Constant, Field, Origin, Source, WriteRule},
         table::ColumnName,
         value::Literal,
     },
@@ -157,7 +157,9 @@ impl Resolver<'_> {
             WriteRule::Always
         };
         Some(Field {
-            source: source.clone(),
+            from: Origin::Event(source.clone()),
+            or_from: Vec::new(),
+            lookup: None,
             column,
             values,
             default: default.map(Scalar::literal),

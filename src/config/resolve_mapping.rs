@@ -11,7 +11,9 @@ use crate::{
     limits::EVENT_KIND_BYTES_MAX,
     model::{
         event::EventKind,
-        mapping::{Action, Condition, Constant, DELETIONS, Field, Mapping, Mappings, Rule, Source, Step},
+        mapping::{
+            Action, Condition, Constant, DELETIONS, Field, Mapping, Mappings, Rule, Source, Step, What, Write,
+        },
         table::{ColumnName, TableName},
     },
 };
@@ -96,7 +98,7 @@ impl Resolver<'_> {
             let message = "maps no field; add at least one, e.g. \"fields\": { \"appointment_id\": \"HIS_appointment_id\" }";
             self.missing(&at.key("fields"), message);
         }
-        let rule = table.clone().map(|table| self.rule(table, &base));
+        let rule = table.clone().map(|table| self.rule(&kind, table, &base));
         let on = self.operations(at, &kind, table.as_ref(), &base, on);
         Some(Mapping { rule: rule?, on, kind, at: text })
     }
@@ -209,12 +211,12 @@ impl Resolver<'_> {
     }
 
     /// A complete rule, its parts held against each other.
-    pub(crate) fn rule(&mut self, table: TableName, parts: &Parts) -> Rule {
+    pub(crate) fn rule(&mut self, kind: &EventKind, table: TableName, parts: &Parts) -> Rule {
         let action = parts.action.unwrap_or(Action::Upsert);
         let keys = parts.key.as_deref().unwrap_or_default();
-        let is_key = |field: &Field| keys.iter().any(|(_, key)| key.written == field.source.written);
+        let is_key = |field: &Field| keys.iter().any(|(_, key)| Some(key) == field.source());
         for (at, key) in keys {
-            let mapped = parts.fields.iter().any(|field| field.source.written == key.written);
+            let mapped = parts.fields.iter().any(|field| field.source() == Some(key));
             if !mapped && !self.is_told_of(at, key, parts) {
                 self.unmapped_key(at, key, &parts.fields);
             }
@@ -231,15 +233,17 @@ impl Resolver<'_> {
                 "updates the row with nothing but its own key; add what to write, or another \"action\"",
             );
         }
-        Rule::Write(Step {
-            table,
-            action,
+        let step = Step {
+            name: kind.base().to_owned(),
+            what: What::Row { table, action, generated: None },
             fields: parts.fields.clone(),
             constants: parts.constants.clone(),
             key: parts.key.as_ref().map(|key| key.iter().map(|(_, source)| source.clone()).collect()),
             when: parts.when.clone().unwrap_or_default(),
+            marker: None,
             at: parts.at.canonical(),
-        })
+        };
+        Rule::Write(Write { at: step.at.clone(), steps: vec![step] })
     }
 
     /// Whether a field of the key is missed only because `shape` found fault with it, in `fields` beside the key or
@@ -255,10 +259,10 @@ impl Resolver<'_> {
 
     fn unmapped_key(&mut self, at: &KeyPath, key: &Source, fields: &[Field]) {
         let shown = printable(&key.written);
-        let sources = fields.iter().map(|field| field.source.written.as_str());
-        let column = fields.iter().find(|field| field.column.0 == key.written);
-        let message = if let Some(field) = column {
-            let source = printable(&field.source.written);
+        let sources = fields.iter().filter_map(|field| Some(field.source()?.written.as_str()));
+        let column = fields.iter().find(|field| field.column.0 == key.written).and_then(Field::source);
+        let message = if let Some(source) = column {
+            let source = printable(&source.written);
             format!("\"{shown}\" is a column; write the field that fills it, \"{source}\"")
         } else if let Some(meant) = crate::config::problem::nearest(&key.written, sources) {
             format!("\"{shown}\" is not among \"fields\"; did you mean \"{}\"?", printable(meant))
@@ -324,9 +328,9 @@ mod tests {
         let cancelled = step(&config, "appointment", Some("cancelled"));
         assert_eq!(columns(cancelled), ["Z", "ID", "D", "T", "R", "R2"]);
         assert_eq!(cancelled.constants.len(), 4);
-        assert_eq!(cancelled.action, Action::Upsert);
-        assert_eq!(step(&config, "appointment", Some("deleted")).action, Action::Update);
-        assert_eq!(step(&config, "appointment", Some("delete")).action, Action::Delete);
+        assert_eq!(cancelled.action(), Some(Action::Upsert));
+        assert_eq!(step(&config, "appointment", Some("deleted")).action(), Some(Action::Update));
+        assert_eq!(step(&config, "appointment", Some("delete")).action(), Some(Action::Delete));
         let moved = step(&config, "appointment", Some("moved"));
         assert_eq!(columns(moved), ["ID", "D", "T", "ST", "R", "R2", "Z2", "A"]);
         assert_eq!((moved.constants.len(), moved.when.len(), moved.key.as_ref().unwrap().len()), (2, 0, 1));
@@ -335,7 +339,7 @@ mod tests {
         assert_eq!(config.mappings.by_kind["doctor"].on["deleted"], Rule::Ignore);
         assert_eq!(config.mappings.by_kind["appointment"].on["seen"], Rule::Ignore);
         assert_eq!(config.mappings.by_kind["appointment"].at, "mapping.\"appointment.*\"");
-        assert_eq!(step(&config, "payment.deleted", None).action, Action::Delete);
+        assert_eq!(step(&config, "payment.deleted", None).action(), Some(Action::Delete));
     }
 
     #[test]

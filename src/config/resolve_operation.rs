@@ -57,7 +57,7 @@ impl Resolver<'_> {
                 Some(Rule::Ignore)
             } else {
                 let merged = self.merged(base, own, is_deletion(&operation_name));
-                table.cloned().map(|table| self.rule(table, &merged))
+                table.cloned().map(|table| self.rule(kind, table, &merged))
             };
             if let Some(rule) = rule
                 && rules.insert(operation_name, rule).is_some()
@@ -89,7 +89,7 @@ impl Resolver<'_> {
             .map(folded)
             .collect();
         let kept = |column: &ColumnName| !columns.contains(&folded(column));
-        let own_source = |field: &Field| own.fields.iter().any(|f| f.source == field.source);
+        let own_source = |field: &Field| own.fields.iter().any(|f| f.from == field.from);
         let mut fields: Vec<Field> =
             base.fields.iter().filter(|f| kept(&f.column) && !own_source(f)).cloned().collect();
         let mut constants: Vec<Constant> =

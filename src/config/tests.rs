@@ -120,7 +120,7 @@ pub(super) fn check(text: &str, expected: &[(&str, &str)]) {
 pub(super) fn step<'a>(config: &'a Config, kind: &str, on: Option<&str>) -> &'a Step {
     let mapping = config.mappings.find(&EventKind(kind.to_owned()), None).unwrap();
     match on.map_or(&mapping.rule, |operation| &mapping.on[operation]) {
-        Rule::Write(step) => step,
+        Rule::Write(write) => &write.steps[0],
         Rule::Ignore => panic!("{kind} is ignored"),
     }
 }
@@ -149,13 +149,16 @@ fn the_manuals_two_fragments_joined_load_with_all_defaults() {
     assert!(!format!("{config:?}").contains("your-password"));
 
     let payment = step(&config, "payment", None);
-    assert_eq!(payment.action, Action::Upsert);
+    assert_eq!(payment.action(), Some(Action::Upsert));
     assert_eq!(columns(payment), ["HIS_payment_id", "HIS_amount", "HIS_payment_status", "HIS_paid_at"]);
     let appointment = step(&config, "appointment.created", None);
-    assert_eq!(appointment.table.0, "HIS_appointments");
+    assert_eq!(appointment.table().unwrap().0, "HIS_appointments");
     assert_eq!(appointment.key, None);
     let received = &appointment.fields[2];
-    assert_eq!((received.source.builtin, received.write), (Some(Builtin::ReceivedAt), WriteRule::InsertOnly));
+    assert_eq!(
+        (received.source().unwrap().builtin, received.write),
+        (Some(Builtin::ReceivedAt), WriteRule::InsertOnly)
+    );
     assert_eq!(config.place(&received.at), Some((15, 9)));
     assert_eq!(config.place("mapping.appointment.nothing"), Some((10, 5)));
 }

@@ -1,4 +1,4 @@
-//! Changes to HIS rows, planned and not yet rendered as SQL.
+//! Changes to the HIS, planned and not yet rendered as SQL.
 
 use std::sync::Arc;
 
@@ -40,22 +40,111 @@ pub struct Shape {
     pub op: Op,
     /// Columns as indexes into `table.columns`, keys first, with their roles. No column twice.
     pub columns: Vec<(usize, Role)>,
+    /// The column whose value the database makes when it inserts the row, where it is wanted. It may be the shape's only
+    /// key, too: then the row is known by it, an upsert inserts without it, and a key that matches nothing means that the
+    /// HIS has deleted the row.
+    pub generated: Option<usize>,
 }
 
-/// One row's change.
+impl Shape {
+    /// Whether the row is known by the key that its table gave it.
+    #[must_use]
+    pub fn is_linked(&self) -> bool {
+        self.generated.is_some_and(|g| self.columns.contains(&(g, Role::Key)))
+    }
+}
+
+/// A statement of the configuration's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The statement in the database's own form.
+    pub sql: Arc<str>,
+    /// Its place in the configuration, for messages.
+    pub at: String,
+}
+
+/// What a change is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// A row's change; a value for each of the shape's columns.
+    Row(Arc<Shape>),
+    /// A statement; a value for each of its placeholders.
+    Call(Arc<Call>),
+}
+
+/// A value on its way into a statement.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RowChange {
-    /// What it does to which columns.
+pub enum Cell {
+    /// Known.
+    Value(SqlValue),
+    /// What the database makes for the change at that index of the same event; an earlier one, whose shape has `generated`.
+    Generated(usize),
+}
+
+impl Cell {
+    /// The value, where it is known.
+    #[must_use]
+    pub fn value(&self) -> Option<&SqlValue> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Generated(_) => None,
+        }
+    }
+
+    /// About how many bytes it takes in a statement.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.value().map_or(9, SqlValue::size)
+    }
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// What is done.
+    pub act: Act,
+    /// Its values, in order.
+    pub values: Vec<Cell>,
+    /// The record that it is about: the row, by its key or by the key under which the crosswalk keeps it.
+    pub entity: Entity,
+    /// It is done only where this row can be inserted, in the same transaction: a mark that it was done.
+    pub guard: Option<Box<Guard>>,
+}
+
+/// A row that marks a change as done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guard {
+    /// An insert with a key.
     pub shape: Arc<Shape>,
-    /// A value for each of the shape's columns, in their order.
-    pub values: Vec<SqlValue>,
+    /// Its values.
+    pub values: Vec<Cell>,
+}
+
+impl Change {
+    /// The row's shape, but for a statement.
+    #[must_use]
+    pub fn shape(&self) -> Option<&Arc<Shape>> {
+        match &self.act {
+            Act::Row(shape) => Some(shape),
+            Act::Call(_) => None,
+        }
+    }
+
+    /// What it is done to, for messages: the table, or the statement's place in the configuration.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match &self.act {
+            Act::Row(shape) => shape.table.title(),
+            Act::Call(call) => format!("the statement of {}", call.at),
+        }
+    }
 }
 
 /// An event's changes, applied whole or not at all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventChange {
-    /// The record that the event is about.
+    /// The record that the event is about: it keeps the order of its events.
     pub entity: Entity,
-    /// Its rows, in order.
-    pub rows: Vec<RowChange>,
+    /// Its changes, in order. Empty where everything that it would do is in the HIS already.
+    pub rows: Vec<Change>,
 }

@@ -62,27 +62,111 @@ pub fn is_deletion(operation: &str) -> bool {
 pub enum Rule {
     /// Accept and drop.
     Ignore,
-    /// Write a row.
-    Write(Step),
+    /// Do something, in one transaction.
+    Write(Write),
 }
 
-/// One row of one table.
+/// What is done for an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// In this order; at least one.
+    pub steps: Vec<Step>,
+    /// Its place in the configuration, `mapping.appointment` or `mapping.appointment.on.deleted`.
+    pub at: String,
+}
+
+/// One row of one table, or one statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// The table.
-    pub table: TableName,
-    /// What to do with the row.
-    pub action: Action,
-    /// Columns filled from the event.
+    /// What later steps, and the crosswalk, call it: the event type before the dot where the mapping names none.
+    pub name: String,
+    /// The row or the statement.
+    pub what: What,
+    /// Columns, or parameters, filled from the event.
     pub fields: Vec<Field>,
-    /// Columns with fixed values.
+    /// Columns, or parameters, with fixed values.
     pub constants: Vec<Constant>,
     /// Sources that identify the row, where the mapping names them.
     pub key: Option<Vec<Source>>,
     /// All must hold, else nothing is written.
     pub when: Vec<Condition>,
+    /// Where it shows that an insert, or a statement, was done before.
+    pub marker: Option<Marker>,
     /// Its place in the configuration.
     pub at: String,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Changes a row.
+    Row {
+        /// The table.
+        table: TableName,
+        /// What to do with the row.
+        action: Action,
+        /// The key that the table gives its rows itself, where the crosswalk is to remember it.
+        generated: Option<GeneratedKey>,
+    },
+    /// Runs a statement of the configuration's own.
+    Sql {
+        /// One statement with `:name` parameters.
+        sql: String,
+        /// Running it twice does no harm.
+        repeatable: bool,
+    },
+}
+
+impl Step {
+    /// What is done with its row, but for a statement.
+    #[must_use]
+    pub fn action(&self) -> Option<Action> {
+        match &self.what {
+            What::Row { action, .. } => Some(*action),
+            What::Sql { .. } => None,
+        }
+    }
+
+    /// The table, but for a statement.
+    #[must_use]
+    pub fn table(&self) -> Option<&TableName> {
+        match &self.what {
+            What::Row { table, .. } => Some(table),
+            What::Sql { .. } => None,
+        }
+    }
+}
+
+/// A key that the table gives its rows itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GeneratedKey {
+    /// Its column.
+    pub column: ColumnName,
+    /// What happens where the row that is linked is gone.
+    pub missing_row: MissingRow,
+}
+
+/// What happens where the HIS has deleted a row that the crosswalk knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingRow {
+    /// The event is parked.
+    Park,
+    /// The row is inserted anew.
+    Insert,
+}
+
+/// Where it shows that an insert, or a statement, was done before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Marker {
+    /// A column of the step's own table.
+    Column(ColumnName),
+    /// A table that is there for this alone: one row for each event.
+    Table {
+        /// The table.
+        table: TableName,
+        /// Its column.
+        column: ColumnName,
+    },
 }
 
 /// What happens to the row.
@@ -98,13 +182,17 @@ pub enum Action {
     Delete,
 }
 
-/// A column filled from the event. A source with several columns is several fields.
+/// A column, or parameter, filled from the event. A source with several columns is several fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
     /// Where the value comes from.
-    pub source: Source,
-    /// Where it goes.
+    pub from: Origin,
+    /// Sources used where the event lacks that one, in this order, before `default`.
+    pub or_from: Vec<Source>,
+    /// Where it goes: the column, or the parameter's name.
     pub column: ColumnName,
+    /// The id under which the HIS knows it is written in its place.
+    pub lookup: Option<Lookup>,
     /// Codes for values.
     pub values: Option<Codes>,
     /// Used when the event lacks the source.
@@ -117,6 +205,57 @@ pub struct Field {
     pub truncate: bool,
     /// Its place in the configuration.
     pub at: String,
+}
+
+impl Field {
+    /// The source in the event, where it comes from one.
+    #[must_use]
+    pub fn source(&self) -> Option<&Source> {
+        match &self.from {
+            Origin::Event(source) => Some(source),
+            Origin::Step { .. } => None,
+        }
+    }
+}
+
+/// Where a field's value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The event.
+    Event(Source),
+    /// An earlier step: the key that its row got, or what it writes into a column.
+    Step {
+        /// The step's name.
+        name: String,
+        /// The column; none for its generated key.
+        column: Option<ColumnName>,
+    },
+}
+
+/// A table of the HIS in which a value is looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// The table.
+    pub table: TableName,
+    /// The column that holds the event's value.
+    pub matches: ColumnName,
+    /// The column whose value is written.
+    pub take: ColumnName,
+    /// Fixed values that a row must have besides.
+    pub only: Vec<Constant>,
+    /// What happens where no row has the value.
+    pub missing: Missing,
+    /// Its place in the configuration.
+    pub at: String,
+}
+
+/// What happens where a lookup finds nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The event is parked until the row appears.
+    Park,
+    /// This is written.
+    Value(Literal),
 }
 
 /// A column with a fixed value.

@@ -91,6 +91,7 @@ impl Bound {
                 Action::Delete => Op::Delete,
             },
             columns: columns.map(|c| (c.column, c.role)).collect(),
+            generated: None,
         });
         shapes.insert(present, Arc::clone(&shape));
         shape
@@ -99,12 +100,12 @@ impl Bound {
 
 /// Binds a step, or says everything that keeps it from being bound.
 pub(super) fn bind(step: &Step, kind: &EventKind, schema: &Schema, zone: Tz) -> Result<Bound, Vec<Finding>> {
-    let Some(table) = schema.tables.get(&step.table) else {
-        let near = schema.missing.get(&step.table).map_or(&[][..], Vec::as_slice);
+    let Some(table) = step.table().and_then(|t| schema.tables.get(t)) else {
+        let near = step.table().and_then(|t| schema.missing.get(t)).map_or(&[][..], Vec::as_slice);
         let hint = did_you_mean(near).unwrap_or_else(|| {
             "check the spelling, the database's name, and that the login may see the table".to_owned()
         });
-        let message = format!("the HIS database has no table {}; {hint}", step.table);
+        let message = format!("the HIS database has no table {}; {hint}", step.table().map_or("", |t| &t.0));
         return Err(vec![Finding::problem(&format!("{}.table", step.at), message)]);
     };
     let mut findings = Vec::new();
@@ -129,7 +130,7 @@ pub(super) fn bind(step: &Step, kind: &EventKind, schema: &Schema, zone: Tz) -> 
         add(cell, &constant.at, &mut cells);
     }
     let key = key::find(step, kind.base(), table);
-    if key.is_none() && step.action != Action::Insert && findings.is_empty() {
+    if key.is_none() && step.action() != Some(Action::Insert) && findings.is_empty() {
         let message = format!(
             "nothing tells which row of {} an event means: add \"key\": \"...\" with the source that identifies it",
             table.title()
@@ -140,11 +141,19 @@ pub(super) fn bind(step: &Step, kind: &EventKind, schema: &Schema, zone: Tz) -> 
         return Err(findings);
     }
     let keys = keys_first(&mut cells, key.as_ref(), table);
-    if step.action == Action::Delete {
+    if step.action() == Some(Action::Delete) {
         cells.truncate(keys);
     }
     let (table, when) = (Arc::clone(table), step.when.clone());
-    Ok(Bound { table, action: step.action, when, cells, keys, key, shapes: Mutex::default() })
+    Ok(Bound {
+        table,
+        action: step.action().unwrap_or(Action::Upsert),
+        when,
+        cells,
+        keys,
+        key,
+        shapes: Mutex::default(),
+    })
 }
 
 fn bind_field(field: &Field, table: &Table, zone: Tz) -> Result<BoundCell, Finding> {
@@ -171,7 +180,11 @@ fn bind_field(field: &Field, table: &Table, zone: Tz) -> Result<BoundCell, Findi
             WriteRule::IfNull => Role::IfNull,
         },
         from: From::Source(BoundField {
-            source: field.source.clone(),
+            source: field.source().cloned().unwrap_or_else(|| Source {
+                written: String::new(),
+                path: Vec::new(),
+                builtin: None,
+            }),
             codes: codes.transpose()?,
             default: field.default.as_ref().map(|l| value(l, &at)).transpose()?,
             zone,

@@ -36,7 +36,7 @@ impl Found {
 /// all of its columns are mapped; the only mapped source `<word>_id` whose word begins the event's name
 /// (`schedule_id` for `schedule_change`).
 pub(super) fn find(step: &Step, base: &str, table: &Table) -> Option<Key> {
-    let by_source = |name: &str| step.fields.iter().any(|f| f.source.written == name);
+    let by_source = |name: &str| step.fields.iter().any(|f| f.source().is_some_and(|s| s.written == name));
     let of = |sources: &[&Source], found| {
         let columns = sources.iter().map(|s| column_of(step, s, table)).collect::<Option<Vec<_>>>()?;
         Some(Key { columns: with_constants(step, table, &columns), found })
@@ -46,9 +46,9 @@ pub(super) fn find(step: &Step, base: &str, table: &Table) -> Option<Key> {
     }
     let name = format!("{base}_id");
     if by_source(&name)
-        && let Some(field) = step.fields.iter().find(|f| f.source.written == name)
+        && let Some(field) = step.fields.iter().find(|f| f.source().is_some_and(|s| s.written == name))
     {
-        return of(&[&field.source], Found::ByEventName);
+        return of(&[field.source()?], Found::ByEventName);
     }
     let mapped = |index: &&UniqueIndex| index.safe && index.columns.iter().all(|c| is_mapped(step, table, c));
     let from_fields = |index: &&UniqueIndex| {
@@ -58,22 +58,22 @@ pub(super) fn find(step: &Step, base: &str, table: &Table) -> Option<Key> {
         return Some(Key { columns: index.columns.clone(), found: Found::ByUniqueIndex });
     }
     let mut named_alike = step.fields.iter().filter(|f| {
-        f.source
-            .written
-            .strip_suffix("_id")
+        f.source()
+            .and_then(|s| s.written.strip_suffix("_id"))
             .is_some_and(|word| base.strip_prefix(word).is_some_and(|rest| rest.starts_with(['_', '-'])))
     });
     let first = named_alike.next()?;
-    if named_alike.any(|f| f.source != first.source) {
+    if named_alike.any(|f| f.source() != first.source()) {
         return None;
     }
-    of(&[&first.source], Found::ByEventName)
+    of(&[first.source()?], Found::ByEventName)
 }
 
 /// The column that a key source fills: of several the one with a unique index, else the first.
 fn column_of(step: &Step, source: &Source, table: &Table) -> Option<ColumnName> {
-    let columns =
-        || step.fields.iter().filter(|f| f.source == *source).filter_map(|f| spelled(table, &f.column));
+    let columns = || {
+        step.fields.iter().filter(|f| f.source() == Some(source)).filter_map(|f| spelled(table, &f.column))
+    };
     let indexed = |c: &&ColumnName| table.unique.iter().any(|u| u.safe && u.columns.contains(c));
     columns().find(indexed).or_else(|| columns().next()).cloned()
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     model::{
-        change::{EventChange, RowChange},
+        change::{Act, Cell, Change, EventChange},
         entity::Entity,
         event::{EventKind, StoredEvent},
         mapping::{Action, DELETIONS, Mapping, Mappings, Rule, Step, is_deletion},
@@ -126,7 +126,8 @@ impl Planner {
             Ok(rule) => rule,
             Err(rejection) => return Planned::Rejected(rejection, None),
         };
-        let Rule::Write(step) = rule else { return Planned::Ignored("the mapping says ignore") };
+        let Rule::Write(write) = rule else { return Planned::Ignored("the mapping says ignore") };
+        let Some(step) = write.steps.first() else { return Planned::Ignored("no steps") };
         if let Some(rejection) = self.unbound.get(mapping.kind.base()) {
             return Planned::Paused(rejection.clone());
         }
@@ -191,7 +192,8 @@ impl Planner {
             );
             return Planned::Rejected(reject("too-large", event, &message), Some(entity));
         }
-        let row = RowChange { shape: bound.shape(present), values };
+        let values = values.into_iter().map(Cell::Value).collect();
+        let row = Change { act: Act::Row(bound.shape(present)), values, entity: entity.clone(), guard: None };
         Planned::Change(EventChange { entity, rows: vec![row] }, Arc::clone(at))
     }
 }
@@ -199,7 +201,7 @@ impl Planner {
 /// Every table that the mappings write to, once.
 #[must_use]
 pub fn tables(mappings: &Mappings) -> Vec<TableName> {
-    let mut tables: Vec<_> = steps(mappings).map(|(_, step)| step.table.clone()).collect();
+    let mut tables: Vec<_> = steps(mappings).filter_map(|(_, step)| step.table().cloned()).collect();
     tables.sort();
     tables.dedup();
     tables
@@ -207,10 +209,13 @@ pub fn tables(mappings: &Mappings) -> Vec<TableName> {
 
 fn steps(mappings: &Mappings) -> impl Iterator<Item = (&Mapping, &Step)> {
     mappings.by_kind.values().flat_map(|mapping| {
-        std::iter::once(&mapping.rule).chain(mapping.on.values()).filter_map(move |rule| match rule {
-            Rule::Write(step) => Some((mapping, step)),
-            Rule::Ignore => None,
-        })
+        std::iter::once(&mapping.rule)
+            .chain(mapping.on.values())
+            .flat_map(move |rule| match rule {
+                Rule::Write(write) => write.steps.as_slice(),
+                Rule::Ignore => &[],
+            })
+            .map(move |step| (mapping, step))
     })
 }
 

@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     limits,
     model::{
-        change::{EventChange, Role, RowChange, Shape},
+        change::{Act, Cell, Change, EventChange, Role, Shape},
         entity::Entity,
         table::Table,
         value::SqlValue,
@@ -74,28 +74,29 @@ impl Packer {
         let mut newest_of_table: HashMap<&str, NewestOfTable> = HashMap::new();
         for event in events {
             for row in &event.rows {
-                let size = row.values.iter().map(SqlValue::size).sum();
+                let Act::Row(shape) = &row.act else { continue };
+                let size = row.values.iter().map(Cell::size).sum();
                 let name = row_name(row);
-                let table = newest_of_table.entry(&row.shape.table.name).or_default();
+                let table = newest_of_table.entry(&shape.table.name).or_default();
                 let mut not_before = newest_of_entity.get(&event.entity).copied().unwrap_or(0);
                 not_before = not_before.max(match &name {
                     Some(name) => table.nameless.max(newest_of_row.get(name).copied().unwrap_or(0)),
                     None => table.any,
                 });
-                let shape = Arc::as_ptr(&row.shape);
+                let shape_ptr = Arc::as_ptr(shape);
                 let place = newest_of_shape
-                    .get(&shape)
+                    .get(&shape_ptr)
                     .copied()
-                    .filter(|&place| place >= not_before && self.has_room(&groups, place, row, size));
+                    .filter(|&place| place >= not_before && self.has_room(&groups, place, shape, size));
                 let place = place.unwrap_or_else(|| {
-                    groups.push(Group::new(&row.shape, is_bulk(&row.shape, self.dialect)));
+                    groups.push(Group::new(shape, is_bulk(shape, self.dialect)));
                     groups.len() - 1
                 });
                 if let Some(group) = groups.get_mut(place) {
                     group.rows.push(row);
                     group.bytes += size;
                 }
-                newest_of_shape.insert(shape, place);
+                newest_of_shape.insert(shape_ptr, place);
                 newest_of_entity.insert(&event.entity, place);
                 table.any = table.any.max(place);
                 match name {
@@ -108,13 +109,13 @@ impl Packer {
     }
 
     /// Whether a row may join a group that later groups follow.
-    fn has_room(&self, groups: &[Group<'_>], place: usize, row: &RowChange, size: usize) -> bool {
+    fn has_room(&self, groups: &[Group<'_>], place: usize, shape: &Shape, size: usize) -> bool {
         let Some((group, later)) = groups.get(place..).and_then(<[_]>::split_first) else { return false };
-        let columns = row.shape.columns.len().max(1);
+        let columns = shape.columns.len().max(1);
         group.bulk
             && group.rows.len() < limits::STATEMENT_ROWS_MAX.min(self.dialect.params_max / columns)
             && !self.is_full(group, size)
-            && !later.iter().any(|g| related(&g.shape.table, &row.shape.table))
+            && !later.iter().any(|g| related(&g.shape.table, &shape.table))
     }
 
     /// Full by bytes; or so full that it is better left at a number of rows that makes one statement.
@@ -123,7 +124,7 @@ impl Packer {
         group.bytes + size > self.bytes.best || (rounded && group.bytes * 2 > self.bytes.best)
     }
 
-    fn work<'a>(&mut self, shape: &Arc<Shape>, rows: &[&'a RowChange], bulk_rows: usize) -> Work<'a> {
+    fn work<'a>(&mut self, shape: &Arc<Shape>, rows: &[&'a Change], bulk_rows: usize) -> Work<'a> {
         let key = (Arc::as_ptr(shape) as usize, bulk_rows);
         let dialect = self.dialect;
         let (_, form) = self
@@ -134,7 +135,9 @@ impl Packer {
             sql: Arc::clone(&template.sql),
             params: rows
                 .iter()
-                .flat_map(|row| template.slots.iter().filter_map(|slot| row.values.get(*slot)))
+                .flat_map(|row| {
+                    template.slots.iter().filter_map(|slot| row.values.get(*slot).and_then(Cell::value))
+                })
                 .collect(),
         };
         match &**form {
@@ -160,9 +163,10 @@ struct NewestOfTable {
 type RowName<'a> = (&'a str, Vec<std::borrow::Cow<'a, str>>);
 
 /// A row's name. None where only the database can tell: then it may be any row of its table.
-fn row_name(row: &RowChange) -> Option<RowName<'_>> {
-    let keys = row.shape.columns.iter().zip(&row.values).filter(|((_, role), _)| *role == Role::Key);
-    let folded = |value: &'_ SqlValue| match value {
+fn row_name(row: &Change) -> Option<RowName<'_>> {
+    let shape = row.shape()?;
+    let keys = shape.columns.iter().zip(&row.values).filter(|((_, role), _)| *role == Role::Key);
+    let folded = |cell: &'_ Cell| match cell.value()? {
         SqlValue::Text(text) if text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) => {
             Some(text.trim_end().to_ascii_lowercase().into())
         }
@@ -171,14 +175,14 @@ fn row_name(row: &RowChange) -> Option<RowName<'_>> {
         SqlValue::DateTime(t) => Some(t.to_string().into()),
         _ => None,
     };
-    Some((row.shape.table.name.as_str(), keys.map(|(_, value)| folded(value)).collect::<Option<_>>()?))
+    Some((shape.table.name.as_str(), keys.map(|(_, value)| folded(value)).collect::<Option<_>>()?))
 }
 
 #[derive(Debug)]
 struct Group<'a> {
     shape: &'a Arc<Shape>,
     bulk: bool,
-    rows: Vec<&'a RowChange>,
+    rows: Vec<&'a Change>,
     bytes: usize,
 }
 

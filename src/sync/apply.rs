@@ -240,8 +240,8 @@ impl Run<'_> {
         let Some(item) = self.items.get(index) else { return Ok(false) };
         let mut reason = error.reason();
         if let Some(row) = item.change().and_then(|(change, _)| change.rows.first()) {
-            let table = row.shape.table.title();
-            reason.message = format!("{} event, table {table}: {}", item.event.kind, reason.message);
+            let title = row.title();
+            reason.message = format!("{} event, {title}: {}", item.event.kind, reason.message);
         }
         let outcome = match error.class {
             FaultClass::Unreachable | FaultClass::CommitUnknown => {

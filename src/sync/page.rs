@@ -56,8 +56,9 @@ impl Item {
     /// others, and what happens to it is its own doing. So is one whose table cannot roll back: what is done in
     /// one transaction with others would be done again when these fail.
     pub(super) fn is_solo(&self) -> bool {
-        let rolls_back =
-            |(change, _): (&EventChange, _)| change.rows.iter().all(|r| r.shape.table.transactional);
+        let rolls_back = |(change, _): (&EventChange, _)| {
+            change.rows.iter().all(|r| r.shape().is_none_or(|s| s.table.transactional))
+        };
         self.event.attempts > 0 || self.event.replay || !self.change().is_none_or(rolls_back)
     }
 }

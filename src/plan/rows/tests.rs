@@ -5,7 +5,7 @@ use crate::model::{
     change::Role,
     clock::Timestamp,
     event::{EventKind, Seq},
-    mapping::{Codes, Condition, Constant, Field, Source, WriteRule},
+    mapping::{Codes, Condition, Constant, Field, Origin, Source, What, Write, WriteRule},
     table::{Charset, Column, ColumnName, ColumnType, Filled, Table, TextLength, UniqueIndex},
     value::Literal,
 };
@@ -49,7 +49,9 @@ fn appointments() -> Table {
 
 fn field(source: &str, column: &str) -> Field {
     Field {
-        source: Source::parse(source).unwrap(),
+        from: Origin::Event(Source::parse(source).unwrap()),
+        or_from: Vec::new(),
+        lookup: None,
         column: ColumnName(column.into()),
         values: None,
         default: None,
@@ -60,10 +62,19 @@ fn field(source: &str, column: &str) -> Field {
     }
 }
 
+fn row(table: &str, action: Action) -> What {
+    What::Row { table: TableName(table.into()), action, generated: None }
+}
+
+fn rule(step: Step) -> Rule {
+    Rule::Write(Write { at: step.at.clone(), steps: vec![step] })
+}
+
 fn step() -> Step {
     Step {
-        table: TableName("HIS_appointments".into()),
-        action: Action::Upsert,
+        name: "appointment".into(),
+        what: row("HIS_appointments", Action::Upsert),
+        marker: None,
         fields: vec![
             field("status", "his_STATUS"),
             field("appointment_id", "HIS_appointment_id"),
@@ -93,7 +104,7 @@ fn planner_of(mappings: Vec<Mapping>, table: Table) -> Planner {
 }
 
 fn planner(step: Step) -> Planner {
-    planner_of(vec![mapping("appointment", Rule::Write(step), &[])], appointments())
+    planner_of(vec![mapping("appointment", rule(step), &[])], appointments())
 }
 
 fn event(kind: &str, body: &str) -> StoredEvent {
@@ -117,11 +128,11 @@ fn outline(planned: &Planned) -> String {
     match planned {
         Planned::Change(change, _) => {
             let row = &change.rows[0];
-            let cells = row.shape.columns.iter().zip(&row.values).map(|((c, role), v)| {
+            let cells = row.shape().unwrap().columns.iter().zip(&row.values).map(|((c, role), v)| {
                 let mark = if *role == Role::Key { "*" } else { "" };
-                format!("{mark}{}={v:?}", row.shape.table.columns[*c].name)
+                format!("{mark}{}={:?}", row.shape().unwrap().table.columns[*c].name, v.value().unwrap())
             });
-            format!("{:?} {}", row.shape.op, cells.collect::<Vec<_>>().join(" "))
+            format!("{:?} {}", row.shape().unwrap().op, cells.collect::<Vec<_>>().join(" "))
         }
         Planned::Ignored(_) => "ignored".into(),
         Planned::Unmapped(r) | Planned::Rejected(r, _) | Planned::Paused(r) => format!("! {}", r.cause),
@@ -181,7 +192,7 @@ fn what_cannot_be_written_is_refused_by_cause() {
     );
     let mut wide = appointments();
     wide.columns[1].kind = ColumnType::Other;
-    let p = planner_of(vec![mapping("appointment", Rule::Write(step()), &[])], wide);
+    let p = planner_of(vec![mapping("appointment", rule(step()), &[])], wide);
     let body = format!(r#"{{"appointment_id": 1, "status": "{}"}}"#, "x".repeat(600));
     check(&p, "appointment", &body, "! too-large");
 }
@@ -234,17 +245,24 @@ fn a_deletion_is_never_guessed() {
     check(&p, "appointment.deleted", r#"{"appointment_id": 1}"#, "! deletion:appointment");
     check(&p, "appointment", r#"{"operation": "Delete", "appointment_id": 1}"#, "! deletion:appointment");
     let delete = || {
-        Rule::Write(Step { action: Action::Delete, at: "mapping.appointment.on.deleted".into(), ..step() })
+        rule(Step {
+            what: row("HIS_appointments", Action::Delete),
+            at: "mapping.appointment.on.deleted".into(),
+            ..step()
+        })
     };
     let p = planner_of(
-        vec![mapping("appointment", Rule::Write(step()), &[("deleted", delete()), ("noted", Rule::Ignore)])],
+        vec![mapping("appointment", rule(step()), &[("deleted", delete()), ("noted", Rule::Ignore)])],
         appointments(),
     );
     check(&p, "appointment", body, "Delete *HIS_appointment_id=Int(1)");
     check(&p, "appointment.deleted", r#"{"appointment_id": 1}"#, "Delete *HIS_appointment_id=Int(1)");
     check(&p, "appointment.noted", r#"{"appointment_id": 1}"#, "ignored");
-    let own =
-        Rule::Write(Step { action: Action::Delete, at: "mapping.appointment.deleted".into(), ..step() });
+    let own = rule(Step {
+        what: row("HIS_appointments", Action::Delete),
+        at: "mapping.appointment.deleted".into(),
+        ..step()
+    });
     let p = planner_of(vec![mapping("appointment.deleted", own, &[])], appointments());
     check(&p, "appointment.deleted", r#"{"appointment_id": 1}"#, "Delete *HIS_appointment_id=Int(1)");
     check(&p, "appointment.created", r#"{"appointment_id": 1}"#, "! unmapped:appointment.created");
@@ -273,7 +291,7 @@ fn the_key_is_named_or_inferred() {
     let check = |what: &str, change: fn(&mut Step, &mut Table), expected: &str| {
         let (mut step, mut table) = (step(), appointments());
         change(&mut step, &mut table);
-        let p = planner_of(vec![mapping("appointment", Rule::Write(step), &[])], table);
+        let p = planner_of(vec![mapping("appointment", rule(step), &[])], table);
         assert_eq!(p.bindings().join("; "), expected, "{what}");
     };
     let bound = |key: &str| format!("appointment -> his.HIS_appointments: upsert, key {key}");
@@ -285,7 +303,7 @@ fn the_key_is_named_or_inferred() {
     );
     check(
         "by the primary key",
-        |s, _| s.fields[1].source = Source::parse("id").unwrap(),
+        |s, _| s.fields[1].from = Origin::Event(Source::parse("id").unwrap()),
         &bound("HIS_appointment_id (from the table's key)"),
     );
     check(
@@ -300,7 +318,7 @@ fn the_key_is_named_or_inferred() {
     check(
         "nothing to go by",
         |s, t| {
-            s.fields[1].source = Source::parse("id").unwrap();
+            s.fields[1].from = Origin::Event(Source::parse("id").unwrap());
             t.unique.clear();
         },
         "",
@@ -310,10 +328,10 @@ fn the_key_is_named_or_inferred() {
 #[test]
 fn a_key_by_half_the_events_name() {
     let mut s = step();
-    s.fields[1].source = Source::parse("schedule_id").unwrap();
+    s.fields[1].from = Origin::Event(Source::parse("schedule_id").unwrap());
     let mut table = appointments();
     table.unique.clear();
-    let p = planner_of(vec![mapping("schedule_change", Rule::Write(s), &[])], table);
+    let p = planner_of(vec![mapping("schedule_change", rule(s), &[])], table);
     check(
         &p,
         "schedule_change",
@@ -326,7 +344,7 @@ fn a_key_by_half_the_events_name() {
 fn equal_combinations_of_sources_share_a_shape() {
     let p = planner(step());
     let shape = |body: &str| match p.plan(&event("appointment", body)) {
-        Planned::Change(change, _) => Arc::as_ptr(&change.rows[0].shape),
+        Planned::Change(change, _) => Arc::as_ptr(change.rows[0].shape().unwrap()),
         other => panic!("{other:?}"),
     };
     let (a, b) = (shape(r#"{"appointment_id": 1}"#), shape(r#"{"appointment_id": 2}"#));

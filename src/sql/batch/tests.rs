@@ -41,14 +41,20 @@ fn shape(table: &Arc<Table>, op: Op, columns: &[usize]) -> Arc<Shape> {
         table: Arc::clone(table),
         op,
         columns: columns.iter().map(|c| (*c, role(*c))).collect(),
+        generated: None,
     })
 }
 
 fn event(shape: &Arc<Shape>, id: i128) -> EventChange {
-    let values = shape.columns.iter().map(|(c, _)| SqlValue::Int(if *c == 0 { id } else { 7 })).collect();
+    let values = shape.columns.iter().map(|(c, _)| SqlValue::Int(if *c == 0 { id } else { 7 }));
     EventChange {
         entity: Entity(format!("{}{id}", shape.table.name)),
-        rows: vec![RowChange { shape: Arc::clone(shape), values }],
+        rows: vec![Change {
+            act: Act::Row(Arc::clone(shape)),
+            values: values.map(Cell::Value).collect(),
+            entity: Entity(format!("e{id}")),
+            guard: None,
+        }],
     }
 }
 
@@ -123,7 +129,7 @@ proptest::proptest! {
         let events: Vec<EventChange> = picks.iter().enumerate().map(|(n, (s, id))| {
             let mut e = event(&shapes[*s], *id);
             if let Some(last) = e.rows[0].values.get_mut(1) {
-                *last = SqlValue::Int(1000 + n as i128);
+                *last = Cell::Value(SqlValue::Int(1000 + n as i128));
             }
             e
         }).collect();

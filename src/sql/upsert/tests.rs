@@ -51,7 +51,7 @@ fn table(unique: &[(&str, &[&str])]) -> Table {
 }
 
 fn shape(op: Op, table: Table, columns: &[(usize, Role)]) -> Shape {
-    Shape { table: Arc::new(table), op, columns: columns.to_vec() }
+    Shape { table: Arc::new(table), op, columns: columns.to_vec(), generated: None }
 }
 
 const ALL: [(usize, Role); 5] =
