@@ -110,8 +110,10 @@ pub enum What {
     },
     /// Runs a statement of the configuration's own.
     Sql {
-        /// One statement with `:name` parameters.
+        /// One statement in the database's own form, with placeholders.
         sql: String,
+        /// The name of each placeholder's value: that of a field's or constant's column, else a source.
+        parameters: Vec<String>,
         /// Running it twice does no harm.
         repeatable: bool,
     },
@@ -230,6 +232,19 @@ pub enum Origin {
         /// The column; none for its generated key.
         column: Option<ColumnName>,
     },
+}
+
+impl Origin {
+    /// Reads an origin as the configuration writes it: a source, `$NAME.generated_key` or `$NAME.COLUMN`.
+    #[must_use]
+    pub fn parse(written: &str) -> Option<Self> {
+        let Some((name, column)) = written.strip_prefix('$').and_then(|rest| rest.split_once('.')) else {
+            return Source::parse(written).map(Self::Event);
+        };
+        let column = (column != "generated_key").then(|| ColumnName(column.to_owned()));
+        let is_empty = name.is_empty() || column.as_ref().is_some_and(|c| c.0.is_empty());
+        (!is_empty).then(|| Self::Step { name: name.to_owned(), column })
+    }
 }
 
 /// A table of the HIS in which a value is looked up.

@@ -39,6 +39,22 @@ impl SqlValue {
             Self::Date(_) | Self::Time(_) | Self::DateTime(_) | Self::Instant(_) => 30,
         }
     }
+
+    /// The value as a text that is equal for equal values, for names and for people; empty for NULL.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        match self {
+            Self::Null => String::new(),
+            Self::Int(n) => n.to_string(),
+            Self::Decimal(text) | Self::Text(text) => text.clone(),
+            Self::Float(f) => f.to_string(),
+            Self::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Self::Date(d) => d.to_string(),
+            Self::Time(t) => t.to_string(),
+            Self::DateTime(t) => t.to_string(),
+            Self::Instant(t) => t.to_rfc3339(),
+        }
+    }
 }
 
 /// A scalar written in the configuration: a constant, a default, a code.

@@ -1,4 +1,4 @@
-//! Binds a step of a mapping to its live table: columns found, constants and codes converted, the key known.
+//! Binds the steps of a rule to their live tables: columns found, constants and codes converted, the key known.
 //! What does not fit is a [`Finding`].
 
 use std::{
@@ -12,13 +12,16 @@ use crate::{
     model::{
         change::{Op, Role, Shape},
         event::EventKind,
-        mapping::{Action, Condition, Field, Source, Step, WriteRule},
-        table::{Column, ColumnName, Filled, Schema, Table},
+        mapping::{Action, Condition, Field, Missing, Origin, Source, Step, What, Write, WriteRule},
+        table::{Column, ColumnName, Schema, Table, TableName},
         value::{Literal, SqlValue},
     },
     plan::{
-        convert::Target,
+        call::{self, BoundCall},
         key::{self, Key},
+        link::{self, BoundLink, BoundMark},
+        live::{column_of, literal, table_of},
+        lookup::{self, BoundLookup},
         verify::Finding,
     },
 };
@@ -26,20 +29,57 @@ use crate::{
 /// Combinations of present sources that are remembered for one step.
 const SHAPES_MAX: usize = 256;
 
-/// A step bound to its table.
+/// A rule bound to its tables.
 #[derive(Debug)]
-pub(super) struct Bound {
+pub(super) struct BoundRule {
+    pub(super) steps: Vec<Arc<BoundStep>>,
+    /// The step whose record is the event's: it keeps the order of its events.
+    pub(super) main: usize,
+    pub(super) at: Arc<str>,
+}
+
+/// A step bound to its table, or a statement bound to its parameters.
+#[derive(Debug)]
+pub(super) struct BoundStep {
+    pub(super) name: String,
+    pub(super) when: Vec<Condition>,
+    pub(super) body: Body,
+    pub(super) at: String,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub(super) enum Body {
+    Row(BoundRow),
+    Call(BoundCall),
+}
+
+impl BoundStep {
+    pub(super) fn row(&self) -> Option<&BoundRow> {
+        match &self.body {
+            Body::Row(row) => Some(row),
+            Body::Call(_) => None,
+        }
+    }
+}
+
+/// A row bound to its table.
+#[derive(Debug)]
+pub(super) struct BoundRow {
     pub(super) table: Arc<Table>,
     pub(super) action: Action,
-    pub(super) when: Vec<Condition>,
     /// Key fields first, in the key's order.
     pub(super) cells: Vec<BoundCell>,
     pub(super) keys: usize,
     pub(super) key: Option<Key>,
-    shapes: Mutex<HashMap<Vec<u16>, Arc<Shape>>>,
+    /// The row is known by the key that its table gives it.
+    pub(super) link: Option<BoundLink>,
+    /// A row of another table shows that it was inserted.
+    pub(super) mark: Option<BoundMark>,
+    shapes: Mutex<HashMap<(Form, Vec<u16>), Arc<Shape>>>,
 }
 
-/// A column with where its value comes from.
+/// A column, or parameter, with where its value comes from.
 #[derive(Debug)]
 pub(super) struct BoundCell {
     pub(super) column: usize,
@@ -52,16 +92,26 @@ pub(super) struct BoundCell {
 pub(super) enum From {
     Constant(SqlValue),
     Source(BoundField),
+    /// An earlier step: the key of its row, or one of its cells.
+    Step {
+        step: usize,
+        cell: Option<usize>,
+    },
+    /// The mark of the record, or of the event.
+    Mark,
 }
 
 /// A field bound to its column.
 #[derive(Debug)]
 pub(super) struct BoundField {
     pub(super) source: Source,
+    pub(super) or_from: Vec<Source>,
     pub(super) codes: Option<BoundCodes>,
     pub(super) default: Option<SqlValue>,
     pub(super) zone: Tz,
     pub(super) truncate: bool,
+    /// Among [`crate::plan::Planner::lookups`], with what is written where nothing is found; none: the event is parked.
+    pub(super) lookup: Option<(usize, Option<SqlValue>)>,
 }
 
 /// Codes converted to the column's type.
@@ -71,66 +121,136 @@ pub(super) struct BoundCodes {
     pub(super) rest: Option<SqlValue>,
 }
 
-impl Bound {
-    /// The shape of the cells with these indexes.
-    pub(super) fn shape(&self, present: Vec<u16>) -> Arc<Shape> {
+/// How a row of a step is changed: the same columns make another statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Form {
+    /// As the mapping's action says.
+    Plain,
+    /// What newer events have left of an upsert.
+    Rest,
+    /// Its row is inserted and its key captured.
+    Insert,
+    /// Its row is updated by the key that the table gave it.
+    Linked,
+    /// The same; and inserted anew where it is gone.
+    Relinked,
+    /// Its row is deleted by the key that the table gave it.
+    Unlinked,
+}
+
+impl BoundRow {
+    /// The shape of the cells with these indexes, in that form.
+    pub(super) fn shape(&self, form: Form, present: Vec<u16>) -> Arc<Shape> {
         let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shape) = shapes.get(&present) {
+        let id = (form, present);
+        if let Some(shape) = shapes.get(&id) {
             return Arc::clone(shape);
         }
         if shapes.len() >= SHAPES_MAX {
             shapes.clear();
         }
-        let columns = present.iter().filter_map(|i| self.cells.get(usize::from(*i)));
-        let shape = Arc::new(Shape {
-            table: Arc::clone(&self.table),
-            op: match self.action {
-                Action::Upsert => Op::Upsert,
-                Action::Insert => Op::Insert,
-                Action::Update => Op::Update,
-                Action::Delete => Op::Delete,
-            },
-            columns: columns.map(|c| (c.column, c.role)).collect(),
-            generated: None,
-        });
-        shapes.insert(present, Arc::clone(&shape));
+        let op = match (form, self.action) {
+            (Form::Rest | Form::Linked, _) | (Form::Plain, Action::Update) => Op::Update,
+            (Form::Relinked, _) | (Form::Plain, Action::Upsert) => Op::Upsert,
+            (Form::Insert, _) | (Form::Plain, Action::Insert) => Op::Insert,
+            (Form::Unlinked, _) | (Form::Plain, Action::Delete) => Op::Delete,
+        };
+        let generated = self.link.as_ref().map(|link| link.column);
+        let known = matches!(form, Form::Linked | Form::Relinked | Form::Unlinked);
+        let key = generated.filter(|_| known).map(|column| (column, Role::Key));
+        let cells = id.1.iter().filter_map(|i| self.cells.get(usize::from(*i)));
+        let columns = key.into_iter().chain(cells.map(|c| (c.column, c.role))).collect();
+        let shape = Arc::new(Shape { table: Arc::clone(&self.table), op, columns, generated });
+        shapes.insert(id, Arc::clone(&shape));
         shape
+    }
+
+    /// The cell that fills a column.
+    pub(super) fn cell_of(&self, column: &ColumnName) -> Option<usize> {
+        let (index, _) = self.table.column(column)?;
+        self.cells.iter().position(|c| c.column == index)
     }
 }
 
-/// Binds a step, or says everything that keeps it from being bound.
-pub(super) fn bind(step: &Step, kind: &EventKind, schema: &Schema, zone: Tz) -> Result<Bound, Vec<Finding>> {
-    let Some(table) = step.table().and_then(|t| schema.tables.get(t)) else {
-        let near = step.table().and_then(|t| schema.missing.get(t)).map_or(&[][..], Vec::as_slice);
-        let hint = did_you_mean(near).unwrap_or_else(|| {
-            "check the spelling, the database's name, and that the login may see the table".to_owned()
-        });
-        let message = format!("the HIS database has no table {}; {hint}", step.table().map_or("", |t| &t.0));
-        return Err(vec![Finding::problem(&format!("{}.table", step.at), message)]);
-    };
+/// What binding a rule needs besides the rule.
+pub(super) struct Binder<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) zone: Tz,
+    /// All lookups that were bound before; new ones are added.
+    pub(super) lookups: &'a mut Vec<BoundLookup>,
+}
+
+/// Binds a rule, or says everything that keeps it from being bound.
+pub(super) fn bind(write: &Write, kind: &EventKind, binder: &mut Binder<'_>) -> Result<BoundRule, Vec<Finding>> {
     let mut findings = Vec::new();
-    let mut cells = Vec::new();
-    let mut add = |cell: Result<BoundCell, Finding>, at: &str, cells: &mut Vec<BoundCell>| match cell {
-        Ok(cell) if cells.iter().any(|c: &BoundCell| c.column == cell.column) => {
-            let name = table.columns.get(cell.column).map_or("", |c| &c.name.0);
-            findings
-                .push(Finding::problem(at, format!("column {name} of {} is written twice", table.title())));
+    let mut steps: Vec<Arc<BoundStep>> = Vec::new();
+    for step in &write.steps {
+        match bind_step(step, kind, &steps, binder) {
+            Ok(bound) => steps.push(Arc::new(bound)),
+            Err(found) => findings.extend(found),
         }
-        Ok(cell) => cells.push(cell),
-        Err(finding) => findings.push(finding),
+    }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let main = main_step(write, kind.base(), &steps);
+    Ok(BoundRule { steps, main, at: Arc::from(write.at.as_str()) })
+}
+
+/// The step that is about the event's own record: the first that `<event>_id` identifies, else the last with a key.
+fn main_step(write: &Write, base: &str, steps: &[Arc<BoundStep>]) -> usize {
+    let own = format!("{base}_id");
+    let by_own_id = |step: &Arc<BoundStep>| match &step.body {
+        Body::Row(row) => match (&row.link, &row.key) {
+            (Some(link), _) => link.key.iter().any(|s| s.written == own),
+            (None, Some(_)) => row.cells.iter().take(row.keys).any(|c| {
+                matches!(&c.from, From::Source(field) if field.source.written == own)
+            }),
+            (None, None) => false,
+        },
+        Body::Call(call) => call.key.iter().any(|s| s.written == own),
     };
-    for field in &step.fields {
-        add(bind_field(field, table, zone), &field.at, &mut cells);
-    }
-    for constant in &step.constants {
-        let cell = column(table, &constant.column, &constant.at).and_then(|(index, column)| {
-            let value = literal(table, column, zone, &constant.value, &constant.at)?;
-            Ok(BoundCell { column: index, role: Role::Always, from: From::Constant(value) })
-        });
-        add(cell, &constant.at, &mut cells);
-    }
-    let key = key::find(step, kind.base(), table);
-    if key.is_none() && step.action() != Some(Action::Insert) && findings.is_empty() {
+    let keyed = |step: &Arc<BoundStep>| match &step.body {
+        Body::Row(row) => row.link.is_some() || row.key.is_some(),
+        Body::Call(call) => !call.key.is_empty(),
+    };
+    let last = write.steps.len().saturating_sub(1);
+    steps.iter().position(by_own_id).or_else(|| steps.iter().rposition(keyed)).unwrap_or(last)
+}
+
+fn bind_step(
+    step: &Step,
+    kind: &EventKind,
+    before: &[Arc<BoundStep>],
+    binder: &mut Binder<'_>,
+) -> Result<BoundStep, Vec<Finding>> {
+    let body = match &step.what {
+        What::Row { table, action, .. } => Body::Row(bind_row(step, table, *action, kind, before, binder)?),
+        What::Sql { .. } => Body::Call(call::bind(step, kind, before, binder)?),
+    };
+    Ok(BoundStep { name: step.name.clone(), when: step.when.clone(), body, at: step.at.clone() })
+}
+
+fn bind_row(
+    step: &Step,
+    table: &TableName,
+    action: Action,
+    kind: &EventKind,
+    before: &[Arc<BoundStep>],
+    binder: &mut Binder<'_>,
+) -> Result<BoundRow, Vec<Finding>> {
+    let table = table_of(table, binder.schema, &format!("{}.table", step.at)).map_err(|f| vec![f])?;
+    let mut findings = Vec::new();
+    let mut cells = bind_cells(step, table, before, binder, &mut findings);
+    let (link, mark) = match link::bind(step, kind, table, &mut cells, binder) {
+        Ok(bound) => bound,
+        Err(finding) => {
+            findings.push(finding);
+            (None, None)
+        }
+    };
+    let key = if link.is_some() { None } else { key::find(step, kind.base(), table) };
+    if key.is_none() && link.is_none() && action != Action::Insert && findings.is_empty() {
         let message = format!(
             "nothing tells which row of {} an event means: add \"key\": \"...\" with the source that identifies it",
             table.title()
@@ -141,98 +261,100 @@ pub(super) fn bind(step: &Step, kind: &EventKind, schema: &Schema, zone: Tz) -> 
         return Err(findings);
     }
     let keys = keys_first(&mut cells, key.as_ref(), table);
-    if step.action() == Some(Action::Delete) {
+    // A mark by which an insert without a key is found again.
+    let keys = if keys == 0 && link.is_none() && action == Action::Insert { link::mark_first(&mut cells) } else { keys };
+    if action == Action::Delete {
         cells.truncate(keys);
     }
-    let (table, when) = (Arc::clone(table), step.when.clone());
-    Ok(Bound {
-        table,
-        action: step.action().unwrap_or(Action::Upsert),
-        when,
-        cells,
-        keys,
-        key,
-        shapes: Mutex::default(),
-    })
+    let table = Arc::clone(table);
+    Ok(BoundRow { table, action, cells, keys, key, link, mark, shapes: Mutex::default() })
 }
 
-fn bind_field(field: &Field, table: &Table, zone: Tz) -> Result<BoundCell, Finding> {
-    let (index, column) = column(table, &field.column, &field.at)?;
-    let zone = field.timezone.unwrap_or(zone);
-    let value = |l: &Literal, at: &str| literal(table, column, zone, l, at);
+fn bind_cells(
+    step: &Step,
+    table: &Table,
+    before: &[Arc<BoundStep>],
+    binder: &mut Binder<'_>,
+    findings: &mut Vec<Finding>,
+) -> Vec<BoundCell> {
+    let mut cells: Vec<BoundCell> = Vec::new();
+    let mut add = |cell: Result<BoundCell, Finding>, at: &str| match cell {
+        Ok(cell) if cells.iter().any(|c| c.column == cell.column) => {
+            let name = table.columns.get(cell.column).map_or("", |c| &c.name.0);
+            findings
+                .push(Finding::problem(at, format!("column {name} of {} is written twice", table.title())));
+        }
+        Ok(cell) => cells.push(cell),
+        Err(finding) => findings.push(finding),
+    };
+    for field in &step.fields {
+        let cell = column_of(table, &field.column, &field.at).and_then(|(index, column)| {
+            let from = bind_origin(field, &table.title(), column, before, binder)?;
+            Ok(BoundCell { column: index, role: role_of(field.write), from })
+        });
+        add(cell, &field.at);
+    }
+    for constant in &step.constants {
+        let cell = column_of(table, &constant.column, &constant.at).and_then(|(index, column)| {
+            let value = literal(&table.title(), column, binder.zone, &constant.value, &constant.at)?;
+            Ok(BoundCell { column: index, role: Role::Always, from: From::Constant(value) })
+        });
+        add(cell, &constant.at);
+    }
+    cells
+}
+
+fn role_of(write: WriteRule) -> Role {
+    match write {
+        WriteRule::Always => Role::Always,
+        WriteRule::InsertOnly => Role::InsertOnly,
+        WriteRule::IfNull => Role::IfNull,
+    }
+}
+
+/// Binds where a field's value comes from. `title` is of what has the column, for messages.
+pub(super) fn bind_origin(
+    field: &Field,
+    title: &str,
+    column: &Column,
+    before: &[Arc<BoundStep>],
+    binder: &mut Binder<'_>,
+) -> Result<From, Finding> {
+    let source = match &field.from {
+        Origin::Event(source) => source.clone(),
+        Origin::Step { name, column } => {
+            return link::earlier(name, column.as_ref(), before).ok_or_else(|| {
+                let message = format!("no earlier step {name} gives this value");
+                Finding::problem(&field.at, message)
+            });
+        }
+    };
+    let zone = field.timezone.unwrap_or(binder.zone);
+    let value = |l: &Literal, at: &str| literal(title, column, zone, l, at);
     let codes = field.values.as_ref().map(|codes| {
         let at = format!("{}.values", field.at);
+        let by_value = codes.by_value.iter().map(|(name, l)| Ok((name.clone(), value(l, &at)?)));
         Ok::<_, Finding>(BoundCodes {
-            by_value: codes
-                .by_value
-                .iter()
-                .map(|(name, l)| Ok((name.clone(), value(l, &at)?)))
-                .collect::<Result<_, Finding>>()?,
+            by_value: by_value.collect::<Result<_, Finding>>()?,
             rest: codes.rest.as_ref().map(|l| value(l, &at)).transpose()?,
         })
     });
-    let at = format!("{}.default", field.at);
-    Ok(BoundCell {
-        column: index,
-        role: match field.write {
-            WriteRule::Always => Role::Always,
-            WriteRule::InsertOnly => Role::InsertOnly,
-            WriteRule::IfNull => Role::IfNull,
-        },
-        from: From::Source(BoundField {
-            source: field.source().cloned().unwrap_or_else(|| Source {
-                written: String::new(),
-                path: Vec::new(),
-                builtin: None,
-            }),
-            codes: codes.transpose()?,
-            default: field.default.as_ref().map(|l| value(l, &at)).transpose()?,
-            zone,
-            truncate: field.truncate,
-        }),
-    })
-}
-
-fn column<'a>(table: &'a Table, name: &ColumnName, at: &str) -> Result<(usize, &'a Column), Finding> {
-    let Some((index, column)) = table.column(name) else {
-        let mut near: Vec<(f64, String)> = table
-            .columns
-            .iter()
-            .map(|c| {
-                (strsim::jaro_winkler(&c.name.0.to_lowercase(), &name.0.to_lowercase()), c.name.0.clone())
-            })
-            .filter(|(score, _)| *score > 0.75)
-            .collect();
-        near.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let names: Vec<String> = near.into_iter().take(3).map(|(_, name)| name).collect();
-        let hint = did_you_mean(&names).unwrap_or_else(|| {
-            let all: Vec<_> = table.columns.iter().take(40).map(|c| c.name.0.as_str()).collect();
-            format!("it has {}", all.join(", "))
-        });
-        return Err(Finding::problem(at, format!("table {} has no column {name}; {hint}", table.title())));
-    };
-    if column.filled == Filled::ByExpression {
-        let message = format!(
-            "column {} of {} is computed by the database and cannot be written; take it out of the mapping",
-            column.name,
-            table.title()
-        );
-        return Err(Finding::problem(at, message));
-    }
-    Ok((index, column))
-}
-
-fn literal(
-    table: &Table,
-    column: &Column,
-    zone: Tz,
-    literal: &Literal,
-    at: &str,
-) -> Result<SqlValue, Finding> {
-    Target { column, zone, truncate: false }.literal(literal).map_err(|misfit| {
-        let place = format!("{}.{} ({})", table.title(), column.name, column.declared);
-        Finding::problem(at, format!("the configured value cannot go into {place}: {}", misfit.words))
-    })
+    let lookup = field.lookup.as_ref().map(|l| {
+        let missing = match &l.missing {
+            Missing::Park => None,
+            Missing::Value(l) => Some(value(l, &format!("{}.lookup.missing", field.at))?),
+        };
+        Ok::<_, Finding>((lookup::bind(l, binder.schema, binder.zone, binder.lookups)?, missing))
+    });
+    Ok(From::Source(BoundField {
+        source,
+        or_from: field.or_from.clone(),
+        codes: codes.transpose()?,
+        default: field.default.as_ref().map(|l| value(l, &format!("{}.default", field.at))).transpose()?,
+        zone,
+        truncate: field.truncate,
+        lookup: lookup.transpose()?,
+    }))
 }
 
 /// Moves the key's cells to the front, in the key's order; gives their number.
@@ -249,8 +371,4 @@ fn keys_first(cells: &mut [BoundCell], key: Option<&Key>, table: &Table) -> usiz
         keys += 1;
     }
     keys
-}
-
-fn did_you_mean(names: &[String]) -> Option<String> {
-    (!names.is_empty()).then(|| format!("did you mean {}?", names.join(" or ")))
 }

@@ -61,7 +61,8 @@ impl Target<'_> {
         }
     }
 
-    fn null(&self) -> Result<SqlValue, Misfit> {
+    /// NULL.
+    pub(super) fn null(&self) -> Result<SqlValue, Misfit> {
         if self.column.nullable {
             return Ok(SqlValue::Null);
         }
@@ -92,7 +93,8 @@ impl Target<'_> {
         }
     }
 
-    fn text(&self, text: &str) -> Result<SqlValue, Misfit> {
+    /// A text.
+    pub(super) fn text(&self, text: &str) -> Result<SqlValue, Misfit> {
         match &self.column.kind {
             ColumnType::Int { min, max } => whole(text, *min, *max).map(SqlValue::Int),
             ColumnType::Year => year(text).map(SqlValue::Int),

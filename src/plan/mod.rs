@@ -1,15 +1,27 @@
 //! Event + mapping + live schema -> row changes, or the reason why not. Pure: no I/O, no clock, no SQL, no dialect.
 //!
-//! `bind` checks a mapping against the live tables once and prepares it, `rows` plans single events with what
-//! was bound, `source` finds values in an event, `convert` (with `number`) makes them fit their columns, `verify` tells what
-//! `check` and the start-up log say about a mapping.
+//! `bind` checks a mapping against the live tables once and prepares it (`live` finds names, `key` what identifies a row,
+//! `link` generated keys and marks, `lookup` lookups, `call` statements). `rows` plans single events with what was bound:
+//! `draft` says what the event itself tells (`source` finds values in it, `cell` reads them, `convert` with `number` makes
+//! them fit their columns), `finish` adds what the queue and the HIS know. `verify` tells what `check` and the start-up
+//! log say about a mapping.
 
 mod bind;
+mod call;
+mod cell;
 mod convert;
+mod draft;
+mod finish;
 mod key;
+mod link;
+mod live;
+mod lookup;
 mod number;
 mod rows;
 mod source;
 pub mod verify;
 
+pub use draft::{Draft, DraftStep, Search};
+pub use finish::{Finished, Refusal, StepKnown};
+pub use lookup::{Ask, BoundLookup};
 pub use rows::{Planned, Planner, tables};

@@ -1,4 +1,4 @@
-//! Plans single events: which rule applies, which record it is about, which row changes.
+//! Plans single events: which rule applies, which records it is about, which rows change.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,27 +7,30 @@ use serde_json::Value;
 
 use crate::{
     model::{
-        change::{Act, Cell, Change, EventChange},
+        answer::Answer,
+        change::Cell,
         entity::Entity,
         event::{EventKind, StoredEvent},
-        mapping::{Action, DELETIONS, Mapping, Mappings, Rule, Step, is_deletion},
+        mapping::{Action, DELETIONS, Mapping, Mappings, Marker, Rule, Step, Write, is_deletion},
         outcome::Rejection,
         table::{Schema, TableName},
-        value::SqlValue,
     },
     plan::{
-        bind::{Bound, BoundCell, BoundField, From, bind},
-        convert::{Misfit, Target},
-        source::{self, Content, Found},
+        bind::{Binder, Body, BoundRule, BoundStep, bind},
+        cell::reject,
+        draft::{Draft, draft},
+        finish::{Finished, Refusal, StepKnown, finish},
+        lookup::BoundLookup,
+        source::{self, Content},
         verify::{self, Finding},
     },
 };
 
 /// What an event comes to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Planned {
-    /// Rows to change, by the rule at that place of the configuration.
-    Change(EventChange, Arc<str>),
+    /// Something to do, by the rule at that place of the configuration.
+    Draft(Draft, Arc<str>),
     /// Nothing, on purpose.
     Ignored(&'static str),
     /// Nothing maps its type.
@@ -42,7 +45,8 @@ pub enum Planned {
 #[derive(Debug)]
 pub struct Planner {
     mappings: Arc<Mappings>,
-    rules: BTreeMap<String, (Bound, Arc<str>)>,
+    rules: BTreeMap<String, BoundRule>,
+    lookups: Vec<BoundLookup>,
     /// Event types before the dot of which a rule does not fit its table, and why. All of their events wait, so that
     /// none overtakes another of its record.
     unbound: BTreeMap<String, Rejection>,
@@ -55,12 +59,15 @@ impl Planner {
     #[must_use]
     pub fn new(mappings: Arc<Mappings>, schema: &Schema, zone: Tz, row_bytes_max: usize) -> Self {
         let (mut rules, mut unbound) = (BTreeMap::new(), BTreeMap::new());
-        let mut findings = Vec::new();
-        for (mapping, step) in steps(&mappings) {
-            match bind(step, &mapping.kind, schema, zone) {
+        let (mut findings, mut lookups) = (Vec::new(), Vec::new());
+        for (mapping, write) in writes(&mappings) {
+            let mut binder = Binder { schema, zone, lookups: &mut lookups };
+            match bind(write, &mapping.kind, &mut binder) {
                 Ok(bound) => {
-                    findings.extend(verify::warnings(step, &bound));
-                    rules.insert(step.at.clone(), (bound, Arc::from(step.at.as_str())));
+                    for (step, bound) in write.steps.iter().zip(&bound.steps) {
+                        findings.extend(verify::warnings(step, bound));
+                    }
+                    rules.insert(write.at.clone(), bound);
                 }
                 Err(found) => {
                     let message = found.iter().map(|f| f.message.as_str()).collect::<Vec<_>>().join("; ");
@@ -70,7 +77,14 @@ impl Planner {
                 }
             }
         }
-        Self { mappings, rules, unbound, findings, row_bytes_max }
+        // A step without an operation of its own stands in the rules of all of them.
+        let mut told: Vec<Finding> = Vec::with_capacity(findings.len());
+        for finding in findings {
+            if !told.contains(&finding) {
+                told.push(finding);
+            }
+        }
+        Self { mappings, rules, lookups, unbound, findings: told, row_bytes_max }
     }
 
     /// All that is to be said about the mappings and their tables.
@@ -90,24 +104,19 @@ impl Planner {
     /// One line for each rule that fits: event type, table, action, and the key with how it was found.
     #[must_use]
     pub fn bindings(&self) -> Vec<String> {
-        let line = |(mapping, step): (&Mapping, &Step)| {
-            let (bound, _) = self.rules.get(&step.at)?;
-            let action = match bound.action {
-                Action::Upsert => "upsert",
-                Action::Insert => "insert",
-                Action::Update => "update",
-                Action::Delete => "delete",
-            };
-            let key = bound.key.as_ref().map_or_else(
-                || "no key".to_owned(),
-                |k| {
-                    let columns: Vec<_> = k.columns.iter().map(|c| c.0.as_str()).collect();
-                    format!("key {} ({})", columns.join(", "), k.found.words())
-                },
-            );
-            Some(format!("{} -> {}: {action}, {key}", mapping.kind, bound.table.title()))
+        let lines = |(mapping, write): (&Mapping, &Write)| {
+            let steps = self.rules.get(&write.at).map_or(&[][..], |rule| &rule.steps);
+            steps.iter().map(|step| format!("{} -> {}", mapping.kind, line(step))).collect::<Vec<_>>()
         };
-        steps(&self.mappings).filter_map(line).collect()
+        let mut all: Vec<String> = writes(&self.mappings).flat_map(lines).collect();
+        all.dedup();
+        all
+    }
+
+    /// All lookups of all mappings, each once.
+    #[must_use]
+    pub fn lookups(&self) -> &[BoundLookup] {
+        &self.lookups
     }
 
     /// Whether events wait for a mapping to fit its table.
@@ -127,11 +136,10 @@ impl Planner {
             Err(rejection) => return Planned::Rejected(rejection, None),
         };
         let Rule::Write(write) = rule else { return Planned::Ignored("the mapping says ignore") };
-        let Some(step) = write.steps.first() else { return Planned::Ignored("no steps") };
         if let Some(rejection) = self.unbound.get(mapping.kind.base()) {
             return Planned::Paused(rejection.clone());
         }
-        let Some((bound, at)) = self.rules.get(&step.at) else {
+        let Some(bound) = self.rules.get(&write.at) else {
             return Planned::Rejected(
                 reject("unbound", event, "its mapping was not bound to its table"),
                 None,
@@ -144,7 +152,11 @@ impl Planner {
                 return Planned::Rejected(reject("unreadable", event, "the stored body is no JSON"), None);
             }
         };
-        self.write(event, &Content::new(event, &root), bound, at)
+        match draft(event, &Content::new(event, &root), bound, &self.lookups) {
+            Ok(draft) => Planned::Draft(draft, Arc::clone(&bound.at)),
+            Err(Some((rejection, entity))) => Planned::Rejected(rejection, entity),
+            Err(None) => Planned::Ignored("the mapping's \"when\" does not hold"),
+        }
     }
 
     fn unmapped(&self, event: &StoredEvent) -> Rejection {
@@ -158,64 +170,80 @@ impl Planner {
         Rejection { cause: format!("unmapped:{kind}"), message }
     }
 
-    fn write(&self, event: &StoredEvent, content: &Content<'_>, bound: &Bound, at: &Arc<str>) -> Planned {
-        let holds = |c: &crate::model::mapping::Condition| {
-            content.find(&c.source).is_some_and(|found| c.any_of.iter().any(|l| source::equals(found, l)))
-        };
-        if !bound.when.iter().all(holds) {
-            return Planned::Ignored("the mapping's \"when\" does not hold");
-        }
-        let mut present = Vec::with_capacity(bound.cells.len());
-        let mut values = Vec::with_capacity(bound.cells.len());
-        let mut entity = None;
-        for (index, cell) in bound.cells.iter().enumerate() {
-            if index == bound.keys {
-                entity = Some(entity_of(event, bound, &values));
-            }
-            let is_key = index < bound.keys;
-            match cell_value(event, content, bound, cell, is_key) {
-                Ok(Some(value)) => {
-                    present.push(u16::try_from(index).unwrap_or(u16::MAX));
-                    values.push(value);
-                }
-                Ok(None) => {}
-                Err(rejection) => return Planned::Rejected(rejection, entity),
-            }
-        }
-        let entity =
-            entity.unwrap_or_else(|| entity_of(event, bound, values.get(..bound.keys).unwrap_or_default()));
-        let size: usize = values.iter().map(SqlValue::size).sum();
-        if size > self.row_bytes_max {
+    /// Finishes a draft with what the queue and the HIS know: `steps` of each step's row, `answers` to its questions.
+    pub fn finish(
+        &self,
+        draft: Draft,
+        event: &StoredEvent,
+        steps: &[StepKnown],
+        answers: &[Answer],
+    ) -> Result<Finished, Refusal> {
+        let finished = finish(draft, event, steps, answers, &self.lookups)?;
+        let size = |cells: &[Cell]| cells.iter().map(Cell::size).sum::<usize>();
+        let largest = finished.change.rows.iter().map(|row| size(&row.values)).max().unwrap_or(0);
+        if largest > self.row_bytes_max {
             let message = format!(
-                "its row has about {size} bytes, and the HIS database takes {} in one statement (max_allowed_packet)",
+                "its row has about {largest} bytes, and the HIS database takes {} in one statement (max_allowed_packet)",
                 self.row_bytes_max
             );
-            return Planned::Rejected(reject("too-large", event, &message), Some(entity));
+            return Err(reject("too-large", event, &message).into());
         }
-        let values = values.into_iter().map(Cell::Value).collect();
-        let row = Change { act: Act::Row(bound.shape(present)), values, entity: entity.clone(), guard: None };
-        Planned::Change(EventChange { entity, rows: vec![row] }, Arc::clone(at))
+        Ok(finished)
     }
 }
 
-/// Every table that the mappings write to, once.
+/// What `check` says of a step that fits.
+fn line(step: &BoundStep) -> String {
+    let row = match &step.body {
+        Body::Row(row) => row,
+        Body::Call(call) => {
+            return format!("a statement{}", if call.repeatable { " (repeatable)" } else { "" });
+        }
+    };
+    let action = match row.action {
+        Action::Upsert => "upsert",
+        Action::Insert => "insert",
+        Action::Update => "update",
+        Action::Delete => "delete",
+    };
+    let key = match (&row.key, &row.link) {
+        (_, Some(link)) => {
+            let column = row.table.columns.get(link.column).map_or("", |c| &c.name.0);
+            let sources: Vec<_> = link.key.iter().map(|s| s.written.as_str()).collect();
+            format!("key {column} (generated), linked to {}", sources.join(", "))
+        }
+        (Some(key), None) => {
+            let columns: Vec<_> = key.columns.iter().map(|c| c.0.as_str()).collect();
+            format!("key {} ({})", columns.join(", "), key.found.words())
+        }
+        (None, None) => "no key".to_owned(),
+    };
+    format!("{}: {action}, {key}", row.table.title())
+}
+
+/// Every table that the mappings write to or look into, once.
 #[must_use]
 pub fn tables(mappings: &Mappings) -> Vec<TableName> {
-    let mut tables: Vec<_> = steps(mappings).filter_map(|(_, step)| step.table().cloned()).collect();
+    let of_step = |step: &Step| {
+        let marks = match &step.marker {
+            Some(Marker::Table { table, .. }) => Some(table.clone()),
+            Some(Marker::Column(_)) | None => None,
+        };
+        let lookups = step.fields.iter().filter_map(|f| Some(f.lookup.as_ref()?.table.clone()));
+        step.table().cloned().into_iter().chain(marks).chain(lookups).collect::<Vec<_>>()
+    };
+    let mut tables: Vec<_> = writes(mappings).flat_map(|(_, w)| &w.steps).flat_map(of_step).collect();
     tables.sort();
     tables.dedup();
     tables
 }
 
-fn steps(mappings: &Mappings) -> impl Iterator<Item = (&Mapping, &Step)> {
+fn writes(mappings: &Mappings) -> impl Iterator<Item = (&Mapping, &Write)> {
     mappings.by_kind.values().flat_map(|mapping| {
-        std::iter::once(&mapping.rule)
-            .chain(mapping.on.values())
-            .flat_map(move |rule| match rule {
-                Rule::Write(write) => write.steps.as_slice(),
-                Rule::Ignore => &[],
-            })
-            .map(move |step| (mapping, step))
+        std::iter::once(&mapping.rule).chain(mapping.on.values()).filter_map(move |rule| match rule {
+            Rule::Write(write) => Some((mapping, write)),
+            Rule::Ignore => None,
+        })
     })
 }
 
@@ -241,113 +269,6 @@ fn rule_of<'a>(mapping: &'a Mapping, event: &StoredEvent) -> Result<&'a Rule, Re
             mapping.at
         ),
     })
-}
-
-fn cell_value(
-    event: &StoredEvent,
-    content: &Content<'_>,
-    bound: &Bound,
-    cell: &BoundCell,
-    is_key: bool,
-) -> Result<Option<SqlValue>, Rejection> {
-    let field = match &cell.from {
-        From::Constant(value) => return Ok(Some(value.clone())),
-        From::Source(field) => field,
-    };
-    let name = &field.source.written;
-    let value = match content.find(&field.source) {
-        Some(found) => Some(field_value(event, bound, cell, field, found)?),
-        None => field.default.clone(),
-    };
-    if !is_key {
-        return Ok(value);
-    }
-    let wrong = match &value {
-        None => "missing-key",
-        Some(SqlValue::Null) => "null-key",
-        Some(SqlValue::Text(text)) if text.is_empty() => "empty-key",
-        Some(_) => return Ok(value),
-    };
-    let what = match wrong {
-        "missing-key" => "is not in the event",
-        "null-key" => "is null",
-        _ => "is empty",
-    };
-    let message = format!("field {name}, which identifies the row of {}, {what}", bound.table.title());
-    Err(reject(&format!("{wrong}:{}.{name}", event.kind.base()), event, &message))
-}
-
-fn field_value(
-    event: &StoredEvent,
-    bound: &Bound,
-    cell: &BoundCell,
-    field: &BoundField,
-    found: Found<'_>,
-) -> Result<SqlValue, Rejection> {
-    let name = &field.source.written;
-    let Some(column) = bound.table.columns.get(cell.column) else {
-        return Err(reject("unbound", event, "the column is not in the table's description"));
-    };
-    let words = |misfit: Misfit| {
-        let place = format!("{}.{} ({})", bound.table.title(), column.name, column.declared);
-        let message = format!("field {name} cannot go into {place}: {}", misfit.words);
-        reject(&format!("{}:{}.{name}", misfit.cause, event.kind.base()), event, &message)
-    };
-    if let Some(codes) = &field.codes {
-        let text = source::text_form(found);
-        let code = text.as_deref().and_then(|t| codes.by_value.get(t));
-        if let Some(code) = code {
-            return Ok(code.clone());
-        }
-        if !matches!(found, Found::Json(Value::Null)) {
-            return codes.rest.clone().ok_or_else(|| {
-                let value = text.map_or_else(|| "an object or array".to_owned(), |t| format!("{:?}", cut(&t)));
-                let message = format!(
-                    "field {name} has the value {value}, which \"values\" does not list; add it there, or \"*\" for all others, then retry"
-                );
-                reject(&format!("unknown-value:{}.{name}", event.kind.base()), event, &message)
-            });
-        }
-    }
-    Target { column, zone: field.zone, truncate: field.truncate }.found(found).map_err(words)
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(60).collect()
-}
-
-fn reject(cause: &str, event: &StoredEvent, message: &str) -> Rejection {
-    Rejection { cause: cause.to_owned(), message: format!("{} event: {message}", event.kind) }
-}
-
-/// The record that an event is about: the HIS row, by table and key. What the column's collation takes for equal
-/// is one record. An event without a key is its own.
-fn entity_of(event: &StoredEvent, bound: &Bound, keys: &[SqlValue]) -> Entity {
-    let mut name = bound.table.title();
-    if keys.is_empty() {
-        name = format!("{name}#{}", event.seq);
-    }
-    for (key, cell) in keys.iter().zip(&bound.cells) {
-        let column = bound.table.columns.get(cell.column);
-        name.push('\u{1f}');
-        name.push_str(column.map_or("", |c| &c.name.0));
-        name.push('=');
-        match key {
-            SqlValue::Null => {}
-            SqlValue::Int(n) => name.push_str(&n.to_string()),
-            SqlValue::Text(text) if column.is_some_and(|c| c.folds) => {
-                name.push_str(&text.trim_end().to_lowercase());
-            }
-            SqlValue::Decimal(text) | SqlValue::Text(text) => name.push_str(text),
-            SqlValue::Float(f) => name.push_str(&f.to_string()),
-            SqlValue::Bytes(bytes) => name.push_str(&String::from_utf8_lossy(bytes)),
-            SqlValue::Date(d) => name.push_str(&d.to_string()),
-            SqlValue::Time(t) => name.push_str(&t.to_string()),
-            SqlValue::DateTime(t) => name.push_str(&t.to_string()),
-            SqlValue::Instant(t) => name.push_str(&t.to_rfc3339()),
-        }
-    }
-    Entity(name)
 }
 
 /// Whether an action looks for a row by key.

@@ -7,7 +7,7 @@ use crate::{
         table::{Charset, ColumnType, Filled},
     },
     plan::{
-        bind::{Bound, From},
+        bind::{BoundRow, BoundStep, From},
         rows::needs_key,
     },
 };
@@ -43,8 +43,9 @@ impl Finding {
 }
 
 /// What is to be said about a step that could be bound.
-pub(super) fn warnings(step: &Step, bound: &Bound) -> Vec<Finding> {
+pub(super) fn warnings(step: &Step, bound: &BoundStep) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let Some(bound) = bound.row() else { return findings };
     let (table, title) = (&bound.table, bound.table.title());
     if !table.transactional {
         findings.push(Finding::warning(
@@ -88,7 +89,7 @@ pub(super) fn warnings(step: &Step, bound: &Bound) -> Vec<Finding> {
     findings
 }
 
-fn key_warning(step: &Step, bound: &Bound) -> Option<Finding> {
+fn key_warning(step: &Step, bound: &BoundRow) -> Option<Finding> {
     let key = bound.key.as_ref()?;
     let same =
         |columns: &[_]| columns.len() == key.columns.len() && columns.iter().all(|c| key.columns.contains(c));
@@ -108,7 +109,7 @@ fn key_warning(step: &Step, bound: &Bound) -> Option<Finding> {
 }
 
 /// NOT NULL columns without a default that nothing fills: no row could be inserted.
-fn unfilled(step: &Step, bound: &Bound) -> Option<Finding> {
+fn unfilled(step: &Step, bound: &BoundRow) -> Option<Finding> {
     let written = |index: usize| bound.cells.iter().any(|c| c.column == index);
     let missing: Vec<_> = bound
         .table

@@ -1,0 +1,325 @@
+//! An event's changes as far as the event itself tells them. What the HIS has to say (which row is meant, what a lookup
+//! finds) is still open; `finish` closes it.
+
+use std::sync::Arc;
+
+use crate::{
+    model::{
+        answer::Answer,
+        entity::Entity,
+        event::StoredEvent,
+        mapping::{Condition, Source},
+        outcome::Rejection,
+        table::{Column, Table},
+        value::SqlValue,
+    },
+    plan::{
+        bind::{Body, BoundRow, BoundRule, BoundStep, From},
+        cell::{Reader, key_text},
+        link::{BoundLink, FoundBy, mark},
+        lookup::Ask,
+        source::{self, Content},
+    },
+};
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The record that the event is about: it keeps the order of its events.
+    pub entity: Entity,
+    /// Values that the HIS has to look up.
+    pub asks: Vec<Ask>,
+    pub(super) steps: Vec<DraftStep>,
+}
+
+/// One step of an event.
+#[derive(Clone, Debug)]
+pub struct DraftStep {
+    pub(super) bound: Arc<BoundStep>,
+    pub(super) entity: Entity,
+    /// By the places of the step's cells.
+    pub(super) cells: Vec<(u16, DraftCell)>,
+    /// Its `when` does not hold: it writes nothing, and only its link may be asked for.
+    pub(super) skipped: bool,
+    /// The mark of the record or of the event, where the step has one.
+    pub(super) mark: Option<String>,
+}
+
+/// A value that is known, or where it will come from.
+#[derive(Clone, Debug)]
+pub(super) enum DraftCell {
+    Value(SqlValue),
+    /// Among the draft's `asks`.
+    Ask(usize),
+    /// An earlier step's key, or cell.
+    Step {
+        step: usize,
+        cell: Option<usize>,
+    },
+}
+
+/// A question for the row of a record that is not linked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    /// The table.
+    pub table: Arc<Table>,
+    /// The column of its generated key.
+    pub generated: usize,
+    /// Columns that tell the row.
+    pub matches: Vec<usize>,
+    /// Their values.
+    pub values: Vec<SqlValue>,
+    /// The search costs little.
+    pub indexed: bool,
+}
+
+impl DraftStep {
+    /// The row's record.
+    #[must_use]
+    pub fn entity(&self) -> &Entity {
+        &self.entity
+    }
+
+    pub(super) fn row(&self) -> Option<&BoundRow> {
+        self.bound.row()
+    }
+
+    fn link(&self) -> Option<(&BoundRow, &BoundLink)> {
+        let row = self.row()?;
+        Some((row, row.link.as_ref()?))
+    }
+
+    /// Whether the crosswalk knows the row of its record.
+    #[must_use]
+    pub fn is_linked(&self) -> bool {
+        self.link().is_some()
+    }
+
+    /// Whether it writes nothing.
+    #[must_use]
+    pub fn is_skipped(&self) -> bool {
+        self.skipped
+    }
+
+    /// Whether its row can be found without its link.
+    #[must_use]
+    pub fn can_be_found(&self) -> bool {
+        self.link().is_some_and(|(_, link)| link.found_by != FoundBy::Nothing)
+    }
+
+    /// How the row is found without its link; none where it cannot be, or where the answers do not tell enough.
+    #[must_use]
+    pub fn search(&self, answers: &[Answer]) -> Option<Search> {
+        let (row, link) = self.link()?;
+        let table = &row.table;
+        let (matches, values) = match &link.found_by {
+            FoundBy::Nothing => return None,
+            FoundBy::Mark(column) => (vec![*column], vec![SqlValue::Text(self.mark.clone()?)]),
+            FoundBy::Cells(cells) => {
+                let column = |cell: &usize| row.cells.get(*cell).map(|c| c.column);
+                let value = |cell: &usize| {
+                    let (_, value) = self.cells.iter().find(|(at, _)| usize::from(*at) == *cell)?;
+                    match value {
+                        DraftCell::Value(value) => Some(value.clone()),
+                        DraftCell::Ask(ask) => match answers.get(*ask)? {
+                            Answer::Row(Some(text)) => Some(key_value(text)),
+                            Answer::Row(None) | Answer::Missing | Answer::Several => None,
+                        },
+                        DraftCell::Step { .. } => None,
+                    }
+                };
+                (
+                    cells.iter().map(column).collect::<Option<Vec<_>>>()?,
+                    cells.iter().map(value).collect::<Option<Vec<_>>>()?,
+                )
+            }
+        };
+        let first = matches.first().and_then(|c| table.columns.get(*c));
+        let indexed = first.is_some_and(|c| table.unique.iter().any(|u| u.columns.first() == Some(&c.name)));
+        Some(Search { table: Arc::clone(table), generated: link.column, matches, values, indexed })
+    }
+}
+
+/// A generated key as its column holds it.
+pub(super) fn key_value(text: &str) -> SqlValue {
+    text.parse().map_or_else(|_| SqlValue::Text(text.to_owned()), SqlValue::Int)
+}
+
+impl Draft {
+    /// Its steps, in order.
+    #[must_use]
+    pub fn steps(&self) -> &[DraftStep] {
+        &self.steps
+    }
+
+    /// Whether nothing but the event is needed to finish it.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.asks.is_empty() && !self.steps.iter().any(DraftStep::is_linked)
+    }
+}
+
+/// Why an event cannot be drafted: the reason, and its record where that much is known. None: no step's `when` holds.
+pub(super) type Undrafted = Option<(Rejection, Option<Entity>)>;
+
+/// Drafts an event by a rule.
+pub(super) fn draft(
+    event: &StoredEvent,
+    content: &Content<'_>,
+    rule: &BoundRule,
+    lookups: &[super::lookup::BoundLookup],
+) -> Result<Draft, Undrafted> {
+    let mut reader = Reader { event, content, lookups, asks: Vec::new() };
+    let mut steps: Vec<DraftStep> = Vec::with_capacity(rule.steps.len());
+    for (index, bound) in rule.steps.iter().enumerate() {
+        let step = match draft_step(&mut reader, bound, index, &steps) {
+            Ok(step) => step,
+            Err((rejection, own)) => {
+                let main = steps.get(rule.main).map(|s| s.entity.clone());
+                let own = own.filter(|_| index == rule.main);
+                return Err(Some((rejection, main.or(own))));
+            }
+        };
+        steps.push(step);
+    }
+    if steps.iter().all(|s| s.skipped) {
+        return Err(None);
+    }
+    let main = steps.get(rule.main).filter(|s| !s.skipped).or_else(|| steps.iter().find(|s| !s.skipped));
+    let entity = main.map_or_else(|| Entity(String::new()), |s| s.entity.clone());
+    Ok(Draft { entity, asks: reader.asks, steps })
+}
+
+fn draft_step(
+    reader: &mut Reader<'_>,
+    bound: &Arc<BoundStep>,
+    index: usize,
+    before: &[DraftStep],
+) -> Result<DraftStep, (Rejection, Option<Entity>)> {
+    let holds = |c: &Condition| {
+        reader.content.find(&c.source).is_some_and(|found| c.any_of.iter().any(|l| source::equals(found, l)))
+    };
+    let skipped = !bound.when.iter().all(holds);
+    let own = || Entity(format!("{}#{}", bound.at, reader.event.seq));
+    let mut step =
+        DraftStep { bound: Arc::clone(bound), entity: own(), cells: Vec::new(), skipped, mark: None };
+    let event_mark = |place: usize| match place {
+        0 => mark(&["event", &reader.event.id]),
+        place => mark(&["event", &reader.event.id, &place.to_string()]),
+    };
+    match &bound.body {
+        Body::Row(row) if row.link.is_some() => {
+            let key = row.link.as_ref().map_or(&[][..], |link| &link.key);
+            let texts = match link_texts(reader, key, &row.table) {
+                Ok(texts) => texts,
+                Err(_) if skipped => return Ok(step),
+                Err(rejection) => return Err((rejection, None)),
+            };
+            step.entity = link_entity(&row.table, &bound.name, &texts);
+            let parts: Vec<&str> =
+                std::iter::once(bound.name.as_str()).chain(texts.iter().map(String::as_str)).collect();
+            step.mark = Some(mark(&parts));
+        }
+        Body::Row(row) => {
+            if row.keys == 0 {
+                step.entity = Entity(format!("{}#{}", row.table.title(), reader.event.seq));
+            }
+            step.mark = Some(event_mark(index));
+        }
+        Body::Call(call) => {
+            let texts: Option<Vec<String>> =
+                call.key.iter().map(|s| key_text(reader.content.find(s)?).ok()).collect();
+            if let Some(texts) = texts.filter(|t| !t.is_empty()) {
+                step.entity = Entity(format!("{}\u{1f}{}", call.call.at, texts.join("\u{1f}")));
+            }
+            step.mark = Some(event_mark(index));
+        }
+    }
+    if skipped {
+        return Ok(step);
+    }
+    read_cells(reader, &mut step, before)?;
+    Ok(step)
+}
+
+fn read_cells(
+    reader: &mut Reader<'_>,
+    step: &mut DraftStep,
+    before: &[DraftStep],
+) -> Result<(), (Rejection, Option<Entity>)> {
+    let bound = Arc::clone(&step.bound);
+    let (cells, keys, columns, title): (_, _, &[Column], String) = match &bound.body {
+        Body::Row(row) => (&row.cells, row.keys, &row.table.columns, row.table.title()),
+        Body::Call(call) => (&call.cells, 0, &call.parameters, "the statement".to_owned()),
+    };
+    let has_entity = keys == 0;
+    step.cells.reserve(cells.len());
+    for (index, cell) in cells.iter().enumerate() {
+        if index == keys && !has_entity {
+            step.entity = row_entity(step, before, reader);
+        }
+        let known = (index > keys || has_entity).then(|| step.entity.clone());
+        let Some(column) = columns.get(cell.column) else { continue };
+        let value = match &cell.from {
+            From::Mark => step.mark.clone().map(|text| DraftCell::Value(SqlValue::Text(text))),
+            From::Constant(value) => Some(DraftCell::Value(value.clone())),
+            From::Step { step, cell } => Some(DraftCell::Step { step: *step, cell: *cell }),
+            From::Source(field) => reader
+                .field(field, column, &title, index < keys)
+                .map_err(|rejection| (rejection, known))?,
+        };
+        if value.is_none() && matches!(bound.body, Body::Call(_)) {
+            return Err((reader.missing_parameter(&column.name.0), Some(step.entity.clone())));
+        }
+        let place = u16::try_from(index).unwrap_or(u16::MAX);
+        step.cells.extend(value.map(|value| (place, value)));
+    }
+    if cells.len() == keys && !has_entity {
+        step.entity = row_entity(step, before, reader);
+    }
+    Ok(())
+}
+
+/// The record of a row that columns identify: by table and key. What a column's collation takes for equal is one record.
+fn row_entity(step: &DraftStep, before: &[DraftStep], reader: &Reader<'_>) -> Entity {
+    let Some(row) = step.row() else { return step.entity.clone() };
+    let mut name = row.table.title();
+    for ((_, value), cell) in step.cells.iter().zip(&row.cells) {
+        let column = row.table.columns.get(cell.column);
+        name.push('\u{1f}');
+        name.push_str(column.map_or("", |c| &c.name.0));
+        name.push('=');
+        match value {
+            DraftCell::Value(SqlValue::Text(text)) if column.is_some_and(|c| c.folds) => {
+                name.push_str(&text.trim_end().to_lowercase());
+            }
+            DraftCell::Value(value) => name.push_str(&value.plain()),
+            DraftCell::Ask(ask) => {
+                name.push('@');
+                name.push_str(reader.asks.get(*ask).map_or("", |a| &a.text));
+            }
+            DraftCell::Step { step, .. } => {
+                name.push('$');
+                name.push_str(before.get(*step).map_or("", |s| &s.entity.0));
+            }
+        }
+    }
+    Entity(name)
+}
+
+/// The record of a row that the crosswalk knows: by table, the step's name, and Buktor's key.
+fn link_entity(table: &Table, name: &str, texts: &[String]) -> Entity {
+    Entity(format!("{}\u{1f}${name}\u{1f}{}", table.title(), texts.join("\u{1f}")))
+}
+
+fn link_texts(reader: &Reader<'_>, key: &[Source], table: &Table) -> Result<Vec<String>, Rejection> {
+    key.iter()
+        .map(|source| {
+            let text = match reader.content.find(source) {
+                None => Err("missing-key"),
+                Some(found) => key_text(found),
+            };
+            text.map_err(|wrong| reader.wrong_key(wrong, &source.written, &table.title()))
+        })
+        .collect()
+}

@@ -1,0 +1,304 @@
+//! A draft and what the HIS and the queue know -> changes, or the reason why not. Pure: nobody is asked here.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    model::{
+        answer::Answer,
+        change::{Act, Cell, Change, EventChange, Guard, Role},
+        event::StoredEvent,
+        mapping::{Action, MissingRow},
+        outcome::Rejection,
+        table::{Column, ColumnName},
+        value::SqlValue,
+    },
+    plan::{
+        bind::{Body, BoundCell, BoundRow, Form, From},
+        cell::{misfit_of, reject},
+        convert::Target,
+        draft::{Draft, DraftCell, DraftStep, key_value},
+        link::BoundMark,
+        lookup::BoundLookup,
+    },
+};
+
+/// What is known of one step's row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepKnown {
+    /// The key that its table gave it, where the crosswalk knows it.
+    pub his_key: Option<String>,
+    /// Columns that newer events have written: left as they are.
+    pub leave: BTreeSet<ColumnName>,
+    /// Something was written for its record before.
+    pub seen: bool,
+}
+
+/// An event's changes, and the step that each of them comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finished {
+    /// The changes. None where all that the event would do is done already.
+    pub change: EventChange,
+    /// For each change the place of its step.
+    pub of: Vec<usize>,
+}
+
+/// Why an event cannot be applied as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub reason: Rejection,
+    /// The lookup and the value for which the HIS has no row, where that is the reason.
+    pub missing: Option<(usize, String)>,
+}
+
+impl std::convert::From<Rejection> for Refusal {
+    fn from(reason: Rejection) -> Self {
+        Self { reason, missing: None }
+    }
+}
+
+/// Finishes a draft. `steps` may be shorter than the draft's: nothing is known of the others.
+pub(super) fn finish(
+    draft: Draft,
+    event: &StoredEvent,
+    steps: &[StepKnown],
+    answers: &[Answer],
+    lookups: &[BoundLookup],
+) -> Result<Finished, Refusal> {
+    let nothing = StepKnown::default();
+    let mut run = Run { event, draft: &draft, answers, lookups, made: Vec::with_capacity(draft.steps.len()) };
+    let mut finished = Finished {
+        change: EventChange { entity: draft.entity.clone(), rows: Vec::with_capacity(draft.steps.len()) },
+        of: Vec::with_capacity(draft.steps.len()),
+    };
+    for (index, step) in draft.steps.iter().enumerate() {
+        let known = steps.get(index).unwrap_or(&nothing);
+        let place = finished.change.rows.len();
+        let (change, made) = run.step(step, known, place)?;
+        run.made.push(made);
+        if let Some(change) = change {
+            finished.change.rows.push(change);
+            finished.of.push(index);
+        }
+    }
+    Ok(finished)
+}
+
+/// What a step that was finished gives to later ones.
+struct Made {
+    key: Key,
+    /// By the places of the step's cells.
+    cells: Vec<(u16, Cell)>,
+}
+
+/// The generated key of a step's row.
+enum Key {
+    Known(SqlValue),
+    /// The database makes it, for the change at that place.
+    Of(usize),
+    None,
+}
+
+struct Run<'a> {
+    event: &'a StoredEvent,
+    draft: &'a Draft,
+    answers: &'a [Answer],
+    lookups: &'a [BoundLookup],
+    made: Vec<Made>,
+}
+
+impl Run<'_> {
+    fn step(
+        &self,
+        step: &DraftStep,
+        known: &StepKnown,
+        place: usize,
+    ) -> Result<(Option<Change>, Made), Refusal> {
+        let his_key = known.his_key.as_deref().map(key_value);
+        let mut made = Made { key: his_key.map_or(Key::None, Key::Known), cells: Vec::new() };
+        if step.skipped {
+            return Ok((None, made));
+        }
+        made.cells = self.cells(step)?;
+        let (act, values, mark) = match &step.bound.body {
+            Body::Call(call) => {
+                let values = made.cells.iter().map(|(_, cell)| cell.clone()).collect();
+                (Act::Call(Arc::clone(&call.call)), values, &call.mark)
+            }
+            Body::Row(row) => {
+                let chosen = match &made.key {
+                    _ if row.link.is_none() => plain(row, &made.cells, known),
+                    Key::Known(_) => self.linked(row, &made.cells, known)?,
+                    Key::Of(_) | Key::None => self.unlinked(row, &made.cells, known)?,
+                };
+                let Some((form, cells)) = chosen else { return Ok((None, made)) };
+                let mut values = Vec::with_capacity(cells.len() + 1);
+                if let (Form::Linked | Form::Relinked | Form::Unlinked, Key::Known(key)) = (form, &made.key) {
+                    values.push(Cell::Value(key.clone()));
+                }
+                if matches!(form, Form::Insert | Form::Relinked) {
+                    made.key = Key::Of(place);
+                }
+                let (present, cells): (Vec<u16>, Vec<Cell>) = cells.into_iter().unzip();
+                values.extend(cells);
+                (Act::Row(row.shape(form, present)), values, &row.mark)
+            }
+        };
+        let guard = mark.as_ref().zip(step.mark.as_ref()).map(|(mark, text)| Box::new(guard(mark, text)));
+        Ok((Some(Change { act, values, entity: step.entity.clone(), guard }), made))
+    }
+
+    /// All of a step's cells, as far as the event has them.
+    fn cells(&self, step: &DraftStep) -> Result<Vec<(u16, Cell)>, Refusal> {
+        let mut cells = Vec::with_capacity(step.cells.len());
+        for (place, value) in &step.cells {
+            let cell = match value {
+                DraftCell::Value(value) => Some(Cell::Value(value.clone())),
+                DraftCell::Ask(ask) => Some(Cell::Value(self.answer(step, *place, *ask)?)),
+                DraftCell::Step { step: from, cell } => self.earlier(step, *place, *from, *cell)?,
+            };
+            cells.extend(cell.map(|cell| (*place, cell)));
+        }
+        Ok(cells)
+    }
+
+    /// What a lookup has found, as the cell's column holds it.
+    fn answer(&self, step: &DraftStep, place: u16, ask: usize) -> Result<SqlValue, Refusal> {
+        let Some((cell, column, title)) = cell_of(step, place) else { return Ok(SqlValue::Null) };
+        let From::Source(field) = &cell.from else { return Ok(SqlValue::Null) };
+        let name = &field.source.written;
+        let target = Target { column, zone: field.zone, truncate: false };
+        let asked = self.draft.asks.get(ask);
+        let bound = asked.and_then(|a| self.lookups.get(a.lookup));
+        let (Some(asked), Some(bound)) = (asked, bound) else { return Ok(SqlValue::Null) };
+        let place = format!("{}.{}", bound.table.title(), bound.matches_name());
+        let value = match self.answers.get(ask).unwrap_or(&Answer::Missing) {
+            Answer::Row(Some(text)) => target.text(text),
+            Answer::Row(None) => target.null(),
+            Answer::Several => {
+                let message = format!(
+                    "several rows of {} have the {} {:?} of field {name}, and say different things; make it unique there, or narrow the lookup with \"where\"",
+                    bound.table.title(),
+                    bound.matches_name(),
+                    asked.text
+                );
+                return Err(reject(&format!("lookup-several:{place}"), self.event, &message).into());
+            }
+            Answer::Missing => match field.lookup.as_ref().and_then(|(_, missing)| missing.clone()) {
+                Some(value) => return Ok(value),
+                None => {
+                    let message = format!(
+                        "no row of {} has the {} {:?} of field {name}; add it in the HIS, and the event is written by itself",
+                        bound.table.title(),
+                        bound.matches_name(),
+                        asked.text
+                    );
+                    let reason = reject(&format!("lookup:{place}"), self.event, &message);
+                    return Err(Refusal { reason, missing: Some((asked.lookup, asked.text.clone())) });
+                }
+            },
+        };
+        value.map_err(|misfit| misfit_of(self.event, &misfit, name, &title, column).into())
+    }
+
+    /// What an earlier step gives.
+    fn earlier(
+        &self,
+        step: &DraftStep,
+        place: u16,
+        from: usize,
+        cell: Option<usize>,
+    ) -> Result<Option<Cell>, Refusal> {
+        let Some(made) = self.made.get(from) else { return Ok(None) };
+        if let Some(wanted) = cell {
+            let found = made.cells.iter().find(|(at, _)| usize::from(*at) == wanted);
+            return Ok(found.map(|(_, cell)| cell.clone()));
+        }
+        match &made.key {
+            Key::Known(key) => Ok(Some(Cell::Value(key.clone()))),
+            Key::Of(change) => Ok(Some(Cell::Generated(*change))),
+            Key::None => {
+                let name = self.draft.steps.get(from).map_or("", |s| &s.bound.name);
+                let column = cell_of(step, place).map_or("", |(_, column, _)| &column.name.0);
+                let message = format!(
+                    "column {column} takes the generated key of the step {name}, which wrote nothing and is linked to no row; see `events link`, then retry"
+                );
+                Err(reject(&format!("no-link:{name}"), self.event, &message).into())
+            }
+        }
+    }
+
+    /// The form of a row whose key is known.
+    fn linked(&self, row: &BoundRow, cells: &[(u16, Cell)], known: &StepKnown) -> Result<Chosen, Refusal> {
+        let relink = row.link.as_ref().is_some_and(|link| link.missing_row == MissingRow::Insert);
+        match row.action {
+            Action::Delete => Ok(Some((Form::Unlinked, Vec::new()))),
+            Action::Insert => {
+                let message = format!(
+                    "its record is linked to a row of {} already, and the mapping's action is insert",
+                    row.table.title()
+                );
+                Err(reject("row-exists", self.event, &message).into())
+            }
+            Action::Upsert if relink && known.leave.is_empty() => Ok(Some((Form::Relinked, cells.to_vec()))),
+            Action::Upsert | Action::Update => {
+                let rest = left(row, cells, known);
+                let nothing = rest.is_empty() && !known.leave.is_empty();
+                Ok((!nothing).then_some((Form::Linked, rest)))
+            }
+        }
+    }
+
+    /// The form of a row of which the crosswalk knows nothing.
+    fn unlinked(&self, row: &BoundRow, cells: &[(u16, Cell)], known: &StepKnown) -> Result<Chosen, Refusal> {
+        match row.action {
+            Action::Upsert | Action::Insert => Ok(Some((Form::Insert, cells.to_vec()))),
+            // It was there once, and was deleted.
+            Action::Delete if known.seen => Ok(None),
+            Action::Update | Action::Delete => {
+                let message = format!(
+                    "no row of {} is known for its record: it was made before this program, or not by it; say which row it is with `events link`, then retry",
+                    row.table.title()
+                );
+                Err(reject("no-link", self.event, &message).into())
+            }
+        }
+    }
+}
+
+/// The form of a row's change and the cells in it; none where there is nothing to do.
+type Chosen = Option<(Form, Vec<(u16, Cell)>)>;
+
+/// The form of a row that columns identify.
+fn plain(row: &BoundRow, cells: &[(u16, Cell)], known: &StepKnown) -> Chosen {
+    if known.leave.is_empty() || matches!(row.action, Action::Insert | Action::Delete) {
+        return Some((Form::Plain, cells.to_vec()));
+    }
+    let rest = left(row, cells, known);
+    let writes = |(place, _): &(u16, Cell)| usize::from(*place) >= row.keys;
+    rest.iter().any(writes).then_some((Form::Rest, rest))
+}
+
+/// The cells that an update writes, without those that newer events have written; and the key's.
+fn left(row: &BoundRow, cells: &[(u16, Cell)], known: &StepKnown) -> Vec<(u16, Cell)> {
+    let stays = |(place, _): &&(u16, Cell)| {
+        let Some(cell) = row.cells.get(usize::from(*place)) else { return false };
+        let left = || row.table.columns.get(cell.column).is_some_and(|c| known.leave.contains(&c.name));
+        cell.role == Role::Key || (cell.role != Role::InsertOnly && !left())
+    };
+    cells.iter().filter(stays).cloned().collect()
+}
+
+fn guard(mark: &BoundMark, text: &str) -> Guard {
+    Guard { shape: Arc::clone(&mark.shape), values: vec![Cell::Value(SqlValue::Text(text.to_owned()))] }
+}
+
+/// A step's cell with its column, and the title of what has the column.
+fn cell_of(step: &DraftStep, place: u16) -> Option<(&BoundCell, &Column, String)> {
+    let (cells, columns, title): (_, &[Column], _) = match &step.bound.body {
+        Body::Row(row) => (&row.cells, &row.table.columns, row.table.title()),
+        Body::Call(call) => (&call.cells, &call.parameters, "the statement".to_owned()),
+    };
+    let cell = cells.get(usize::from(place))?;
+    Some((cell, columns.get(cell.column)?, title))
+}

@@ -1,0 +1,82 @@
+//! Lookups of the mappings, bound to the tables that they look into: each different one once. Asks no database.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+
+use crate::{
+    model::{
+        mapping::Lookup,
+        table::{Schema, Table},
+        value::SqlValue,
+    },
+    plan::{
+        live::{any_column_of, literal, table_of},
+        verify::Finding,
+    },
+};
+
+/// A lookup bound to its table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BoundLookup {
+    /// The table.
+    pub table: Arc<Table>,
+    /// The column that holds the event's value, as an index into the table's columns.
+    pub matches: usize,
+    /// The column whose value is written.
+    pub take: usize,
+    /// Fixed values that a row must have besides.
+    pub only: Vec<(usize, SqlValue)>,
+}
+
+/// A value that an event wants looked up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ask {
+    /// Which lookup, an index into [`crate::plan::Planner::lookups`].
+    pub lookup: usize,
+    /// The value, as the column that is searched holds it.
+    pub value: SqlValue,
+    /// The value as text: equal for equal values.
+    pub text: String,
+}
+
+impl BoundLookup {
+    /// The name of the column that is searched.
+    #[must_use]
+    pub fn matches_name(&self) -> &str {
+        self.table.columns.get(self.matches).map_or("", |c| &c.name.0)
+    }
+
+    /// The fixed values that a row must have besides, as a text for people: `ACTIVE = 1`.
+    #[must_use]
+    pub fn only_words(&self) -> String {
+        let word = |(column, value): &(usize, SqlValue)| {
+            let name = self.table.columns.get(*column).map_or("", |c| &c.name.0);
+            format!("{name} = {}", value.plain())
+        };
+        self.only.iter().map(word).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Binds a lookup and gives its place among all of them.
+pub(super) fn bind(
+    lookup: &Lookup,
+    schema: &Schema,
+    zone: Tz,
+    all: &mut Vec<BoundLookup>,
+) -> Result<usize, Finding> {
+    let table = table_of(&lookup.table, schema, &lookup.at)?;
+    let (matches, _) = any_column_of(table, &lookup.matches, &format!("{}.match", lookup.at))?;
+    let (take, _) = any_column_of(table, &lookup.take, &format!("{}.take", lookup.at))?;
+    let only = lookup.only.iter().map(|constant| {
+        let (index, column) = any_column_of(table, &constant.column, &constant.at)?;
+        Ok((index, literal(&table.title(), column, zone, &constant.value, &constant.at)?))
+    });
+    let bound =
+        BoundLookup { table: Arc::clone(table), matches, take, only: only.collect::<Result<_, Finding>>()? };
+    if let Some(place) = all.iter().position(|l| *l == bound) {
+        return Ok(place);
+    }
+    all.push(bound);
+    Ok(all.len() - 1)
+}
