@@ -3,7 +3,7 @@
 //! `bind` checks a mapping against the live tables once and prepares it (`live` finds names, `key` what identifies a row,
 //! `link` generated keys and marks, `lookup` lookups, `call` statements). `rows` plans single events with what was bound:
 //! `draft` says what the event itself tells (`source` finds values in it, `cell` reads them, `convert` with `number` makes
-//! them fit their columns), `finish` adds what the queue and the HIS know. `verify` tells what `check` and the start-up
+//! them fit their columns, `format` and `template` make texts), `finish` adds what the queue and the HIS know. `verify` tells what `check` and the start-up
 //! log say about a mapping.
 
 mod bind;
@@ -12,6 +12,7 @@ mod cell;
 mod convert;
 mod draft;
 mod finish;
+mod format;
 mod key;
 mod link;
 mod live;
@@ -19,6 +20,7 @@ mod lookup;
 mod number;
 mod rows;
 mod source;
+mod template;
 pub mod verify;
 
 pub use draft::{Draft, DraftStep, Search};
