@@ -162,6 +162,7 @@ impl Resolver<'_> {
             lookup: None,
             column,
             values,
+            format: None,
             default: default.map(Scalar::literal),
             write: write.map_or(by_source, |write| match write {
                 Write::Always => WriteRule::Always,

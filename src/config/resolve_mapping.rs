@@ -235,6 +235,7 @@ impl Resolver<'_> {
         }
         let step = Step {
             name: kind.base().to_owned(),
+            skip: false,
             what: What::Row { table, action, generated: None },
             fields: parts.fields.clone(),
             constants: parts.constants.clone(),

@@ -12,8 +12,10 @@ use crate::{
     model::{
         change::{Op, Role, Shape},
         event::EventKind,
+        format::Format,
         mapping::{Action, Condition, Field, Missing, Origin, Source, Step, What, Write, WriteRule},
         table::{Column, ColumnName, Schema, Table, TableName},
+        template::Template,
         value::{Literal, SqlValue},
     },
     plan::{
@@ -42,6 +44,8 @@ pub(super) struct BoundRule {
 #[derive(Debug)]
 pub(super) struct BoundStep {
     pub(super) name: String,
+    /// It writes nothing, and only its link may be asked for.
+    pub(super) skip: bool,
     pub(super) when: Vec<Condition>,
     pub(super) body: Body,
     pub(super) at: String,
@@ -104,14 +108,37 @@ pub(super) enum From {
 /// A field bound to its column.
 #[derive(Debug)]
 pub(super) struct BoundField {
-    pub(super) source: Source,
+    pub(super) read: Read,
     pub(super) or_from: Vec<Source>,
+    pub(super) format: Option<Format>,
     pub(super) codes: Option<BoundCodes>,
     pub(super) default: Option<SqlValue>,
     pub(super) zone: Tz,
     pub(super) truncate: bool,
     /// Among [`crate::plan::Planner::lookups`], with what is written where nothing is found; none: the event is parked.
     pub(super) lookup: Option<(usize, Option<SqlValue>)>,
+}
+
+/// What of an event a field is made of.
+#[derive(Debug)]
+pub(super) enum Read {
+    Source(Source),
+    Text(Template),
+}
+
+impl BoundField {
+    /// The source, where it is one.
+    pub(super) fn source(&self) -> Option<&Source> {
+        match &self.read {
+            Read::Source(source) => Some(source),
+            Read::Text(_) => None,
+        }
+    }
+
+    /// What it is called in messages.
+    pub(super) fn name(&self) -> &str {
+        self.source().map_or("(several, by concat)", |s| &s.written)
+    }
 }
 
 /// Codes converted to the column's type.
@@ -132,8 +159,6 @@ pub(super) enum Form {
     Insert,
     /// Its row is updated by the key that the table gave it.
     Linked,
-    /// The same; and inserted anew where it is gone.
-    Relinked,
     /// Its row is deleted by the key that the table gave it.
     Unlinked,
 }
@@ -151,12 +176,12 @@ impl BoundRow {
         }
         let op = match (form, self.action) {
             (Form::Rest | Form::Linked, _) | (Form::Plain, Action::Update) => Op::Update,
-            (Form::Relinked, _) | (Form::Plain, Action::Upsert) => Op::Upsert,
+            (Form::Plain, Action::Upsert) => Op::Upsert,
             (Form::Insert, _) | (Form::Plain, Action::Insert) => Op::Insert,
             (Form::Unlinked, _) | (Form::Plain, Action::Delete) => Op::Delete,
         };
         let generated = self.link.as_ref().map(|link| link.column);
-        let known = matches!(form, Form::Linked | Form::Relinked | Form::Unlinked);
+        let known = matches!(form, Form::Linked | Form::Unlinked);
         let key = generated.filter(|_| known).map(|column| (column, Role::Key));
         let cells = id.1.iter().filter_map(|i| self.cells.get(usize::from(*i)));
         let columns = key.into_iter().chain(cells.map(|c| (c.column, c.role))).collect();
@@ -181,7 +206,11 @@ pub(super) struct Binder<'a> {
 }
 
 /// Binds a rule, or says everything that keeps it from being bound.
-pub(super) fn bind(write: &Write, kind: &EventKind, binder: &mut Binder<'_>) -> Result<BoundRule, Vec<Finding>> {
+pub(super) fn bind(
+    write: &Write,
+    kind: &EventKind,
+    binder: &mut Binder<'_>,
+) -> Result<BoundRule, Vec<Finding>> {
     let mut findings = Vec::new();
     let mut steps: Vec<Arc<BoundStep>> = Vec::new();
     for step in &write.steps {
@@ -200,15 +229,17 @@ pub(super) fn bind(write: &Write, kind: &EventKind, binder: &mut Binder<'_>) -> 
 /// The step that is about the event's own record: the first that `<event>_id` identifies, else the last with a key.
 fn main_step(write: &Write, base: &str, steps: &[Arc<BoundStep>]) -> usize {
     let own = format!("{base}_id");
-    let by_own_id = |step: &Arc<BoundStep>| match &step.body {
+    let by_own_id = |step: &Arc<BoundStep>| {
+        match &step.body {
         Body::Row(row) => match (&row.link, &row.key) {
             (Some(link), _) => link.key.iter().any(|s| s.written == own),
             (None, Some(_)) => row.cells.iter().take(row.keys).any(|c| {
-                matches!(&c.from, From::Source(field) if field.source.written == own)
+                matches!(&c.from, From::Source(field) if field.source().is_some_and(|s| s.written == own))
             }),
             (None, None) => false,
         },
         Body::Call(call) => call.key.iter().any(|s| s.written == own),
+    }
     };
     let keyed = |step: &Arc<BoundStep>| match &step.body {
         Body::Row(row) => row.link.is_some() || row.key.is_some(),
@@ -228,7 +259,13 @@ fn bind_step(
         What::Row { table, action, .. } => Body::Row(bind_row(step, table, *action, kind, before, binder)?),
         What::Sql { .. } => Body::Call(call::bind(step, kind, before, binder)?),
     };
-    Ok(BoundStep { name: step.name.clone(), when: step.when.clone(), body, at: step.at.clone() })
+    Ok(BoundStep {
+        name: step.name.clone(),
+        skip: step.skip,
+        when: step.when.clone(),
+        body,
+        at: step.at.clone(),
+    })
 }
 
 fn bind_row(
@@ -262,7 +299,11 @@ fn bind_row(
     }
     let keys = keys_first(&mut cells, key.as_ref(), table);
     // A mark by which an insert without a key is found again.
-    let keys = if keys == 0 && link.is_none() && action == Action::Insert { link::mark_first(&mut cells) } else { keys };
+    let keys = if keys == 0 && link.is_none() && action == Action::Insert {
+        link::mark_first(&mut cells)
+    } else {
+        keys
+    };
     if action == Action::Delete {
         cells.truncate(keys);
     }
@@ -321,7 +362,8 @@ pub(super) fn bind_origin(
     binder: &mut Binder<'_>,
 ) -> Result<From, Finding> {
     let source = match &field.from {
-        Origin::Event(source) => source.clone(),
+        Origin::Event(source) => Read::Source(source.clone()),
+        Origin::Text(template) => Read::Text(template.clone()),
         Origin::Step { name, column } => {
             return link::earlier(name, column.as_ref(), before).ok_or_else(|| {
                 let message = format!("no earlier step {name} gives this value");
@@ -347,7 +389,8 @@ pub(super) fn bind_origin(
         Ok::<_, Finding>((lookup::bind(l, binder.schema, binder.zone, binder.lookups)?, missing))
     });
     Ok(From::Source(BoundField {
-        source,
+        read: source,
+        format: field.format.clone(),
         or_from: field.or_from.clone(),
         codes: codes.transpose()?,
         default: field.default.as_ref().map(|l| value(l, &format!("{}.default", field.at))).transpose()?,

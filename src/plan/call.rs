@@ -6,7 +6,7 @@ use crate::{
     model::{
         change::{Call, Role},
         event::EventKind,
-        mapping::{Constant, Field, Origin, Source, Step, What, WriteRule},
+        mapping::{Constant, Source, Step, What},
         table::{Column, ColumnName, ColumnType, Filled},
     },
     plan::{
@@ -74,33 +74,16 @@ fn bind_parameter(
     if let Some(field) = step.fields.iter().find(|f| same(&f.column)) {
         return bind_origin(field, TITLE, parameter, before, binder);
     }
-    let at = format!("{}.sql", step.at);
-    let name = &parameter.name.0;
-    let from = Origin::parse(name).ok_or_else(|| {
-        Finding::problem(&at, format!("parameter :{name} is no field of an event; write its name, or its path with dots"))
-    })?;
-    bind_origin(&plain_field(from, &parameter.name, &at), TITLE, parameter, before, binder)
+    let name = &parameter.name;
+    Err(Finding::problem(
+        &format!("{}.sql", step.at),
+        format!("nothing fills the parameter :{name}; name a field of the event"),
+    ))
 }
 
-/// A parameter that the mapping says nothing about beyond its name.
-fn plain_field(from: Origin, column: &ColumnName, at: &str) -> Field {
-    Field {
-        from,
-        or_from: Vec::new(),
-        column: column.clone(),
-        lookup: None,
-        values: None,
-        default: None,
-        write: WriteRule::Always,
-        timezone: None,
-        truncate: false,
-        at: at.to_owned(),
-    }
-}
-
-fn parameter(name: &str) -> Column {
+fn parameter(name: &ColumnName) -> Column {
     Column {
-        name: ColumnName(name.to_owned()),
+        name: name.clone(),
         kind: ColumnType::Other,
         declared: "a parameter".to_owned(),
         nullable: true,

@@ -3,13 +3,15 @@
 use serde_json::Value;
 
 use crate::{
-    model::{event::StoredEvent, outcome::Rejection, table::Column, value::SqlValue},
+    model::{event::StoredEvent, outcome::Rejection, table::Column, template::Template, value::SqlValue},
     plan::{
-        bind::BoundField,
+        bind::{BoundField, Read},
         convert::{Misfit, Target},
         draft::DraftCell,
+        format,
         lookup::{Ask, BoundLookup},
         source::{self, Content, Found},
+        template,
     },
 };
 
@@ -30,12 +32,17 @@ impl Reader<'_> {
         title: &str,
         is_key: bool,
     ) -> Result<Option<DraftCell>, Rejection> {
-        let sources = || std::iter::once(&field.source).chain(&field.or_from);
-        let found = sources().find_map(|source| Some((self.content.find(source)?, &source.written)));
-        let value = match found {
-            Some((found, name)) => Some(self.value(field, column, title, found, name)?),
-            None => field.default.clone().map(DraftCell::Value),
+        let read = match &field.read {
+            Read::Text(template) => self.text(template, field, column, title)?,
+            Read::Source(source) => {
+                let mut sources = std::iter::once(source).chain(&field.or_from);
+                match sources.find_map(|source| Some((self.content.find(source)?, &source.written))) {
+                    Some((found, name)) => Some(self.value(field, column, title, found, name)?),
+                    None => None,
+                }
+            }
         };
+        let value = read.or_else(|| field.default.clone().map(DraftCell::Value));
         if !is_key {
             return Ok(value);
         }
@@ -45,7 +52,7 @@ impl Reader<'_> {
             Some(DraftCell::Value(SqlValue::Text(text))) if text.is_empty() => "empty-key",
             Some(_) => return Ok(value),
         };
-        Err(self.wrong_key(wrong, &field.source.written, title))
+        Err(self.wrong_key(wrong, field.name(), title))
     }
 
     /// Why a field cannot identify its row.
@@ -104,10 +111,28 @@ impl Reader<'_> {
             self.asks.push(Ask { lookup: *lookup, value, text });
             return Ok(DraftCell::Ask(self.asks.len() - 1));
         }
-        Target { column, zone: field.zone, truncate: field.truncate }
-            .found(found)
-            .map(DraftCell::Value)
-            .map_err(|misfit| misfit_of(self.event, &misfit, name, title, column))
+        let target = Target { column, zone: field.zone, truncate: field.truncate };
+        let value = match field.format.as_ref().map(|format| format::apply(format, found, field.zone)) {
+            Some(Ok(Some(text))) => target.text(&text),
+            Some(Err(misfit)) => Err(misfit),
+            Some(Ok(None)) | None => target.found(found),
+        };
+        value.map(DraftCell::Value).map_err(|misfit| misfit_of(self.event, &misfit, name, title, column))
+    }
+
+    /// A text made of several fields.
+    fn text(
+        &self,
+        template: &Template,
+        field: &BoundField,
+        column: &Column,
+        title: &str,
+    ) -> Result<Option<DraftCell>, Rejection> {
+        let target = Target { column, zone: field.zone, truncate: field.truncate };
+        template::fill(template, |source| self.content.find(source), field.zone)
+            .and_then(|text| text.map(|text| target.text(&text)).transpose())
+            .map(|value| value.map(DraftCell::Value))
+            .map_err(|misfit| misfit_of(self.event, &misfit, field.name(), title, column))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
         answer::Answer,
         entity::Entity,
         event::StoredEvent,
-        mapping::{Condition, Source},
+        mapping::{Action, Condition, MissingRow, Source},
         outcome::Rejection,
         table::{Column, Table},
         value::SqlValue,
@@ -99,6 +99,13 @@ impl DraftStep {
     #[must_use]
     pub fn is_skipped(&self) -> bool {
         self.skipped
+    }
+
+    /// Whether its row is inserted anew where the HIS has deleted it.
+    #[must_use]
+    pub fn relinks(&self) -> bool {
+        self.link()
+            .is_some_and(|(row, link)| link.missing_row == MissingRow::Insert && row.action == Action::Upsert)
     }
 
     /// Whether its row can be found without its link.
@@ -199,7 +206,7 @@ fn draft_step(
     let holds = |c: &Condition| {
         reader.content.find(&c.source).is_some_and(|found| c.any_of.iter().any(|l| source::equals(found, l)))
     };
-    let skipped = !bound.when.iter().all(holds);
+    let skipped = bound.skip || !bound.when.iter().all(holds);
     let own = || Entity(format!("{}#{}", bound.at, reader.event.seq));
     let mut step =
         DraftStep { bound: Arc::clone(bound), entity: own(), cells: Vec::new(), skipped, mark: None };
@@ -258,15 +265,15 @@ fn read_cells(
         if index == keys && !has_entity {
             step.entity = row_entity(step, before, reader);
         }
-        let known = (index > keys || has_entity).then(|| step.entity.clone());
+        let known = (index >= keys || has_entity).then(|| step.entity.clone());
         let Some(column) = columns.get(cell.column) else { continue };
         let value = match &cell.from {
             From::Mark => step.mark.clone().map(|text| DraftCell::Value(SqlValue::Text(text))),
             From::Constant(value) => Some(DraftCell::Value(value.clone())),
             From::Step { step, cell } => Some(DraftCell::Step { step: *step, cell: *cell }),
-            From::Source(field) => reader
-                .field(field, column, &title, index < keys)
-                .map_err(|rejection| (rejection, known))?,
+            From::Source(field) => {
+                reader.field(field, column, &title, index < keys).map_err(|rejection| (rejection, known))?
+            }
         };
         if value.is_none() && matches!(bound.body, Body::Call(_)) {
             return Err((reader.missing_parameter(&column.name.0), Some(step.entity.clone())));

@@ -7,7 +7,7 @@ use crate::{
         answer::Answer,
         change::{Act, Cell, Change, EventChange, Guard, Role},
         event::StoredEvent,
-        mapping::{Action, MissingRow},
+        mapping::Action,
         outcome::Rejection,
         table::{Column, ColumnName},
         value::SqlValue,
@@ -27,6 +27,8 @@ use crate::{
 pub struct StepKnown {
     /// The key that its table gave it, where the crosswalk knows it.
     pub his_key: Option<String>,
+    /// The row of that key is not in its table any more.
+    pub gone: bool,
     /// Columns that newer events have written: left as they are.
     pub leave: BTreeSet<ColumnName>,
     /// Something was written for its record before.
@@ -114,7 +116,7 @@ impl Run<'_> {
         known: &StepKnown,
         place: usize,
     ) -> Result<(Option<Change>, Made), Refusal> {
-        let his_key = known.his_key.as_deref().map(key_value);
+        let his_key = known.his_key.as_deref().filter(|_| !known.gone).map(key_value);
         let mut made = Made { key: his_key.map_or(Key::None, Key::Known), cells: Vec::new() };
         if step.skipped {
             return Ok((None, made));
@@ -133,10 +135,10 @@ impl Run<'_> {
                 };
                 let Some((form, cells)) = chosen else { return Ok((None, made)) };
                 let mut values = Vec::with_capacity(cells.len() + 1);
-                if let (Form::Linked | Form::Relinked | Form::Unlinked, Key::Known(key)) = (form, &made.key) {
+                if let (Form::Linked | Form::Unlinked, Key::Known(key)) = (form, &made.key) {
                     values.push(Cell::Value(key.clone()));
                 }
-                if matches!(form, Form::Insert | Form::Relinked) {
+                if form == Form::Insert {
                     made.key = Key::Of(place);
                 }
                 let (present, cells): (Vec<u16>, Vec<Cell>) = cells.into_iter().unzip();
@@ -166,7 +168,7 @@ impl Run<'_> {
     fn answer(&self, step: &DraftStep, place: u16, ask: usize) -> Result<SqlValue, Refusal> {
         let Some((cell, column, title)) = cell_of(step, place) else { return Ok(SqlValue::Null) };
         let From::Source(field) = &cell.from else { return Ok(SqlValue::Null) };
-        let name = &field.source.written;
+        let name = field.name();
         let target = Target { column, zone: field.zone, truncate: false };
         let asked = self.draft.asks.get(ask);
         let bound = asked.and_then(|a| self.lookups.get(a.lookup));
@@ -230,7 +232,6 @@ impl Run<'_> {
 
     /// The form of a row whose key is known.
     fn linked(&self, row: &BoundRow, cells: &[(u16, Cell)], known: &StepKnown) -> Result<Chosen, Refusal> {
-        let relink = row.link.as_ref().is_some_and(|link| link.missing_row == MissingRow::Insert);
         match row.action {
             Action::Delete => Ok(Some((Form::Unlinked, Vec::new()))),
             Action::Insert => {
@@ -240,7 +241,6 @@ impl Run<'_> {
                 );
                 Err(reject("row-exists", self.event, &message).into())
             }
-            Action::Upsert if relink && known.leave.is_empty() => Ok(Some((Form::Relinked, cells.to_vec()))),
             Action::Upsert | Action::Update => {
                 let rest = left(row, cells, known);
                 let nothing = rest.is_empty() && !known.leave.is_empty();

@@ -65,7 +65,8 @@ pub(super) fn bind(
     if let Some(Marker::Column(name)) = &step.marker {
         let (column, _) = mark_column(table, name, &at)?;
         if cells.iter().any(|c| c.column == column) {
-            let message = format!("column {name} of {} is written twice; a marker needs its own", table.title());
+            let message =
+                format!("column {name} of {} is written twice; a marker needs its own", table.title());
             return Err(Finding::problem(&at, message));
         }
         cells.push(BoundCell { column, role: Role::InsertOnly, from: From::Mark });
@@ -75,8 +76,9 @@ pub(super) fn bind(
     let What::Row { generated: Some(generated), .. } = &step.what else { return Ok((None, mark)) };
     let column = generated_column(generated, table, cells, &format!("{}.generated_key", step.at))?;
     let key = key_of(step, kind);
-    let by_source =
-        |source: &Source| cells.iter().position(|c| matches!(&c.from, From::Source(f) if f.source == *source));
+    let by_source = |source: &Source| {
+        cells.iter().position(|c| matches!(&c.from, From::Source(f) if f.source() == Some(source)))
+    };
     let found_by = match (marked, key.iter().map(by_source).collect::<Option<Vec<_>>>()) {
         (Some(column), _) => FoundBy::Mark(column),
         (None, Some(cells)) => FoundBy::Cells(cells),

@@ -27,3 +27,6 @@ pub use draft::{Draft, DraftStep, Search};
 pub use finish::{Finished, Refusal, StepKnown};
 pub use lookup::{Ask, BoundLookup};
 pub use rows::{Planned, Planner, tables};
+
+#[cfg(test)]
+mod tests;

@@ -81,7 +81,8 @@ pub(super) fn warnings(step: &Step, bound: &BoundStep) -> Vec<Finding> {
         if field.codes.is_none() && cell.role != Role::Key {
             let message = format!(
                 "column {} of {title} cannot hold {lost}: an event with such a text in {} is parked",
-                column.name, field.source.written
+                column.name,
+                field.name()
             );
             findings.push(Finding::warning(&step.at, message));
         }

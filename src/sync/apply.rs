@@ -294,7 +294,7 @@ impl Run<'_> {
         };
         item.planned = binding.planner.plan(&item.event);
         let outcome = match &item.planned {
-            Planned::Change(..) => return true,
+            Planned::Draft(..) => return true,
             Planned::Ignored(words) => Outcome::Ignored(words),
             Planned::Unmapped(reason) => Outcome::Unmapped(reason.clone()),
             Planned::Rejected(reason, _) => Outcome::Rejected(reason.clone()),

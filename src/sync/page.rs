@@ -31,6 +31,7 @@ pub(super) struct Page {
 pub(super) struct Item {
     pub(super) event: StoredEvent,
     pub(super) planned: Planned,
+    pub(super) change: Option<(EventChange, Arc<str>)>,
     pub(super) standing: Standing,
     /// What became of it; none while it is undecided.
     pub(super) outcome: Option<Outcome>,
@@ -39,17 +40,14 @@ pub(super) struct Item {
 impl Item {
     pub(super) fn entity(&self) -> Option<&Entity> {
         match &self.planned {
-            Planned::Change(change, _) => Some(&change.entity),
+            Planned::Draft(change, _) => Some(&change.entity),
             Planned::Rejected(_, entity) => entity.as_ref(),
             Planned::Ignored(_) | Planned::Unmapped(_) | Planned::Paused(_) => None,
         }
     }
 
     pub(super) fn change(&self) -> Option<(&EventChange, &Arc<str>)> {
-        match &self.planned {
-            Planned::Change(change, rule) => Some((change, rule)),
-            _ => None,
-        }
+        self.change.as_ref().map(|(c, r)| (c, r))
     }
 
     /// An event of which an earlier attempt went wrong, or may have gone right, is applied alone: it harms no
@@ -89,7 +87,13 @@ async fn plan_events(planner: Arc<Planner>, events: Vec<StoredEvent>) -> Vec<Ite
     let work = move || {
         let item = |event| {
             let planned = planner.plan(&event);
-            Item { event, planned, standing: Standing::default(), outcome: None }
+            let change = match &planned {
+                Planned::Draft(d, r) => {
+                    planner.finish(d.clone(), &event, &[], &[]).ok().map(|f| (f.change, r.clone()))
+                }
+                _ => None,
+            };
+            Item { event, planned, change, standing: Standing::default(), outcome: None }
         };
         events.into_iter().map(item).collect()
     };
@@ -135,12 +139,12 @@ pub(super) fn decide(page: &mut Page) {
             Planned::Ignored(words) => Some(Outcome::Ignored(words)),
             Planned::Unmapped(reason) => Some(Outcome::Unmapped(reason.clone())),
             Planned::Paused(reason) => Some(Outcome::Paused(reason.clone())),
-            Planned::Rejected(..) | Planned::Change(..) if stale(&item.standing) => {
+            Planned::Rejected(..) | Planned::Draft(..) if stale(&item.standing) => {
                 Some(Outcome::Stale(stale_reason(&item.standing)))
             }
             Planned::Rejected(reason, _) => Some(Outcome::Rejected(reason.clone())),
-            Planned::Change(..) if behind => Some(Outcome::Held),
-            Planned::Change(change, _) => {
+            Planned::Draft(..) if behind => Some(Outcome::Held),
+            Planned::Draft(change, _) => {
                 let standing = ahead.entry(change.entity.memory(&item.event.kind)).or_default();
                 if stale(standing) {
                     // Stale only if the event ahead of it in this page gets applied: the next pass knows.
