@@ -129,7 +129,10 @@ fn event(kind: &str, body: &str) -> StoredEvent {
 fn outline(planner: &Planner, event: &StoredEvent) -> String {
     match &planner.plan(event) {
         Planned::Draft(draft, _) => {
-            let change = planner.finish(draft.clone(), event, &[], &[]).unwrap().change;
+            let change = match planner.finish(draft.clone(), event, &[], &[]) {
+                Ok(finished) => finished.change,
+                Err(refusal) => return format!("! {}", refusal.reason.cause),
+            };
             let row = &change.rows[0];
             let cells = row.shape().unwrap().columns.iter().zip(&row.values).map(|((c, role), v)| {
                 let mark = if *role == Role::Key { "*" } else { "" };
