@@ -40,8 +40,19 @@ pub struct StepKnown {
 pub struct Finished {
     /// The changes. None where all that the event would do is done already.
     pub change: EventChange,
-    /// For each change the place of its step.
-    pub of: Vec<usize>,
+    /// For each change the step that it comes from.
+    pub of: Vec<Of>,
+}
+
+/// The step that a change comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Of {
+    /// Its place among the draft's.
+    pub step: usize,
+    /// Its row can be found without its link, see [`DraftStep::search`].
+    pub findable: bool,
+    /// Its row is inserted anew where the HIS has deleted it.
+    pub relinks: bool,
 }
 
 /// Why an event cannot be applied as it is.
@@ -80,7 +91,7 @@ pub(super) fn finish(
         run.made.push(made);
         if let Some(change) = change {
             finished.change.rows.push(change);
-            finished.of.push(index);
+            finished.of.push(Of { step: index, findable: step.can_be_found(), relinks: step.relinks() });
         }
     }
     Ok(finished)

@@ -24,7 +24,7 @@ mod template;
 pub mod verify;
 
 pub use draft::{Draft, DraftStep, Search};
-pub use finish::{Finished, Refusal, StepKnown};
+pub use finish::{Finished, Of, Refusal, StepKnown};
 pub use lookup::{Ask, BoundLookup};
 pub use rows::{Planned, Planner, tables};
 
