@@ -52,6 +52,12 @@ pub const QUEUE_BUSY_TIME: Duration = Duration::from_secs(10);
 pub const QUICK_CHECK_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Longest error text that is kept with an event.
 pub const ERROR_BYTES_MAX: usize = 2000;
+/// Longest text of a missing record that an event can wait for; with a longer one it waits for an operator.
+pub const AWAITS_BYTES_MAX: usize = 2000;
+/// Events that are counted for a missing record while the daemon looks after it; there may be more.
+pub const AWAITING_COUNTED_MAX: u32 = 1000;
+/// Names that the queue keeps in memory with their numbers in the file, of each sort; there are a few dozen.
+pub const NAMES_CACHED_MAX: usize = 4096;
 
 /// Events that a page holds at most, `sync.batch_events`.
 pub const BATCH_EVENTS_DEFAULT: u64 = 1024;

@@ -1,5 +1,6 @@
 //! The words of the domain: no I/O, no async, no serde. Everything above speaks in these types.
 
+pub mod awaits;
 pub mod change;
 pub mod clock;
 pub mod entity;

@@ -21,7 +21,7 @@ use crate::{
     plan::Planned,
     sync::{
         link::Link,
-        page::{Item, Page},
+        page::{self, Item, Page},
     },
 };
 
@@ -293,6 +293,8 @@ impl Run<'_> {
             return false;
         };
         item.planned = binding.planner.plan(&item.event);
+        item.writer = page::shape_of(&item.planned)
+            .map(|shape| Arc::new(page::writer_of(item.event.kind.base(), shape)));
         let outcome = match &item.planned {
             Planned::Change(..) => return true,
             Planned::Ignored(words) => Outcome::Ignored(words),

@@ -2,21 +2,21 @@
 //! Touches no HIS.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
 use crate::{
     limits,
     model::{
-        change::EventChange,
+        change::{EventChange, Op, Role, Shape},
         entity::Entity,
         event::{Seq, StoredEvent},
-        outcome::{Outcome, Rejection, Standing},
+        outcome::{Outcome, Rejection, Standing, Writer, Written},
     },
     plan::{Planned, Planner},
-    policy,
-    queue::{self, ClaimId, Queue, QueueError},
+    policy::{self, Verdict},
+    queue::{self, ClaimId, Question, Queue, QueueError},
 };
 
 /// A claimed and planned page.
@@ -31,6 +31,8 @@ pub(super) struct Page {
 pub(super) struct Item {
     pub(super) event: StoredEvent,
     pub(super) planned: Planned,
+    /// Who writes what it changes.
+    pub(super) writer: Option<Arc<Writer>>,
     pub(super) standing: Standing,
     /// What became of it; none while it is undecided.
     pub(super) outcome: Option<Outcome>,
@@ -87,9 +89,20 @@ pub(super) async fn plan_again(queue: &Queue, page: &mut Page, binding: Binding)
 /// Parsing and converting a page takes milliseconds of processor: not on the threads that answer requests.
 async fn plan_events(planner: Arc<Planner>, events: Vec<StoredEvent>) -> Vec<Item> {
     let work = move || {
-        let item = |event| {
+        // Events with the same shape have their writer in common.
+        let mut known: HashMap<*const Shape, Vec<Arc<Writer>>> = HashMap::new();
+        let item = |event: StoredEvent| {
             let planned = planner.plan(&event);
-            Item { event, planned, standing: Standing::default(), outcome: None }
+            let writer = shape_of(&planned).map(|shape| {
+                let known = known.entry(Arc::as_ptr(shape)).or_default();
+                let kind = event.kind.base();
+                known.iter().find(|w| w.kind == kind).map(Arc::clone).unwrap_or_else(|| {
+                    let writer = Arc::new(writer_of(kind, shape));
+                    known.push(Arc::clone(&writer));
+                    writer
+                })
+            });
+            Item { event, planned, writer, standing: Standing::default(), outcome: None }
         };
         events.into_iter().map(item).collect()
     };
@@ -99,6 +112,22 @@ async fn plan_events(planner: Arc<Planner>, events: Vec<StoredEvent>) -> Vec<Ite
     }
 }
 
+/// The shape of the row that an event changes.
+pub(super) fn shape_of(planned: &Planned) -> Option<&Arc<Shape>> {
+    match planned {
+        Planned::Change(change, _) => change.rows.first().and_then(|row| row.shape()),
+        _ => None,
+    }
+}
+
+/// Who writes such a row.
+pub(super) fn writer_of(kind: &str, shape: &Shape) -> Writer {
+    let written = shape.columns.iter().filter(|(_, role)| *role != Role::Key);
+    let name = |(index, _): &(usize, Role)| shape.table.columns.get(*index).map(|c| c.name.clone());
+    let columns = (shape.op != Op::Delete).then(|| written.filter_map(name).collect());
+    Writer { kind: kind.to_owned(), columns }
+}
+
 /// Reads the standing of the entities that `which` selects.
 pub(super) async fn standings(
     queue: &Queue,
@@ -106,13 +135,14 @@ pub(super) async fn standings(
     which: impl Fn(&Entity) -> bool,
 ) -> Result<(), QueueError> {
     let asked = |item: &Item| {
-        item.entity().filter(|e| which(e)).map(|e| (e.clone(), item.event.kind.clone(), item.event.seq))
+        let entity = item.entity().filter(|e| which(e))?.clone();
+        Some(Question { entity, seq: item.event.seq, order: true, link: false })
     };
     let questions: Vec<_> = page.items.iter().filter_map(asked).collect();
     if questions.is_empty() {
         return Ok(());
     }
-    let seqs: Vec<Seq> = questions.iter().map(|(_, _, seq)| *seq).collect();
+    let seqs: Vec<Seq> = questions.iter().map(|question| question.seq).collect();
     let answers = queue.standing(questions).await?;
     let mut answers: HashMap<Seq, Standing> = seqs.into_iter().zip(answers).collect();
     for item in &mut page.items {
@@ -126,30 +156,28 @@ pub(super) async fn standings(
 /// Decides what needs no HIS: what planning refused, what is stale, what stands behind an unfinished event.
 pub(super) fn decide(page: &mut Page) {
     let own: HashSet<Seq> = page.items.iter().map(|i| i.event.seq).collect();
-    let mut ahead: HashMap<String, Standing> = HashMap::new();
+    let mut ahead: HashMap<Entity, Vec<Written>> = HashMap::new();
     for item in page.items.iter_mut().filter(|i| i.outcome.is_none()) {
         let behind = item.standing.unfinished.is_some_and(|seq| !own.contains(&seq));
-        let stale = |s: &Standing| policy::is_stale(&item.event, s);
+        let stale = |written: &[Written]| is_stale(&item.event, item.writer.as_deref(), written);
         item.outcome = match &item.planned {
             _ if item.event.crashes >= limits::CRASHES_MAX => Some(Outcome::Rejected(crash_reason())),
             Planned::Ignored(words) => Some(Outcome::Ignored(words)),
             Planned::Unmapped(reason) => Some(Outcome::Unmapped(reason.clone())),
             Planned::Paused(reason) => Some(Outcome::Paused(reason.clone())),
-            Planned::Rejected(..) | Planned::Change(..) if stale(&item.standing) => {
+            Planned::Rejected(..) | Planned::Change(..) if stale(&item.standing.written) => {
                 Some(Outcome::Stale(stale_reason(&item.standing)))
             }
             Planned::Rejected(reason, _) => Some(Outcome::Rejected(reason.clone())),
             Planned::Change(..) if behind => Some(Outcome::Held),
             Planned::Change(change, _) => {
-                let standing = ahead.entry(change.entity.memory(&item.event.kind)).or_default();
-                if stale(standing) {
+                let written = ahead.entry(change.entity.clone()).or_default();
+                if stale(written) {
                     // Stale only if the event ahead of it in this page gets applied: the next pass knows.
                     Some(Outcome::Held)
                 } else {
-                    standing.last_seq = Some(item.event.seq);
-                    standing.last_occurred_at = standing.last_occurred_at.max(item.event.occurred_at);
-                    if item.event.occurred_at.is_none() {
-                        standing.last_untimed_seq = Some(item.event.seq);
+                    if let Some(writer) = &item.writer {
+                        remember(written, writer, &item.event);
                     }
                     None
                 }
@@ -158,8 +186,49 @@ pub(super) fn decide(page: &mut Page) {
     }
 }
 
+/// Whether an event would undo what is newer. As a whole: of one that is news in part, only what other types wrote
+/// since is written over.
+fn is_stale(event: &StoredEvent, writer: Option<&Writer>, written: &[Written]) -> bool {
+    if written.is_empty() {
+        return false;
+    }
+    let own_type = || {
+        let own = |w: &&Written| w.by.kind == event.kind.base();
+        written.iter().filter(own).cloned().collect::<Vec<_>>()
+    };
+    let Some(writer) = writer else {
+        // It could not be planned: what it would have written is not known.
+        let nothing = Writer { kind: event.kind.base().to_owned(), columns: Some(BTreeSet::new()) };
+        return policy::judge(event, &nothing, &own_type()) == Verdict::Stale;
+    };
+    match policy::judge(event, writer, written) {
+        Verdict::Fresh => false,
+        Verdict::Stale => true,
+        Verdict::Without(_) => policy::judge(event, writer, &own_type()) != Verdict::Fresh,
+    }
+}
+
+/// Adds an event to what is written.
+fn remember(written: &mut Vec<Written>, writer: &Arc<Writer>, event: &StoredEvent) {
+    let untimed = event.occurred_at.is_none().then_some(event.seq);
+    let known = written.iter_mut().find(|w| Arc::ptr_eq(&w.by, writer));
+    if let Some(known) = known {
+        known.last_seq = known.last_seq.max(event.seq);
+        known.last_occurred_at = known.last_occurred_at.max(event.occurred_at);
+        known.last_untimed_seq = known.last_untimed_seq.max(untimed);
+    } else {
+        written.push(Written {
+            by: Arc::clone(writer),
+            last_seq: event.seq,
+            last_occurred_at: event.occurred_at,
+            last_untimed_seq: untimed,
+        });
+    }
+}
+
 fn stale_reason(standing: &Standing) -> Rejection {
-    let newer = standing.last_seq.map_or_else(String::new, |seq| format!(" (event {seq})"));
+    let newest = standing.written.iter().map(|w| w.last_seq).max();
+    let newer = newest.map_or_else(String::new, |seq| format!(" (event {seq})"));
     Rejection {
         cause: "stale".to_owned(),
         message: format!(

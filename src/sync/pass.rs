@@ -168,7 +168,9 @@ impl Worker {
             // Undecided means given up in the middle, perhaps in a COMMIT.
             let outcome = item.outcome.take().unwrap_or(Outcome::Released { replay: true });
             let entity = item.entity().cloned();
-            let settlement = policy::settle(&item.event, entity, outcome, now, fastrand::f64());
+            let wrote = entity.clone().zip(item.writer.take()).into_iter().collect();
+            let settled = policy::settle(&item.event, entity, outcome, now, fastrand::f64());
+            let settlement = Settlement { wrote, ..settled };
             self.maybe_paused |= settlement.state == EventState::Paused;
             tally.add(&settlement);
             settlements.push(settlement);
