@@ -52,6 +52,12 @@ pub const QUEUE_BUSY_TIME: Duration = Duration::from_secs(10);
 pub const QUICK_CHECK_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Longest error text that is kept with an event.
 pub const ERROR_BYTES_MAX: usize = 2000;
+/// Longest text of a missing record that an event can wait for; with a longer one it waits for an operator.
+pub const AWAITS_BYTES_MAX: usize = 2000;
+/// Events that are counted for a missing record while the daemon looks after it; there may be more.
+pub const AWAITING_COUNTED_MAX: u32 = 1000;
+/// Names that the queue keeps in memory with their numbers in the file, of each sort; there are a few dozen.
+pub const NAMES_CACHED_MAX: usize = 4096;
 
 /// Events that a page holds at most, `sync.batch_events`.
 pub const BATCH_EVENTS_DEFAULT: u64 = 1024;
@@ -89,6 +95,14 @@ pub const SCHEMA_AGE_PAUSED_MAX: Duration = Duration::from_secs(10);
 pub const SCHEMA_REFRESH_MIN: Duration = Duration::from_secs(2);
 /// Times running that a COMMIT without an answer is repeated at once, before the daemon backs off.
 pub const COMMIT_REPLAYS_MAX: u32 = 3;
+/// What lookups have found is remembered for this long: a doctor's id in the HIS hardly ever changes.
+pub const LOOKUP_AGE_MAX: Duration = Duration::from_mins(5);
+/// Values whose lookup is remembered.
+pub const LOOKUPS_KEPT_MAX: usize = 20_000;
+/// How often the HIS is asked whether records that events wait for have appeared.
+pub const AWAITED_INTERVAL: Duration = Duration::from_secs(10);
+/// Such records that one query asks for.
+pub const AWAITED_RECORDS_MAX: usize = 500;
 /// How far ahead of their time an operator's cycle takes up waiting events.
 pub const OPERATOR_AHEAD: Duration = Duration::from_hours(365 * 24);
 /// How often the daemon looks whether another process asked it for something.

@@ -1,6 +1,6 @@
 //! What follows from an outcome: pure. Time and chance are arguments.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     limits,
@@ -8,7 +8,8 @@ use crate::{
         clock::Timestamp,
         entity::Entity,
         event::{EventState, Seq, StoredEvent},
-        outcome::{Outcome, Rejection, Settlement, Standing},
+        outcome::{Outcome, Rejection, Settlement, Writer, Written},
+        table::ColumnName,
     },
 };
 
@@ -20,18 +21,55 @@ pub fn backoff(first: Duration, max: Duration, attempts: u32, chance: f64) -> Du
     whole.mul_f64(1.0 - chance.clamp(0.0, 1.0) / 2.0)
 }
 
-/// Whether an event is older than what was applied to its entity. By the senders' timestamps where both have
-/// one; the order of receipt decides where they are equal or missing.
+/// How much of an event is still news.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All of it.
+    Fresh,
+    /// Nothing: it would undo what is newer.
+    Stale,
+    /// All but these columns, which newer events wrote. Never empty, never all.
+    Without(BTreeSet<ColumnName>),
+}
+
+/// Compares an event with what was applied to its record.
+///
+/// An event that comes late, after a newer one of its type, is stale: each tells all that its sender knew. One that came
+/// in time and was held up here, while newer ones were applied, still writes what these did not.
 #[must_use]
-pub fn is_stale(event: &StoredEvent, standing: &Standing) -> bool {
-    let before = |last: Option<Seq>| last.is_some_and(|last| event.seq < last);
-    match (event.occurred_at, standing.last_occurred_at) {
-        (Some(mine), Some(last)) if mine != last => mine < last || before(standing.last_untimed_seq),
-        _ => before(standing.last_seq),
+pub fn judge(event: &StoredEvent, writer: &Writer, written: &[Written]) -> Verdict {
+    let newer: Vec<&Written> = written.iter().filter(|w| is_newer(w, event)).collect();
+    if newer.is_empty() {
+        return Verdict::Fresh;
+    }
+    let came_late = newer.iter().any(|w| w.by.kind == writer.kind && event.seq > w.last_seq);
+    let gone = newer.iter().any(|w| w.by.columns.is_none());
+    let Some(columns) = writer.columns.as_ref().filter(|c| !c.is_empty() && !came_late && !gone) else {
+        return Verdict::Stale;
+    };
+    let is_covered = |c: &&ColumnName| newer.iter().any(|w| w.by.columns.iter().any(|all| all.contains(*c)));
+    let covered: BTreeSet<ColumnName> = columns.iter().filter(is_covered).cloned().collect();
+    match covered.len() {
+        0 => Verdict::Fresh,
+        all if all == columns.len() => Verdict::Stale,
+        _ => Verdict::Without(covered),
     }
 }
 
-/// What the queue records. `chance` is from 0 to 1.
+/// Whether what was applied is newer than an event. By the senders' timestamps where both have one; the order of
+/// receipt decides where they are equal or missing.
+pub fn is_newer(written: &Written, event: &StoredEvent) -> bool {
+    let after = |last: Seq| event.seq < last;
+    match (event.occurred_at, written.last_occurred_at) {
+        (Some(mine), Some(last)) if mine != last => {
+            mine < last || written.last_untimed_seq.is_some_and(after)
+        }
+        _ => after(written.last_seq),
+    }
+}
+
+/// What the queue records; what was written, the crosswalk's changes and what is awaited are the caller's to add.
+/// `chance` is from 0 to 1.
 #[must_use]
 pub fn settle(
     event: &StoredEvent,
@@ -48,6 +86,9 @@ pub fn settle(
         next_at: None,
         reason,
         entity: None,
+        wrote: Vec::new(),
+        links: Vec::new(),
+        awaits: None,
     };
     let busy = || now.after(backoff(limits::BACKOFF_FIRST, limits::BUSY_BACKOFF_MAX, event.attempts, chance));
     let settled = match outcome {
@@ -89,6 +130,8 @@ pub fn settle(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::event::EventKind;
 
@@ -132,35 +175,81 @@ mod tests {
         check(0, Outcome::Released { replay: true }, EventState::Pending, false, false);
     }
 
+    fn writer(kind: &str, columns: Option<&str>) -> Writer {
+        let names = |all: &str| all.chars().map(|c| ColumnName(c.to_string())).collect();
+        Writer { kind: kind.to_owned(), columns: columns.map(names) }
+    }
+
+    fn written(by: Writer, last_seq: i64, occurred: Option<i64>, untimed: Option<i64>) -> Written {
+        Written {
+            by: Arc::new(by),
+            last_seq: Seq(last_seq),
+            last_occurred_at: occurred.map(Timestamp),
+            last_untimed_seq: untimed.map(Seq),
+        }
+    }
+
     #[test]
     fn older_events_are_stale() {
-        let check = |occurred: Option<i64>, last_seq: Option<i64>, last_occurred: Option<i64>, expected| {
+        let check = |occurred: Option<i64>, last_seq: i64, last: Option<i64>, untimed, expected| {
             let event = StoredEvent { occurred_at: occurred.map(Timestamp), ..event(0) };
-            let standing = Standing {
-                last_seq: last_seq.map(Seq),
-                last_occurred_at: last_occurred.map(Timestamp),
-                ..Standing::default()
-            };
-            let stale = is_stale(&event, &standing);
-            assert_eq!(stale, expected, "{occurred:?} {last_seq:?} {last_occurred:?}");
+            let by = writer("appointment", Some("a"));
+            let stale =
+                judge(&event, &by, &[written(by.clone(), last_seq, last, untimed)]) == Verdict::Stale;
+            assert_eq!(stale, expected, "{occurred:?} {last_seq:?} {last:?}");
         };
-        check(None, None, None, false);
-        check(Some(5), None, None, false);
-        check(None, Some(6), None, false);
-        check(None, Some(8), None, true);
-        check(Some(5), Some(6), Some(9), true);
-        check(Some(10), Some(8), Some(9), false);
-        check(Some(9), Some(8), Some(9), true);
-        check(Some(9), Some(6), Some(9), false);
-        check(Some(9), Some(8), None, true);
-        let untimed = Standing {
-            last_seq: Some(Seq(8)),
-            last_occurred_at: Some(Timestamp(1)),
-            last_untimed_seq: Some(Seq(8)),
-            unfinished: None,
+        check(None, 6, None, Some(6), false);
+        check(None, 8, None, Some(8), true);
+        check(Some(5), 6, Some(9), None, true);
+        check(Some(10), 8, Some(9), None, false);
+        check(Some(9), 8, Some(9), None, true);
+        check(Some(9), 6, Some(9), None, false);
+        check(Some(9), 8, None, Some(8), true);
+        // A later event without a timestamp was applied.
+        check(Some(9), 8, Some(1), Some(8), true);
+        check(Some(9), 6, Some(1), Some(6), false);
+    }
+
+    #[test]
+    fn what_newer_events_wrote_is_left_out() {
+        // An event with place 7 and timestamp 50, of `appointment`; what was written, as type, columns, place, timestamp.
+        type Other<'a> = (&'a str, Option<&'a str>, i64, Option<i64>);
+        let check = |columns: Option<&str>, others: &[Other<'_>], expected: Verdict| {
+            let event = StoredEvent { occurred_at: Some(Timestamp(50)), ..event(0) };
+            let others: Vec<_> = others
+                .iter()
+                .map(|(kind, columns, seq, at)| {
+                    written(writer(kind, *columns), *seq, *at, at.is_none().then_some(*seq))
+                })
+                .collect();
+            let verdict = judge(&event, &writer("appointment", columns), &others);
+            assert_eq!(verdict, expected, "{columns:?} {others:?}");
         };
-        let retried = StoredEvent { occurred_at: Some(Timestamp(9)), ..event(0) };
-        assert!(is_stale(&retried, &untimed), "a later event without a timestamp was applied");
+        let without = |all: &str| Verdict::Without(writer("", Some(all)).columns.unwrap());
+        let (own, other) = ("appointment", "payment");
+        check(Some("ab"), &[], Verdict::Fresh);
+        check(None, &[], Verdict::Fresh);
+        check(Some("ab"), &[(own, Some("ab"), 3, Some(40))], Verdict::Fresh);
+        // Held up here while a later one of its type was applied.
+        check(Some("ab"), &[(own, Some("ab"), 9, Some(60))], Verdict::Stale);
+        check(Some("abc"), &[(own, Some("ab"), 9, Some(60))], without("ab"));
+        check(Some("abc"), &[(own, Some("a"), 9, Some(60)), (own, Some("c"), 10, None)], without("ac"));
+        check(Some("abc"), &[(own, Some("a"), 9, Some(60)), (other, Some("bc"), 10, None)], Verdict::Stale);
+        check(Some("abc"), &[(own, Some("a"), 9, Some(60)), (own, Some("b"), 3, Some(40))], without("a"));
+        check(Some("ab"), &[(own, Some("cd"), 9, Some(60))], Verdict::Fresh);
+        // A late arrival: the newer one of its type had come before.
+        check(Some("ab"), &[(own, Some("cd"), 3, Some(60))], Verdict::Stale);
+        check(Some("ab"), &[(own, None, 3, Some(60))], Verdict::Stale);
+        // Another type's columns alone.
+        check(Some("ab"), &[(other, Some("cd"), 3, Some(60))], Verdict::Fresh);
+        check(Some("ab"), &[(other, Some("bc"), 3, Some(60))], without("b"));
+        // Deletions, before it and by it; and an event that writes nothing but its key.
+        check(Some("ab"), &[(other, None, 9, Some(60))], Verdict::Stale);
+        check(Some("ab"), &[(other, None, 3, Some(40))], Verdict::Fresh);
+        check(None, &[(other, Some("a"), 9, Some(60))], Verdict::Stale);
+        check(None, &[(other, Some("a"), 9, Some(40)), (own, Some(""), 3, None)], Verdict::Fresh);
+        check(Some(""), &[(other, Some("a"), 9, Some(60))], Verdict::Stale);
+        check(Some(""), &[(other, Some("a"), 3, Some(40))], Verdict::Fresh);
     }
 
     proptest::proptest! {
@@ -168,6 +257,50 @@ mod tests {
         fn backoff_stays_in_bounds(attempts in 0_u32..100, chance in -1.0_f64..2.0) {
             let delay = backoff(limits::BACKOFF_FIRST, limits::BUSY_BACKOFF_MAX, attempts, chance);
             proptest::prop_assert!(delay >= limits::BACKOFF_FIRST / 2 && delay <= limits::BUSY_BACKOFF_MAX);
+        }
+
+        /// Events of one record in any order, as retries bring them: each column only ever gets what is newer.
+        #[test]
+        fn no_column_is_taken_back(
+            timed in proptest::prelude::any::<bool>(),
+            events in proptest::collection::btree_map(0_i64..40, (0_i64..1000, 0_usize..3, 0_u8..17), 1..12),
+            order in proptest::collection::vec(0_usize..100, 12),
+        ) {
+            let mut left: Vec<_> = events.into_iter().collect();
+            let mut memory: Vec<Written> = Vec::new();
+            let mut newest: std::collections::BTreeMap<ColumnName, (i64, i64)> = std::collections::BTreeMap::new();
+            let all = writer("", Some("abcd")).columns.unwrap();
+            for pick in order.iter().take(left.len()) {
+                let (seq, (occurred, kind, columns)) = left.remove(pick % left.len());
+                // Bits say which columns; 16 is a deletion.
+                let set = |bits: u8| all.iter().enumerate().filter(|(n, _)| bits & (1 << n) != 0).map(|(_, c)| c.clone()).collect();
+                let by = Writer { kind: ["x", "y", "z"][kind].to_owned(), columns: (columns < 16).then(|| set(columns)) };
+                let event = StoredEvent { seq: Seq(seq), occurred_at: timed.then_some(Timestamp(occurred)), ..event(0) };
+                let order = (if timed { occurred } else { 0 }, seq);
+                let writes: BTreeSet<ColumnName> = match judge(&event, &by, &memory) {
+                    Verdict::Stale => continue,
+                    Verdict::Fresh => by.columns.clone().unwrap_or_else(|| all.clone()),
+                    Verdict::Without(less) => {
+                        let own = by.columns.clone().unwrap();
+                        proptest::prop_assert!(!less.is_empty() && less.is_subset(&own) && less != own);
+                        own.difference(&less).cloned().collect()
+                    }
+                };
+                for column in writes {
+                    let before = newest.insert(column.clone(), order);
+                    proptest::prop_assert!(before.is_none_or(|b| b < order), "{column} was {before:?}, is {order:?}");
+                }
+                // What the queue remembers.
+                let now = written(by, seq, event.occurred_at.map(|t| t.0), (!timed).then_some(seq));
+                match memory.iter_mut().find(|w| w.by == now.by) {
+                    None => memory.push(now),
+                    Some(known) => {
+                        known.last_seq = known.last_seq.max(now.last_seq);
+                        known.last_occurred_at = known.last_occurred_at.max(now.last_occurred_at);
+                        known.last_untimed_seq = known.last_untimed_seq.max(now.last_untimed_seq);
+                    }
+                }
+            }
         }
     }
 }

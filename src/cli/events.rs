@@ -202,7 +202,7 @@ fn row(event: &EventRow) -> Value {
 }
 
 fn show(inspector: &Inspector, id: &str, as_json: bool) -> Result<Exit, Failure> {
-    let EventDetail { row: event, body } = inspector.show(id).map_err(problem)?;
+    let EventDetail { row: event, body, awaits } = inspector.show(id).map_err(problem)?;
     let body = String::from_utf8_lossy(&body);
     if as_json {
         let mut value = row(&event);

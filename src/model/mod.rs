@@ -1,6 +1,7 @@
 //! The words of the domain: no I/O, no async, no serde. Everything above speaks in these types.
 
 pub mod answer;
+pub mod awaits;
 pub mod change;
 pub mod clock;
 pub mod entity;

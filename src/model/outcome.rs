@@ -1,9 +1,12 @@
 //! What became of an event, and of a call to the HIS database.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use crate::model::{
     clock::Timestamp,
     entity::Entity,
     event::{EventState, Seq},
+    table::ColumnName,
 };
 
 /// What an error of the HIS database means for the daemon. By the vendor's number, never by message text.
@@ -85,19 +88,67 @@ pub struct Settlement {
     pub next_at: Option<Timestamp>,
     /// Why, see [`Rejection`].
     pub reason: Option<Rejection>,
-    /// Its entity, where planning got so far. On `Applied` the queue records it as the entity's newest event.
+    /// The record that it is about, where planning got so far: it keeps the order of its events.
     pub entity: Option<Entity>,
+    /// The rows that it changed, each with what was written. On `Applied` the queue remembers each as written by it.
+    pub wrote: Vec<(Entity, Arc<Writer>)>,
+    /// What it changed in the crosswalk, in this order; recorded whatever the state.
+    pub links: Vec<(Entity, LinkChange)>,
+    /// The missing record that a parked event waits for, see [`crate::model::awaits::Awaits`].
+    pub awaits: Option<String>,
 }
 
-/// The newest event that was applied to an entity, and whether an earlier one is unfinished.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Standing {
-    /// Greatest place in the queue among those applied.
-    pub last_seq: Option<Seq>,
-    /// Greatest timestamp among those applied that had one.
+/// Who writes a record: events of one type (before the dot) that write the same columns.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Writer {
+    /// The event type before the dot.
+    pub kind: String,
+    /// The columns that it writes, in the catalog's spelling, without those that identify the row. None for all of
+    /// them: a deletion.
+    pub columns: Option<BTreeSet<ColumnName>>,
+}
+
+/// The newest that a writer has written into a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The writer.
+    pub by: Arc<Writer>,
+    /// Greatest place in the queue among its events.
+    pub last_seq: Seq,
+    /// Greatest timestamp among those that had one.
     pub last_occurred_at: Option<Timestamp>,
-    /// Greatest place in the queue among those applied that had no timestamp.
+    /// Greatest place in the queue among those that had no timestamp.
     pub last_untimed_seq: Option<Seq>,
-    /// The least unfinished event of that entity, where there is one; of those that wait for something first.
+}
+
+/// What happens to an entry of the crosswalk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkChange {
+    /// The record is the HIS row with that key, for certain. Other records' proposals of the same row are void.
+    Set(String),
+    /// The row is gone: we have deleted it.
+    Drop,
+    /// The row that was proposed was never inserted. A confirmed link stays.
+    Void,
+}
+
+/// Which HIS row a record is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The key that the row's table gave it, as text.
+    pub his_key: String,
+    /// Only proposed: the HIS was asked to insert the row with that key, and whether it did is not known. A fingerprint
+    /// by which the worker knows the row again.
+    pub proof: Option<i64>,
+}
+
+/// What the queue knows of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// What was applied to it.
+    pub written: Vec<Written>,
+    /// Its least unfinished event before the one that asks, where there is one; of those that wait for something first.
     pub unfinished: Option<Seq>,
+    /// Its entry in the crosswalk.
+    pub link: Option<Link>,
 }

@@ -40,6 +40,16 @@ impl SqlValue {
         }
     }
 
+    /// A key that a table gave to its row, as its column holds it.
+    #[must_use]
+    pub fn of_key(text: &str) -> Self {
+        match text.parse::<i128>() {
+            // Not +7 or 007, which are texts.
+            Ok(n) if n.to_string() == text => Self::Int(n),
+            _ => Self::Text(text.to_owned()),
+        }
+    }
+
     /// The value as a text that is equal for equal values, for names and for people; empty for NULL.
     #[must_use]
     pub fn plain(&self) -> String {

@@ -129,7 +129,7 @@ impl DraftStep {
                     match value {
                         DraftCell::Value(value) => Some(value.clone()),
                         DraftCell::Ask(ask) => match answers.get(*ask)? {
-                            Answer::Row(Some(text)) => Some(key_value(text)),
+                            Answer::Row(Some(text)) => Some(SqlValue::of_key(text)),
                             Answer::Row(None) | Answer::Missing | Answer::Several => None,
                         },
                         DraftCell::Step { .. } => None,
@@ -145,11 +145,6 @@ impl DraftStep {
         let indexed = first.is_some_and(|c| table.unique.iter().any(|u| u.columns.first() == Some(&c.name)));
         Some(Search { table: Arc::clone(table), generated: link.column, matches, values, indexed })
     }
-}
-
-/// A generated key as its column holds it.
-pub(super) fn key_value(text: &str) -> SqlValue {
-    text.parse().map_or_else(|_| SqlValue::Text(text.to_owned()), SqlValue::Int)
 }
 
 impl Draft {

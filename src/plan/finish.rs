@@ -6,6 +6,7 @@ use crate::{
     model::{
         answer::Answer,
         change::{Act, Cell, Change, EventChange, Guard, Role},
+        entity::Entity,
         event::StoredEvent,
         mapping::Action,
         outcome::Rejection,
@@ -16,7 +17,7 @@ use crate::{
         bind::{Body, BoundCell, BoundRow, Form, From},
         cell::{misfit_of, reject},
         convert::Target,
-        draft::{Draft, DraftCell, DraftStep, key_value},
+        draft::{Draft, DraftCell, DraftStep},
         link::BoundMark,
         lookup::BoundLookup,
     },
@@ -42,6 +43,14 @@ pub struct Finished {
     pub change: EventChange,
     /// For each change the step that it comes from.
     pub of: Vec<Of>,
+}
+
+impl Finished {
+    /// Nothing to do for a record.
+    #[must_use]
+    pub fn nothing(entity: Entity) -> Self {
+        Self { change: EventChange { entity, rows: Vec::new() }, of: Vec::new() }
+    }
 }
 
 /// The step that a change comes from.
@@ -127,7 +136,7 @@ impl Run<'_> {
         known: &StepKnown,
         place: usize,
     ) -> Result<(Option<Change>, Made), Refusal> {
-        let his_key = known.his_key.as_deref().filter(|_| !known.gone).map(key_value);
+        let his_key = known.his_key.as_deref().filter(|_| !known.gone).map(SqlValue::of_key);
         let mut made = Made { key: his_key.map_or(Key::None, Key::Known), cells: Vec::new() };
         if step.skipped {
             return Ok((None, made));

@@ -67,10 +67,12 @@ impl Action {
     fn sql(self) -> &'static str {
         match self {
             Self::Retry => {
-                "UPDATE event SET state = 0, next_at = NULL, crashes = 0 WHERE seq = ?1 AND state = ?2 AND ?3 = ?3"
+                "UPDATE event SET state = 0, next_at = NULL, awaits = NULL, crashes = 0
+                 WHERE seq = ?1 AND state = ?2 AND ?3 = ?3"
             }
             Self::Discard => {
-                "UPDATE event SET state = 11, next_at = NULL, settled_at = ?3 WHERE seq = ?1 AND state = ?2"
+                "UPDATE event SET state = 11, next_at = NULL, awaits = NULL, settled_at = ?3
+                 WHERE seq = ?1 AND state = ?2"
             }
         }
     }

@@ -169,6 +169,17 @@ pub enum QueueError {
         #[source]
         source: Arc<rusqlite::Error>,
     },
+    /// A link was to be proposed for a record that has one.
+    #[error(
+        "a record of {table} (\"{name}\") was linked to its row meanwhile, perhaps by an operator: nothing was proposed, its \
+         events are looked at again"
+    )]
+    Linked {
+        /// The table.
+        table: String,
+        /// The name of the mapping's step.
+        name: String,
+    },
     /// The queue was closed, or its thread ended.
     #[error("the queue is closed")]
     Closed,

@@ -15,7 +15,7 @@ use crate::{
         event::{EventState, Seq},
     },
     queue::{
-        QueueError, open,
+        Awaited, QueueError, open,
         report::{self, DaemonReport},
         schema::{self, FINAL, Identity, LAYOUT, OPERATOR, WAITING},
         store::{count_at, local_id, queue_id, state_at, transaction},
@@ -116,6 +116,8 @@ pub struct EventDetail {
     pub row: EventRow,
     /// The body as it came.
     pub body: Vec<u8>,
+    /// The missing record that it waits for, with how many events do, itself included.
+    pub awaits: Option<Awaited>,
 }
 
 const ROW_COLUMNS: &str =
@@ -240,12 +242,13 @@ impl Inspector {
     /// One event with its body, by its place, its sender's id, or the id that it is shown under.
     pub fn show(&self, name: &str) -> Result<EventDetail, QueueError> {
         let seq = self.find(name)?;
-        let sql = format!("SELECT {ROW_COLUMNS}, body FROM event WHERE seq = :seq");
-        self.rows(&sql, &[(":seq", &seq.0)], |row| {
-            Ok(EventDetail { row: self.event(row)?, body: row.get(17)? })
-        })?
-        .pop()
-        .ok_or_else(|| QueueError::NoEvent { name: name.to_owned() })
+        let sql = format!("SELECT {ROW_COLUMNS}, body, awaits FROM event WHERE seq = :seq");
+        let (row, body, awaits): (_, _, Option<String>) = self
+            .rows(&sql, &[(":seq", &seq.0)], |row| Ok((self.event(row)?, row.get(17)?, row.get(18)?)))?
+            .pop()
+            .ok_or_else(|| QueueError::NoEvent { name: name.to_owned() })?;
+        let awaits = awaits.map(|awaits| self.awaiting_it(awaits)).transpose()?;
+        Ok(EventDetail { row, body, awaits })
     }
 
     /// Asks the daemon to write to the HIS now. Gives a ticket for [`Inspector::sync_done`].
@@ -348,7 +351,7 @@ impl Inspector {
         self.checked(transaction(&self.conn, "BEGIN IMMEDIATE", work))
     }
 
-    fn checked<T>(&self, result: rusqlite::Result<T>) -> Result<T, QueueError> {
+    pub(super) fn checked<T>(&self, result: rusqlite::Result<T>) -> Result<T, QueueError> {
         result.map_err(|error| QueueError::sqlite(&self.path, error))
     }
 }

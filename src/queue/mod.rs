@@ -24,13 +24,17 @@ use crate::{
     },
 };
 
+mod awaited;
 mod change;
 mod disk;
 mod error;
 mod inspect;
+mod links;
+mod memory;
 mod open;
 mod page;
 mod pass;
+mod relink;
 mod report;
 mod schema;
 mod store;
@@ -40,9 +44,12 @@ mod writer;
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod tests;
 
+pub use awaited::Awaited;
 pub use change::{Changed, Selection};
 pub use error::{QueueError, QueueTrouble};
 pub use inspect::{CauseCount, DaemonStatus, EventDetail, EventFilter, EventRow, Inspector};
+pub use links::{LinksOf, Proposal};
+pub use relink::{LinkRow, LinkScope, LinkView, Relinked};
 pub use report::{DaemonReport, Requests};
 
 /// How a queue is opened.
@@ -85,6 +92,19 @@ pub struct Page {
     /// There are events, but the next ones may take the process down, or may be doing so: claim again once the open
     /// claims are settled.
     pub held_back: bool,
+}
+
+/// A question about a record, by an event that is about it or writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The record.
+    pub entity: Entity,
+    /// The event that asks.
+    pub seq: Seq,
+    /// Whether it is asked for unfinished events before it.
+    pub order: bool,
+    /// Whether it is asked for the entry in the crosswalk.
+    pub link: bool,
 }
 
 /// What a pass releases besides what is due.
@@ -188,13 +208,32 @@ impl Queue {
         waits.await.unwrap_or(Err(QueueError::Closed))
     }
 
-    /// What is known of each entity: its newest applied event, and its least unfinished event before the given one.
-    /// In the order of the question.
-    pub async fn standing(
-        &self,
-        entities: Vec<(Entity, EventKind, Seq)>,
-    ) -> Result<Vec<Standing>, QueueError> {
-        self.job(move |store| store.standing(&entities)).await
+    /// What is known of each record. In the order of the questions.
+    pub async fn standing(&self, questions: Vec<Question>) -> Result<Vec<Standing>, QueueError> {
+        self.job(move |store| store.standing(&questions)).await
+    }
+
+    /// Records, before the HIS is asked to insert rows, which keys they are to have. A proposal takes the place of an
+    /// earlier one of its record. Where one of the records has a confirmed link, nothing is recorded
+    /// ([`QueueError::Linked`]).
+    pub async fn propose(&self, proposals: Vec<Proposal>, now: Timestamp) -> Result<(), QueueError> {
+        self.job(move |store| store.propose(&proposals, now)).await
+    }
+
+    /// Whether the crosswalk's links belong to that database. Where there are none yet, they do from now on.
+    pub async fn links_of(&self, database: String) -> Result<LinksOf, QueueError> {
+        self.job(move |store| store.links_of(&database)).await
+    }
+
+    /// Missing records that parked events wait for, in the order of their texts: at most `max`, after that one. Counts
+    /// at most [`crate::limits::AWAITING_COUNTED_MAX`] events of each.
+    pub async fn awaited(&self, after: Option<String>, max: usize) -> Result<Vec<Awaited>, QueueError> {
+        self.job(move |store| store.awaited(after.as_deref(), max)).await
+    }
+
+    /// Makes the parked events pending that wait for these records. Gives how many.
+    pub async fn arrived(&self, awaits: Vec<String>) -> Result<u64, QueueError> {
+        self.steps(move |store| store.arrived(&awaits)).await
     }
 
     /// Records what became of events, and closes their claim, in one commit. Events of the claim that are not

@@ -4,15 +4,15 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::{
-    limits::PAGE_BYTES_MAX,
+    limits::{AWAITS_BYTES_MAX, PAGE_BYTES_MAX},
     model::{
         clock::Timestamp,
-        entity::Entity,
         event::{EventKind, EventState, Seq, StoredEvent},
         outcome::{Settlement, Standing},
     },
     queue::{
-        ClaimId, Page, QueueError,
+        ClaimId, Page, Question, QueueError, links,
+        memory::{self, Remembering, Writers},
         schema::UNFINISHED,
         store::{Store, bounded},
     },
@@ -31,7 +31,8 @@ const SETTLE: &str = "
         settled_at = coalesce(?7, settled_at),
         cause = CASE WHEN ?8 THEN cause ELSE ?9 END,
         error = CASE WHEN ?8 THEN error ELSE ?10 END,
-        entity = coalesce(?11, entity)
+        entity = coalesce(?11, entity),
+        awaits = ?13
     WHERE seq = ?1 AND state = ?12";
 /// As [`SETTLE`] does it for an event that was pending and is applied.
 const APPLY: &str = "
@@ -43,21 +44,9 @@ const APPLY: &str = "
         settled_at = ?2,
         cause = NULL,
         error = NULL,
-        entity = coalesce(?3, entity)
+        entity = coalesce(?3, entity),
+        awaits = NULL
     WHERE seq = ?1 AND state = 0";
-const REMEMBER_ENTITIES: &str = "
-    INSERT INTO entity (entity, last_seq, last_occurred_at, last_untimed_seq, touched_at)
-    SELECT coalesce(?4, entity) || char(31) || substr(kind, 1, instr(kind || '.', '.') - 1), seq, occurred_at,
-           CASE WHEN occurred_at IS NULL THEN seq END, ?3
-    FROM event WHERE seq BETWEEN ?1 AND ?2
-    ON CONFLICT (entity) DO UPDATE SET
-        last_seq = max(last_seq, excluded.last_seq),
-        last_untimed_seq = coalesce(
-            max(last_untimed_seq, excluded.last_untimed_seq), last_untimed_seq, excluded.last_untimed_seq),
-        last_occurred_at = coalesce(
-            max(last_occurred_at, excluded.last_occurred_at), last_occurred_at, excluded.last_occurred_at),
-        touched_at = excluded.touched_at";
-
 impl Store {
     /// Claims the next page of pending events.
     ///
@@ -108,23 +97,26 @@ impl Store {
         settlements: &[Settlement],
         now: Timestamp,
     ) -> Result<(), QueueError> {
+        let (mut writers, mut scopes) =
+            (std::mem::take(&mut self.writers), std::mem::take(&mut self.scopes));
         let finished = self.write(|conn| {
-            let finished = settle_all(conn, settlements, now)?;
+            let finished = settle_all(conn, &mut writers, settlements, now)?;
+            for (entity, change) in settlements.iter().flat_map(|settlement| &settlement.links) {
+                links::change(conn, &mut scopes, entity, change, now)?;
+            }
             close_claim(conn, claim)?;
             Ok(finished)
         })?;
+        (self.writers, self.scopes) = (writers, scopes);
         self.open_claims.retain(|(open, _)| *open != claim);
         self.unfinished = self.unfinished.saturating_sub(finished);
         self.held_due |= settlements.iter().any(|settlement| settlement.state == EventState::Held);
         Ok(())
     }
 
-    /// What is known of each entity and event type, and the entity's least unfinished event before the given one:
-    /// of those that wait for something where there is one, because what is merely pending may be in the same page.
-    pub(super) fn standing(
-        &mut self,
-        entities: &[(Entity, EventKind, Seq)],
-    ) -> Result<Vec<Standing>, QueueError> {
+    /// What is known of each entity, and its least unfinished event before the given one: of those that wait for
+    /// something where there is one, because what is merely pending may be in the same page.
+    pub(super) fn standing(&mut self, questions: &[Question]) -> Result<Vec<Standing>, QueueError> {
         let unfinished_sql = format!(
             "SELECT seq FROM event INDEXED BY event_unfinished
              WHERE entity IS NOT NULL AND {UNFINISHED} AND entity = ?1 AND seq < ?2
@@ -134,34 +126,26 @@ impl Store {
             "SELECT EXISTS (SELECT 1 FROM event INDEXED BY event_unfinished
                             WHERE entity IS NOT NULL AND {UNFINISHED})"
         );
-        self.read(|conn| {
-            let mut known = conn.prepare_cached(
-                "SELECT last_seq, last_occurred_at, last_untimed_seq FROM entity WHERE entity = ?1",
-            )?;
+        let (mut writers, mut scopes) =
+            (std::mem::take(&mut self.writers), std::mem::take(&mut self.scopes));
+        let found = self.read(|conn| {
             let mut unfinished = conn.prepare_cached(&unfinished_sql)?;
             // Mostly nothing waits, and then one look answers for all.
             let any_unfinished: bool = conn.prepare_cached(&any_sql)?.query_row([], |row| row.get(0))?;
-            entities
-                .iter()
-                .map(|(entity, kind, seq)| {
-                    let newest = known.query_row([entity.memory(kind)], |row| {
-                        Ok(Standing {
-                            last_seq: row.get::<_, Option<i64>>(0)?.map(Seq),
-                            last_occurred_at: row.get::<_, Option<i64>>(1)?.map(Timestamp),
-                            last_untimed_seq: row.get::<_, Option<i64>>(2)?.map(Seq),
-                            unfinished: None,
-                        })
-                    });
-                    let least: Option<i64> = if any_unfinished {
-                        unfinished.query_row(params![entity.0, seq.0], |row| row.get(0)).optional()?
-                    } else {
-                        None
-                    };
-                    let newest = newest.optional()?.unwrap_or_default();
-                    Ok(Standing { unfinished: least.map(Seq), ..newest })
-                })
-                .collect()
-        })
+            let answer = |Question { entity, seq, order, link }: &Question| {
+                let least: Option<i64> = if *order && any_unfinished {
+                    unfinished.query_row(params![entity.0, seq.0], |row| row.get(0)).optional()?
+                } else {
+                    None
+                };
+                let link = if *link { links::find(conn, &mut scopes, entity)? } else { None };
+                let written = memory::written(conn, &mut writers, entity)?;
+                Ok(Standing { written, unfinished: least.map(Seq), link })
+            };
+            questions.iter().map(answer).collect()
+        })?;
+        (self.writers, self.scopes) = (writers, scopes);
+        Ok(found)
     }
 }
 
@@ -237,26 +221,22 @@ fn close_claim(conn: &Connection, claim: ClaimId) -> rusqlite::Result<()> {
 }
 
 /// Gives how many events are no longer unfinished.
-fn settle_all(conn: &Connection, settlements: &[Settlement], now: Timestamp) -> rusqlite::Result<u64> {
+fn settle_all(
+    conn: &Connection,
+    writers: &mut Writers,
+    settlements: &[Settlement],
+    now: Timestamp,
+) -> rusqlite::Result<u64> {
     let mut settle = conn.prepare_cached(SETTLE)?;
     let mut apply = conn.prepare_cached(APPLY)?;
-    let mut remember = conn.prepare_cached(REMEMBER_ENTITIES)?;
-    // Neighbours in the queue that were just applied, and have their entities with them.
-    let mut run: Option<(Seq, Seq)> = None;
+    let mut remembering = Remembering::begin(conn, writers, now)?;
     let mut finished = 0;
     for settlement in settlements {
         let Settlement { seq, state, entity, .. } = settlement;
         let name = entity.as_ref().map(|e| e.0.as_str());
         if is_plainly_applied(settlement) && apply.execute(params![seq.0, now.0, name])? > 0 {
             finished += 1;
-            if let Some((_, last)) = run.as_mut().filter(|(_, last)| last.0 + 1 == seq.0 && name.is_some()) {
-                *last = *seq;
-                continue;
-            }
-            if let Some((first, last)) = run.take() {
-                remember.execute(params![first.0, last.0, now.0, None::<&str>])?;
-            }
-            run = name.map(|_| (*seq, *seq));
+            remembering.applied(settlement, true)?;
             continue;
         }
         if record(&mut settle, settlement, EventState::Pending, now)? > 0 {
@@ -264,13 +244,11 @@ fn settle_all(conn: &Connection, settlements: &[Settlement], now: Timestamp) -> 
         } else if *state == EventState::Applied {
             record(&mut settle, settlement, EventState::Discarded, now)?;
         }
-        if *state == EventState::Applied && name.is_some() {
-            remember.execute(params![seq.0, seq.0, now.0, name])?;
+        if *state == EventState::Applied {
+            remembering.applied(settlement, false)?;
         }
     }
-    if let Some((first, last)) = run {
-        remember.execute(params![first.0, last.0, now.0, None::<&str>])?;
-    }
+    remembering.end()?;
     Ok(finished)
 }
 
@@ -286,7 +264,7 @@ fn record(
     from: EventState,
     now: Timestamp,
 ) -> rusqlite::Result<usize> {
-    let Settlement { seq, state, counted, replay, next_at, reason, entity } = settlement;
+    let Settlement { seq, state, counted, replay, next_at, reason, entity, awaits, .. } = settlement;
     let released = *state == EventState::Pending;
     // States that wait for a moment always have one, or nothing would ever wake them.
     let waits = matches!(state, EventState::Deferred | EventState::Waiting);
@@ -305,7 +283,8 @@ fn record(
         reason.map(|r| bounded(&r.cause)),
         reason.map(|r| bounded(&r.message)),
         entity.as_ref().map(|e| e.0.as_str()),
-        from as i64
+        from as i64,
+        awaits.as_ref().filter(|a| *state == EventState::Parked && (1..=AWAITS_BYTES_MAX).contains(&a.len()))
     ])
 }
 

@@ -19,9 +19,12 @@ use crate::{
 };
 
 /// Rows that one step changes at most.
-const STEP_ROWS_MAX: u32 = 5000;
-/// An event that waits for another row is tried again at a sign, but not sooner after its last attempt than this.
+pub(super) const STEP_ROWS_MAX: u32 = 5000;
+/// An event that waits for another row is tried again at a sign, but not sooner after its last attempt than this, doubled
+/// with every attempt: ten thousand that wait must not all be tried whenever something was applied.
 const SIGN_DELAY: Duration = Duration::from_secs(2);
+/// The delay stops doubling after so many attempts, at 17 minutes.
+const SIGN_DOUBLINGS_MAX: u32 = 9;
 
 /// What a step has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -33,7 +36,7 @@ pub(super) struct Step {
 }
 
 impl Step {
-    fn run(
+    pub(super) fn run(
         &mut self,
         statement: &mut CachedStatement<'_>,
         values: impl rusqlite::Params,
@@ -68,7 +71,8 @@ impl Store {
         let signalled = format!(
             "UPDATE event SET state = 0, next_at = NULL
              WHERE seq IN (SELECT seq FROM event INDEXED BY event_waiting
-                           WHERE {WAITING} AND state = 3 AND settled_at < ?1 AND settled_at <= ?2 LIMIT ?3)"
+                           WHERE {WAITING} AND state = 3 AND settled_at < ?1
+                             AND settled_at <= ?2 - (?3 << min(attempts, {SIGN_DOUBLINGS_MAX})) LIMIT ?4)"
         );
         let held = format!(
             "UPDATE event SET state = 0, next_at = NULL
@@ -87,7 +91,8 @@ impl Store {
                 step.run(&mut statement, params![state as i64, now.0, STEP_ROWS_MAX])?;
             }
             if let Some(applied_at) = release.applied_at {
-                let values = params![applied_at.0, now.before(SIGN_DELAY).0, STEP_ROWS_MAX];
+                let delay = i64::try_from(SIGN_DELAY.as_micros()).unwrap_or(i64::MAX);
+                let values = params![applied_at.0, now.0, delay, STEP_ROWS_MAX];
                 step.run(&mut conn.prepare_cached(&signalled)?, values)?;
             }
             let look = held_due || step.changed > 0;

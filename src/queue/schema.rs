@@ -24,12 +24,16 @@ pub(super) const WAITING: &str = "state >= 1 AND state <= 3";
 pub(super) const OPERATOR: &str = "state >= 4 AND state <= 7";
 /// States in which nothing more happens: applied, stale, ignored, discarded.
 pub(super) const FINAL: &str = "state >= 8";
+/// Parked events that wait for a record that is missing in the HIS.
+pub(super) const AWAITING: &str = "awaits IS NOT NULL AND state = 6";
 
 // The body stands last, so that reading or changing the other columns never walks its overflow pages.
 // No AUTOINCREMENT: it would write a page more per append; instead pruning keeps the greatest row.
 // The conditions of the partial indexes are repeated word by word in the queries (the constants above), because
 // SQLite uses such an index only where it finds the same words. They compare, and have no IN: for a list of three
 // or more SQLite builds a temporary table, for each such index, in every INSERT and UPDATE of a row.
+// The crosswalk's table has what all links of a table and step have in common under a number, because there may be ten
+// million of them. Rows of `writer` and `link_scope` are never deleted: other processes keep their numbers in memory.
 const LAYOUT_1: &str = "
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY,
@@ -48,6 +52,7 @@ CREATE TABLE event (
     entity TEXT,
     cause TEXT,
     error TEXT,
+    awaits TEXT,
     digest BLOB NOT NULL CHECK (length(digest) = 16),
     body BLOB NOT NULL
 ) STRICT;
@@ -59,15 +64,34 @@ CREATE INDEX event_operator ON event (state, kind, cause) WHERE state >= 4 AND s
 CREATE INDEX event_final ON event (settled_at, state) WHERE state >= 8;
 CREATE INDEX event_unfinished ON event (entity, seq) WHERE entity IS NOT NULL AND state <= 4;
 CREATE INDEX event_blocking ON event (entity, seq) WHERE entity IS NOT NULL AND state >= 1 AND state <= 4 AND state <> 2;
+CREATE INDEX event_awaiting ON event (awaits) WHERE awaits IS NOT NULL AND state = 6;
+CREATE TABLE writer (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    columns TEXT NOT NULL,
+    UNIQUE (kind, columns)
+) STRICT;
 CREATE TABLE entity (
-    entity TEXT PRIMARY KEY,
+    entity TEXT NOT NULL,
+    writer INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
     last_occurred_at INTEGER,
     last_untimed_seq INTEGER,
-    touched_at INTEGER NOT NULL
+    touched_at INTEGER NOT NULL,
+    PRIMARY KEY (entity, writer)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE link_scope (id INTEGER PRIMARY KEY, scope TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE link (
+    scope INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    his_key TEXT NOT NULL,
+    proof INTEGER,
+    linked_at INTEGER NOT NULL,
+    PRIMARY KEY (scope, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX link_by_row ON link (scope, his_key);
 CREATE TABLE claim (id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL) STRICT;
-CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), queue_id TEXT NOT NULL) STRICT;
+CREATE TABLE meta (one INTEGER PRIMARY KEY CHECK (one = 1), queue_id TEXT NOT NULL, links_of TEXT) STRICT;
 INSERT INTO meta (one, queue_id) VALUES (1, lower(hex(randomblob(4))));
 CREATE TABLE request (one INTEGER PRIMARY KEY CHECK (one = 1), sync_now INTEGER NOT NULL) STRICT;
 INSERT INTO request (one, sync_now) VALUES (1, 0);
@@ -90,7 +114,7 @@ CREATE TABLE daemon (
 ";
 
 /// Names that a complete file of the latest layout has in its catalog.
-pub(super) const OBJECTS: [&str; 14] = [
+pub(super) const OBJECTS: [&str; 19] = [
     "event",
     "event_by_id",
     "event_by_conflict",
@@ -100,7 +124,12 @@ pub(super) const OBJECTS: [&str; 14] = [
     "event_final",
     "event_unfinished",
     "event_blocking",
+    "event_awaiting",
+    "writer",
     "entity",
+    "link_scope",
+    "link",
+    "link_by_row",
     "claim",
     "meta",
     "request",

@@ -11,6 +11,8 @@ use crate::{
     queue::{
         ClaimId, Health, HealthCell, QueueError, QueueOptions,
         disk::Disk,
+        links::Scopes,
+        memory::Writers,
         report::{DaemonReport, Requests},
         schema,
     },
@@ -57,6 +59,8 @@ pub(super) struct Store {
     data_version: i64,
     /// Where the next pruning step goes on in the table of entities.
     pub(super) entity_cursor: String,
+    pub(super) writers: Writers,
+    pub(super) scopes: Scopes,
     pub(super) reported: Option<DaemonReport>,
     pub(super) requested: Option<Requests>,
     checkpointed_changes: u64,
@@ -89,6 +93,8 @@ impl Store {
             recount_due: false,
             data_version,
             entity_cursor: String::new(),
+            writers: Writers::default(),
+            scopes: Scopes::default(),
             reported: None,
             requested: None,
             checkpointed_changes: conn.total_changes(),

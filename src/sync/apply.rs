@@ -11,17 +11,21 @@ use std::{
 use tracing::{debug, error, warn};
 
 use crate::{
-    his::HisError,
+    his::{HisError, Keys, error::ROW_GONE},
     limits,
     model::{
+        change::{Cell, Change},
         entity::Entity,
         event::Seq,
         outcome::{FaultClass, Outcome, Rejection},
+        value::SqlValue,
     },
-    plan::Planned,
+    plan::StepKnown,
     sync::{
+        Interrupted,
+        crosswalk::{self, Crosswalk},
         link::Link,
-        page::{Item, Page},
+        page::{self, Item, Page, Writers},
     },
 };
 
@@ -47,20 +51,22 @@ pub(super) struct Refused {
     full: HashSet<Arc<str>>,
 }
 
-/// Applies what is undecided. An error means that the HIS cannot be used now; what was not reached is released.
+/// Applies what is undecided. An error means that the HIS, or the queue, cannot be used now; what was not reached is
+/// released.
 pub(super) async fn apply(
     link: &mut Link,
+    crosswalk: Crosswalk<'_>,
     losses: &mut Losses,
     refused: &mut Refused,
     page: &mut Page,
-) -> Result<(), HisError> {
-    let mut run = Run { link, losses, refused, items: &mut page.items, blocked: HashMap::new() };
+) -> Result<(), Interrupted> {
+    let mut run = Run { link, crosswalk, losses, refused, items: &mut page.items, blocked: HashMap::new(), moved: HashSet::new() };
     for index in 0..run.items.len() {
         run.block(index);
     }
     let end = match run.link.hurry(false).await {
         Ok(()) => run.all().await,
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     };
     for item in page.items.iter_mut().filter(|i| i.outcome.is_none()) {
         item.outcome = Some(Outcome::Released { replay: false });
@@ -70,11 +76,14 @@ pub(super) async fn apply(
 
 struct Run<'a> {
     link: &'a mut Link,
+    crosswalk: Crosswalk<'a>,
     losses: &'a mut Losses,
     refused: &'a mut Refused,
     items: &'a mut [Item],
     /// Entities with an unfinished event, and the first such event's index: later ones must wait.
     blocked: HashMap<Entity, usize>,
+    /// Records whose row is another one now: what was planned for them before is void.
+    moved: HashSet<Entity>,
 }
 
 impl Losses {
@@ -111,7 +120,7 @@ impl Refused {
 }
 
 impl Run<'_> {
-    async fn all(&mut self) -> Result<(), HisError> {
+    async fn all(&mut self) -> Result<(), Interrupted> {
         let mut todo = self.ranges();
         todo.reverse();
         while let Some(range) = todo.pop() {
@@ -119,13 +128,16 @@ impl Run<'_> {
             if live.is_empty() {
                 continue;
             }
-            let Err(error) = self.transaction(&live).await? else {
-                self.applied(&live);
-                continue;
+            let error = match self.transaction(&live).await? {
+                Ok(keys) => {
+                    self.applied(&live, &keys);
+                    continue;
+                }
+                Err(error) => error,
             };
             debug!(events = live.len(), code = error.code, class = ?error.class, "the HIS refused a batch");
             if error.class == FaultClass::Login {
-                return Err(error);
+                return Err(error.into());
             }
             if live.len() > 1 && error.class == FaultClass::Busy {
                 // Halving would wait for the same lock again and again: each for itself, and not for long.
@@ -168,7 +180,8 @@ impl Run<'_> {
         let mut live = Vec::with_capacity(range.len());
         for index in range {
             let Some(item) = self.items.get_mut(index).filter(|i| i.outcome.is_none()) else { continue };
-            let Some((change, rule)) = item.change() else { continue };
+            let Some(work) = item.work() else { continue };
+            let rule = &work.rule;
             if self.refused.paused.contains(rule) {
                 let reason = Rejection {
                     cause: format!("mapping:{}", item.event.kind.base()),
@@ -185,8 +198,11 @@ impl Run<'_> {
                 };
                 item.outcome = Some(Outcome::PutOff(reason, delay));
                 self.block(index);
-            } else if self.blocked.get(&change.entity).is_some_and(|first| *first < index) {
+            } else if self.blocked.get(&work.change.entity).is_some_and(|first| *first < index) {
                 item.outcome = Some(Outcome::Held);
+            } else if !self.moved.is_empty() && item.touches_linked(&self.moved) {
+                item.outcome = Some(Outcome::Held);
+                self.block(index);
             } else {
                 live.push(index);
             }
@@ -196,25 +212,21 @@ impl Run<'_> {
 
     /// One transaction. The outer error means that the HIS is out of reach, the inner one is the batch's own.
     /// After a lost connection the link is up again.
-    async fn transaction(&mut self, live: &[usize]) -> Result<Result<(), HisError>, HisError> {
+    async fn transaction(&mut self, live: &[usize]) -> Result<Result<Keys, HisError>, Interrupted> {
         let (mut tries, mut unknown) = (0, false);
         loop {
-            let items = live.iter().filter_map(|i| self.items.get(*i));
-            let replay = items.clone().all(|i| i.event.replay);
-            let changes: Vec<_> = items.filter_map(|i| i.change().map(|(change, _)| change)).collect();
-            let error = match self.link.apply(&changes, replay).await {
-                Err(error) if matches!(error.class, FaultClass::Unreachable | FaultClass::CommitUnknown) => {
-                    error
-                }
-                result => return Ok(result),
+            let (error, keys) = match self.attempt(live).await? {
+                Ok(keys) => return Ok(Ok(keys)),
+                Err(failed) => failed,
             };
+            if !matches!(error.class, FaultClass::Unreachable | FaultClass::CommitUnknown) {
+                return Ok(Err(error));
+            }
             // Once a COMMIT went unanswered the batch may be in the HIS: from then on only a replay of all of it is right.
-            if error.class == FaultClass::CommitUnknown {
-                unknown = true;
-                for index in live {
-                    if let Some(item) = self.items.get_mut(*index) {
-                        item.event.replay = true;
-                    }
+            unknown |= error.class == FaultClass::CommitUnknown;
+            for index in live {
+                if let Some(item) = self.items.get_mut(*index) {
+                    item.event.replay |= unknown || item.is_permanent();
                 }
             }
             tries += 1;
@@ -222,35 +234,81 @@ impl Run<'_> {
             let reconnected = self.link.reconnect().await;
             if reconnected.is_err() || tries > limits::COMMIT_REPLAYS_MAX {
                 self.release(live);
-                return Err(reconnected.err().unwrap_or(error));
+                return Err(reconnected.err().unwrap_or(error).into());
             }
             if !unknown {
                 return Ok(Err(error));
             }
+            if let Some(keys) = keys
+                && self.crosswalk.was_committed(self.link, self.items, live, &keys).await?
+            {
+                return Ok(Ok(keys));
+            }
         }
     }
 
+    /// Writes and commits. Before the COMMIT the crosswalk is told which rows it makes. With an error come the keys of what
+    /// may have been committed.
+    async fn attempt(
+        &mut self,
+        live: &[usize],
+    ) -> Result<Result<Keys, (HisError, Option<Keys>)>, Interrupted> {
+        let items = live.iter().filter_map(|i| self.items.get(*i));
+        let replay = items.clone().all(|i| i.event.replay);
+        let changes: Vec<_> = items.filter_map(|i| Some(&i.work()?.change)).collect();
+        let keys = match self.link.write(&changes, replay).await {
+            Ok(keys) => keys,
+            Err(error) => return Ok(Err((error, None))),
+        };
+        match self.crosswalk.propose(self.link, self.items, live, &keys).await {
+            Ok(()) => {}
+            Err(interrupted) => {
+                let undone = self.link.undo().await;
+                return match interrupted {
+                    Interrupted::His(error) => Ok(Err((error, None))),
+                    Interrupted::Queue(error) => {
+                        undone?;
+                        Err(error.into())
+                    }
+                };
+            }
+        }
+        Ok(match self.link.commit().await {
+            Ok(()) => Ok(keys),
+            Err(error) => Err((error, Some(keys))),
+        })
+    }
+
     /// Decides about an event that failed alone. `true`: it was planned anew and is to be tried again.
-    async fn blame(&mut self, index: usize, error: HisError) -> Result<bool, HisError> {
+    async fn blame(&mut self, index: usize, error: HisError) -> Result<bool, Interrupted> {
         let drift =
             matches!(error.class, FaultClass::Config | FaultClass::Rejected | FaultClass::Unrecognised);
         if drift && self.link.refresh().await? && self.replan(index) {
             return Ok(true);
         }
+        if error.code == ROW_GONE && self.relink(index).await? {
+            return Ok(true);
+        }
+        if error.class != FaultClass::Busy {
+            // What they have found may be what the HIS refuses.
+            self.link.forget_lookups();
+        }
         let Some(item) = self.items.get(index) else { return Ok(false) };
         let mut reason = error.reason();
-        if let Some(row) = item.change().and_then(|(change, _)| change.rows.first()) {
-            let title = row.title();
-            reason.message = format!("{} event, {title}: {}", item.event.kind, reason.message);
+        if let Some(work) = item.work() {
+            let mut titles: Vec<String> = work.change.rows.iter().map(Change::title).collect();
+            titles.dedup();
+            reason.message = format!("{} event, {}: {}", item.event.kind, titles.join(", "), reason.message);
         }
+        let rule = item.work().map(|work| Arc::clone(&work.rule));
         let outcome = match error.class {
             FaultClass::Unreachable | FaultClass::CommitUnknown => {
                 self.losses.judge(item.event.seq, error)?
             }
             FaultClass::Full => {
-                if let Some((_, rule)) = item.change() {
-                    self.refused.full.insert(Arc::clone(rule));
-                    if self.losses.told.insert(Arc::clone(rule)) {
+                if let Some(rule) = rule {
+                    self.refused.full.insert(Arc::clone(&rule));
+                    if self.losses.told.insert(Arc::clone(&rule)) {
                         error!(at = %rule, code = error.code, "the HIS has no room for these events; they wait: {}", error.public);
                     }
                 }
@@ -259,9 +317,9 @@ impl Run<'_> {
                 Outcome::PutOff(reason, limits::REFUSED_BACKOFF)
             }
             FaultClass::Busy => {
-                if let Some((_, rule)) = item.change() {
-                    *self.refused.busy.entry((Arc::clone(rule), item.is_solo())).or_default() += 1;
-                    if self.losses.told.insert(Arc::clone(rule)) {
+                if let Some(rule) = rule {
+                    *self.refused.busy.entry((Arc::clone(&rule), item.is_solo())).or_default() += 1;
+                    if self.losses.told.insert(Arc::clone(&rule)) {
                         warn!(at = %rule, code = error.code, "a lock in the HIS holds up events; they are tried again");
                     }
                 }
@@ -271,9 +329,9 @@ impl Run<'_> {
             FaultClass::Parent => Outcome::Parent(reason),
             FaultClass::Unrecognised => Outcome::Unrecognised(reason),
             FaultClass::Config => {
-                if let Some((_, rule)) = item.change() {
-                    self.refused.paused.insert(Arc::clone(rule));
-                    if self.losses.told.insert(Arc::clone(rule)) {
+                if let Some(rule) = rule {
+                    self.refused.paused.insert(Arc::clone(&rule));
+                    if self.losses.told.insert(Arc::clone(&rule)) {
                         error!(at = %rule, code = error.code, "the HIS refuses this mapping; its events wait: {}", error.public);
                     }
                 }
@@ -287,22 +345,44 @@ impl Run<'_> {
         Ok(false)
     }
 
-    /// Plans one event with the newest binding; `false` where that decides it.
+    /// Plans one event with the newest binding; `false` where there is none.
     fn replan(&mut self, index: usize) -> bool {
         let (Some(binding), Some(item)) = (self.link.binding(), self.items.get_mut(index)) else {
             return false;
         };
-        item.planned = binding.planner.plan(&item.event);
-        let outcome = match &item.planned {
-            Planned::Draft(..) => return true,
-            Planned::Ignored(words) => Outcome::Ignored(words),
-            Planned::Unmapped(reason) => Outcome::Unmapped(reason.clone()),
-            Planned::Rejected(reason, _) => Outcome::Rejected(reason.clone()),
-            Planned::Paused(reason) => Outcome::Paused(reason.clone()),
-        };
-        item.outcome = Some(outcome);
-        // Decided: nothing is left of it to try.
+        // Whatever it is now, nothing is left of what it was.
+        item.outcome = page::finish_again(&binding.planner, item, &mut Writers::default());
         true
+    }
+
+    /// Where the HIS has deleted rows that an event's records are linked to, and its mapping says to insert them anew, plans
+    /// it so. Later events of its page know only the old rows: they wait for the next pass.
+    async fn relink(&mut self, index: usize) -> Result<bool, HisError> {
+        let Some(work) = self.items.get(index).and_then(Item::work) else { return Ok(false) };
+        let mut gone = Vec::new();
+        for (change, of) in work.change.rows.iter().zip(&work.of).filter(|(_, of)| of.relinks) {
+            let Some(shape) = change.shape().filter(|shape| shape.is_linked()) else { continue };
+            let key = change.values.first().and_then(Cell::value).map(SqlValue::plain);
+            let (Some(generated), Some(key)) = (shape.generated, key) else { continue };
+            if self.link.rows(&shape.table, generated, &[key], &[generated]).await?.iter().all(Option::is_none) {
+                gone.push((of.step, change.entity.clone()));
+            }
+        }
+        let (Some(binding), Some(item)) = (self.link.binding(), self.items.get_mut(index)) else {
+            return Ok(false);
+        };
+        for (step, _) in &gone {
+            item.knowns.resize_with(item.knowns.len().max(step + 1), StepKnown::default);
+            if let Some(known) = item.knowns.get_mut(*step) {
+                known.gone = true;
+            }
+        }
+        if gone.is_empty() {
+            return Ok(false);
+        }
+        item.outcome = page::finish_again(&binding.planner, item, &mut Writers::default());
+        self.moved.extend(gone.into_iter().map(|(_, entity)| entity));
+        Ok(true)
     }
 
     fn decide(&mut self, indexes: &[usize], outcome: &Outcome) {
@@ -314,14 +394,16 @@ impl Run<'_> {
     }
 
     /// A transaction has gone well: what was held against the HIS or against these rules is void.
-    fn applied(&mut self, live: &[usize]) {
+    fn applied(&mut self, live: &[usize], keys: &Keys) {
         self.losses.recent.clear();
-        for index in live {
-            if let Some(item) = self.items.get(*index) {
+        for (place, index) in live.iter().enumerate() {
+            if let Some(item) = self.items.get_mut(*index) {
                 self.losses.times.remove(&item.event.seq);
-                if let Some((_, rule)) = item.change() {
-                    self.refused.busy.remove(&(Arc::clone(rule), item.is_solo()));
-                    self.losses.told.remove(rule);
+                let links = crosswalk::links_of(item, |change| keys.of(place, change).map(str::to_owned));
+                item.links.extend(links);
+                if let Some(work) = item.work() {
+                    self.refused.busy.remove(&(Arc::clone(&work.rule), item.is_solo()));
+                    self.losses.told.remove(&work.rule);
                 }
             }
         }

@@ -10,17 +10,19 @@ use tracing::{error, info, warn};
 
 use crate::{
     config::Database,
-    his::{self, HisError, Session},
+    his::{self, HisError, Keys, LookupQuery, Marked, Session},
     limits,
     model::{
+        answer::Answer,
         change::EventChange,
         mapping::Mappings,
         outcome::FaultClass,
-        table::{Schema, TableName},
+        table::{Schema, Table, TableName},
+        value::SqlValue,
     },
-    plan::{Planner, tables, verify::Severity},
+    plan::{Ask, Planner, tables, verify::Severity},
     sql::{StatementBytes, batch::Packer},
-    sync::page::Binding,
+    sync::{lookups::Lookups, page::Binding},
 };
 
 /// A session that was not used for this long is asked for a sign of life first.
@@ -42,6 +44,7 @@ pub(super) struct Link {
     /// The session waits only briefly for locks.
     hurried: bool,
     distrusted: bool,
+    lookups: Lookups,
 }
 
 struct Bound {
@@ -69,6 +72,7 @@ impl Link {
             cycle_began_at: now,
             hurried: false,
             distrusted: false,
+            lookups: Lookups::default(),
         }
     }
 
@@ -196,13 +200,105 @@ impl Link {
         Ok(())
     }
 
-    /// Applies events in one transaction.
-    pub(super) async fn apply(&mut self, events: &[&EventChange], replay: bool) -> Result<(), HisError> {
+    /// Writes events in one transaction, which stays open; gives the keys that the tables made.
+    pub(super) async fn write(&mut self, events: &[&EventChange], replay: bool) -> Result<Keys, HisError> {
         let (Some(session), Some(bound)) = (&mut self.session, &mut self.bound) else {
             return Err(HisError::not_connected());
         };
         let batch = bound.packer.pack(events.iter().copied(), replay);
-        let result = his::apply(&mut **session, &batch).await;
+        let written = his::write(&mut **session, &batch).await;
+        self.used(written)
+    }
+
+    /// Commits what was written.
+    pub(super) async fn commit(&mut self) -> Result<(), HisError> {
+        let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
+        let committed = his::commit(&mut **session).await;
+        self.used(committed)
+    }
+
+    /// Takes back what was written.
+    pub(super) async fn undo(&mut self) -> Result<(), HisError> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let undone = his::undo(&mut **session).await;
+        self.used(undone)
+    }
+
+    /// Looks values up, those that are not remembered in one query for each lookup.
+    pub(super) async fn lookup(&mut self, planner: &Planner, asks: &[Ask]) -> Result<Vec<Answer>, HisError> {
+        self.lookups.begin(self.generation);
+        let mut answers: Vec<Option<Answer>> = asks.iter().map(|ask| self.lookups.known(ask)).collect();
+        for (index, bound) in planner.lookups().iter().enumerate() {
+            let open: Vec<usize> = (asks.iter().enumerate())
+                .filter(|(place, ask)| ask.lookup == index && answers.get(*place).is_some_and(Option::is_none))
+                .map(|(place, _)| place)
+                .collect();
+            if open.is_empty() {
+                continue;
+            }
+            let values: Vec<SqlValue> =
+                open.iter().filter_map(|place| asks.get(*place)).map(|ask| ask.value.clone()).collect();
+            let query =
+                LookupQuery { table: &bound.table, matches: bound.matches, take: bound.take, only: &bound.only };
+            let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
+            let found = his::lookup(&mut **session, &query, &values).await;
+            for (place, answer) in open.into_iter().zip(self.used(found)?) {
+                if let (Some(ask), Some(slot)) = (asks.get(place), answers.get_mut(place)) {
+                    self.lookups.remember(ask, &answer);
+                    *slot = Some(answer);
+                }
+            }
+        }
+        Ok(answers.into_iter().map(|answer| answer.unwrap_or(Answer::Missing)).collect())
+    }
+
+    /// What lookups have found may be out of date.
+    pub(super) fn forget_lookups(&mut self) {
+        self.lookups.clear();
+    }
+
+    /// See [`his::marked`].
+    pub(super) async fn marked(
+        &mut self,
+        table: &Table,
+        generated: usize,
+        matches: &[usize],
+        values: &[Vec<&SqlValue>],
+        lock: bool,
+    ) -> Result<Vec<Marked>, HisError> {
+        let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
+        let found = his::marked(&mut **session, table, generated, matches, values, lock).await;
+        self.used(found)
+    }
+
+    /// Columns of the rows with these generated keys, as text; one whose transaction is still open is waited for.
+    pub(super) async fn rows(
+        &mut self,
+        table: &Table,
+        generated: usize,
+        keys: &[String],
+        columns: &[usize],
+    ) -> Result<Vec<Option<Vec<Option<String>>>>, HisError> {
+        let keys: Vec<SqlValue> = keys.iter().map(|key| SqlValue::of_key(key)).collect();
+        let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
+        let found = his::rows(&mut **session, table, generated, &keys, columns, true).await;
+        self.used(found)
+    }
+
+    /// See [`his::alike`].
+    pub(super) async fn alike(
+        &mut self,
+        table: &Table,
+        generated: usize,
+        cells: &[(usize, &SqlValue)],
+    ) -> Result<Vec<String>, HisError> {
+        let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
+        let found = his::alike(&mut **session, table, generated, cells).await;
+        self.used(found)
+    }
+
+    /// Notes that the session was used, and drops one that is of no more use.
+    fn used<T>(&mut self, result: Result<T, HisError>) -> Result<T, HisError> {
         self.used_at = Instant::now();
         if let Err(error) = &result
             && matches!(error.class, FaultClass::Unreachable | FaultClass::CommitUnknown)

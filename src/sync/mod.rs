@@ -2,9 +2,12 @@
 //! records them, one cycle at a time. It may wait for the HIS; ingest never waits for it.
 
 mod apply;
+mod crosswalk;
 mod link;
+mod lookups;
 mod page;
 mod pass;
+mod resolve;
 pub mod schedule;
 
 use std::{

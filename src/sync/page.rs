@@ -1,4 +1,4 @@
-//! A page of events on its way from the queue to the HIS: claimed, planned, and each event's standing known.
+//! A page of events on its way from the queue to the HIS: claimed, planned, and what the queue knows of their records.
 //! Touches no HIS.
 
 use std::{
@@ -9,14 +9,15 @@ use std::{
 use crate::{
     limits,
     model::{
-        change::EventChange,
+        answer::Answer,
+        change::{Act, Change, EventChange, Op, Role, Shape},
         entity::Entity,
         event::{Seq, StoredEvent},
-        outcome::{Outcome, Rejection, Standing},
+        outcome::{LinkChange, Outcome, Rejection, Standing, Writer, Written},
     },
-    plan::{Planned, Planner},
-    policy,
-    queue::{self, ClaimId, Queue, QueueError},
+    plan::{Draft, Finished, Of, Planned, Planner, StepKnown},
+    policy::{self, Verdict},
+    queue::{self, ClaimId, Question, Queue, QueueError},
 };
 
 /// A claimed and planned page.
@@ -30,34 +31,125 @@ pub(super) struct Page {
 /// An event of a page.
 pub(super) struct Item {
     pub(super) event: StoredEvent,
-    pub(super) planned: Planned,
-    pub(super) change: Option<(EventChange, Arc<str>)>,
-    pub(super) standing: Standing,
+    pub(super) intent: Intent,
+    /// What the queue knows of the record of each of its steps.
+    pub(super) standings: Vec<Standing>,
+    /// What is known of each of its steps' rows; empty for an event that needs no more than itself.
+    pub(super) knowns: Vec<StepKnown>,
+    /// What its lookups have found.
+    pub(super) answers: Vec<Answer>,
+    /// What it changes in the crosswalk.
+    pub(super) links: Vec<(Entity, LinkChange)>,
+    /// Records of which the crosswalk was told that this event inserts their row.
+    pub(super) proposed: Vec<Entity>,
+    /// The record of the HIS that it waits for.
+    pub(super) awaits: Option<String>,
     /// What became of it; none while it is undecided.
     pub(super) outcome: Option<Outcome>,
 }
 
+/// What an event wants.
+pub(super) enum Intent {
+    /// Something that the HIS or the crosswalk has to say more about; by the rule at that place.
+    Draft(Draft, Arc<str>),
+    /// Changes.
+    Work(Work),
+    /// Nothing that could be done now; the record that it is about, where that much is known.
+    Nothing(Outcome, Option<Entity>),
+}
+
+/// An event's changes.
+pub(super) struct Work {
+    pub(super) change: EventChange,
+    /// For each change the step that it comes from.
+    pub(super) of: Vec<Of>,
+    /// For each change who writes what it writes.
+    pub(super) writers: Vec<Arc<Writer>>,
+    /// The rule's place in the configuration.
+    pub(super) rule: Arc<str>,
+}
+
+/// Writers by shape, so that events of one shape share theirs.
+#[derive(Default)]
+pub(super) struct Writers(HashMap<*const Shape, (Arc<Shape>, Arc<Writer>)>);
+
+impl Writers {
+    /// Who writes a change, for an event of a type before the dot.
+    fn of(&mut self, kind: &str, change: &Change) -> Arc<Writer> {
+        let shape = match &change.act {
+            Act::Row(shape) => shape,
+            Act::Call(call) => {
+                // What a statement writes nobody knows; one that runs later has the last word over one of its own.
+                let columns = Some([crate::model::table::ColumnName(call.at.clone())].into());
+                return Arc::new(Writer { kind: kind.to_owned(), columns });
+            }
+        };
+        let (_, writer) = self.0.entry(Arc::as_ptr(shape)).or_insert_with(|| {
+            let named = shape.columns.iter().filter(|(_, role)| *role != Role::Key);
+            let names = named.filter_map(|(column, _)| Some(shape.table.columns.get(*column)?.name.clone()));
+            let columns = (shape.op != Op::Delete).then(|| names.collect());
+            (Arc::clone(shape), Arc::new(Writer { kind: kind.to_owned(), columns }))
+        });
+        Arc::clone(writer)
+    }
+
+    pub(super) fn work(&mut self, event: &StoredEvent, finished: Finished, rule: Arc<str>) -> Work {
+        let Finished { change, of } = finished;
+        let writers = change.rows.iter().map(|row| self.of(event.kind.base(), row)).collect();
+        Work { change, of, writers, rule }
+    }
+}
+
 impl Item {
     pub(super) fn entity(&self) -> Option<&Entity> {
-        match &self.planned {
-            Planned::Draft(change, _) => Some(&change.entity),
-            Planned::Rejected(_, entity) => entity.as_ref(),
-            Planned::Ignored(_) | Planned::Unmapped(_) | Planned::Paused(_) => None,
+        match &self.intent {
+            Intent::Draft(draft, _) => Some(&draft.entity),
+            Intent::Work(work) => Some(&work.change.entity),
+            Intent::Nothing(_, entity) => entity.as_ref(),
         }
     }
 
-    pub(super) fn change(&self) -> Option<(&EventChange, &Arc<str>)> {
-        self.change.as_ref().map(|(c, r)| (c, r))
+    pub(super) fn work(&self) -> Option<&Work> {
+        match &self.intent {
+            Intent::Work(work) => Some(work),
+            Intent::Draft(..) | Intent::Nothing(..) => None,
+        }
+    }
+
+    /// All records that it touches, each once.
+    pub(super) fn entities(&self) -> impl Iterator<Item = &Entity> {
+        let steps: Vec<&Entity> = match &self.intent {
+            Intent::Draft(draft, _) => draft.steps().iter().map(crate::plan::DraftStep::entity).collect(),
+            Intent::Work(work) => work.change.rows.iter().map(|row| &row.entity).collect(),
+            Intent::Nothing(..) => Vec::new(),
+        };
+        let main = self.entity().filter(|main| !steps.contains(main));
+        main.into_iter().chain(steps)
     }
 
     /// An event of which an earlier attempt went wrong, or may have gone right, is applied alone: it harms no
     /// others, and what happens to it is its own doing. So is one whose table cannot roll back: what is done in
     /// one transaction with others would be done again when these fail.
     pub(super) fn is_solo(&self) -> bool {
-        let rolls_back = |(change, _): (&EventChange, _)| {
-            change.rows.iter().all(|r| r.shape().is_none_or(|s| s.table.transactional))
-        };
-        self.event.attempts > 0 || self.event.replay || !self.change().is_none_or(rolls_back)
+        self.event.attempts > 0 || self.event.replay || self.is_permanent()
+    }
+
+    /// Whether what it does stays done even if its transaction fails.
+    pub(super) fn is_permanent(&self) -> bool {
+        let rolls_back = |row: &Change| row.shape().is_none_or(|shape| shape.table.transactional);
+        !self.work().is_none_or(|work| work.change.rows.iter().all(rolls_back))
+    }
+
+    /// Whether it changes a row that the crosswalk knows, of one of these records.
+    pub(super) fn touches_linked(&self, records: &HashSet<Entity>) -> bool {
+        let linked = |row: &&Change| row.shape().is_some_and(|shape| shape.generated.is_some());
+        self.work().is_some_and(|work| {
+            work.change.rows.iter().filter(linked).any(|row| records.contains(&row.entity))
+        })
+    }
+
+    pub(super) fn refuse(&mut self, reason: Rejection) {
+        self.outcome = Some(Outcome::Rejected(reason));
     }
 }
 
@@ -68,7 +160,7 @@ pub(super) struct Binding {
     pub(super) generation: u64,
 }
 
-/// Plans a claimed page. The standing of its entities is still to be read.
+/// Plans a claimed page. What the queue knows of its records is still to be read.
 pub(super) async fn plan(claimed: queue::Page, binding: Binding) -> Page {
     let items = plan_events(binding.planner, claimed.events).await;
     Page { claim: claimed.claim, items, generation: binding.generation }
@@ -85,17 +177,8 @@ pub(super) async fn plan_again(queue: &Queue, page: &mut Page, binding: Binding)
 /// Parsing and converting a page takes milliseconds of processor: not on the threads that answer requests.
 async fn plan_events(planner: Arc<Planner>, events: Vec<StoredEvent>) -> Vec<Item> {
     let work = move || {
-        let item = |event| {
-            let planned = planner.plan(&event);
-            let change = match &planned {
-                Planned::Draft(d, r) => {
-                    planner.finish(d.clone(), &event, &[], &[]).ok().map(|f| (f.change, r.clone()))
-                }
-                _ => None,
-            };
-            Item { event, planned, change, standing: Standing::default(), outcome: None }
-        };
-        events.into_iter().map(item).collect()
+        let mut writers = Writers::default();
+        events.into_iter().map(|event| plan_event(&planner, event, &mut writers)).collect()
     };
     match tokio::task::spawn_blocking(work).await {
         Ok(items) => items,
@@ -103,67 +186,221 @@ async fn plan_events(planner: Arc<Planner>, events: Vec<StoredEvent>) -> Vec<Ite
     }
 }
 
-/// Reads the standing of the entities that `which` selects.
+fn plan_event(planner: &Planner, event: StoredEvent, writers: &mut Writers) -> Item {
+    let intent = intent(planner, &event, writers);
+    Item {
+        event,
+        intent,
+        standings: Vec::new(),
+        knowns: Vec::new(),
+        answers: Vec::new(),
+        links: Vec::new(),
+        proposed: Vec::new(),
+        awaits: None,
+        outcome: None,
+    }
+}
+
+/// What an event wants. One that needs no more than itself is finished at once.
+pub(super) fn intent(planner: &Planner, event: &StoredEvent, writers: &mut Writers) -> Intent {
+    match planner.plan(event) {
+        Planned::Draft(draft, rule) if draft.is_plain() => {
+            let entity = draft.entity.clone();
+            match planner.finish(draft, event, &[], &[]) {
+                Ok(finished) => Intent::Work(writers.work(event, finished, rule)),
+                Err(refusal) => Intent::Nothing(Outcome::Rejected(refusal.reason), Some(entity)),
+            }
+        }
+        Planned::Draft(draft, rule) => Intent::Draft(draft, rule),
+        Planned::Ignored(words) => Intent::Nothing(Outcome::Ignored(words), None),
+        Planned::Unmapped(reason) => Intent::Nothing(Outcome::Unmapped(reason), None),
+        Planned::Rejected(reason, entity) => Intent::Nothing(Outcome::Rejected(reason), entity),
+        Planned::Paused(reason) => Intent::Nothing(Outcome::Paused(reason), None),
+    }
+}
+
+/// Reads what the queue knows of the records of the events of which `which` selects one.
 pub(super) async fn standings(
     queue: &Queue,
     page: &mut Page,
     which: impl Fn(&Entity) -> bool,
 ) -> Result<(), QueueError> {
-    let asked = |item: &Item| {
-        item.entity().filter(|e| which(e)).map(|e| (e.clone(), item.event.kind.clone(), item.event.seq))
-    };
-    let questions: Vec<_> = page.items.iter().filter_map(asked).collect();
+    let (mut questions, mut counts) = (Vec::new(), Vec::new());
+    for (index, item) in page.items.iter().enumerate() {
+        if item.entities().any(&which) {
+            let before = questions.len();
+            ask(item, &mut questions);
+            counts.push((index, questions.len() - before));
+        }
+    }
     if questions.is_empty() {
         return Ok(());
     }
-    let seqs: Vec<Seq> = questions.iter().map(|(_, _, seq)| *seq).collect();
-    let answers = queue.standing(questions).await?;
-    let mut answers: HashMap<Seq, Standing> = seqs.into_iter().zip(answers).collect();
-    for item in &mut page.items {
-        if let Some(standing) = answers.remove(&item.event.seq) {
-            item.standing = standing;
+    let mut answers = queue.standing(questions).await?.into_iter();
+    for (index, count) in counts {
+        if let Some(item) = page.items.get_mut(index) {
+            item.standings = answers.by_ref().take(count).collect();
         }
     }
     Ok(())
 }
 
-/// Decides what needs no HIS: what planning refused, what is stale, what stands behind an unfinished event.
-pub(super) fn decide(page: &mut Page) {
-    let own: HashSet<Seq> = page.items.iter().map(|i| i.event.seq).collect();
-    let mut ahead: HashMap<String, Standing> = HashMap::new();
-    for item in page.items.iter_mut().filter(|i| i.outcome.is_none()) {
-        let behind = item.standing.unfinished.is_some_and(|seq| !own.contains(&seq));
-        let stale = |s: &Standing| policy::is_stale(&item.event, s);
-        item.outcome = match &item.planned {
-            _ if item.event.crashes >= limits::CRASHES_MAX => Some(Outcome::Rejected(crash_reason())),
-            Planned::Ignored(words) => Some(Outcome::Ignored(words)),
-            Planned::Unmapped(reason) => Some(Outcome::Unmapped(reason.clone())),
-            Planned::Paused(reason) => Some(Outcome::Paused(reason.clone())),
-            Planned::Rejected(..) | Planned::Draft(..) if stale(&item.standing) => {
-                Some(Outcome::Stale(stale_reason(&item.standing)))
-            }
-            Planned::Rejected(reason, _) => Some(Outcome::Rejected(reason.clone())),
-            Planned::Draft(..) if behind => Some(Outcome::Held),
-            Planned::Draft(change, _) => {
-                let standing = ahead.entry(change.entity.memory(&item.event.kind)).or_default();
-                if stale(standing) {
-                    // Stale only if the event ahead of it in this page gets applied: the next pass knows.
-                    Some(Outcome::Held)
-                } else {
-                    standing.last_seq = Some(item.event.seq);
-                    standing.last_occurred_at = standing.last_occurred_at.max(item.event.occurred_at);
-                    if item.event.occurred_at.is_none() {
-                        standing.last_untimed_seq = Some(item.event.seq);
-                    }
-                    None
-                }
-            }
-        };
+/// One question for each step, in their order; the main record's asks for what is unfinished before it.
+fn ask(item: &Item, questions: &mut Vec<Question>) {
+    let seq = item.event.seq;
+    let main = item.entity();
+    let mut ordered = false;
+    let mut push = |entity: &Entity, link: bool| {
+        let order = !ordered && Some(entity) == main;
+        ordered |= order;
+        questions.push(Question { entity: entity.clone(), seq, order, link });
+    };
+    match &item.intent {
+        Intent::Draft(draft, _) => draft.steps().iter().for_each(|s| push(s.entity(), s.is_linked())),
+        Intent::Work(work) => work.change.rows.iter().for_each(|row| push(&row.entity, false)),
+        Intent::Nothing(_, Some(entity)) => push(entity, false),
+        Intent::Nothing(_, None) => {}
     }
 }
 
-fn stale_reason(standing: &Standing) -> Rejection {
-    let newer = standing.last_seq.map_or_else(String::new, |seq| format!(" (event {seq})"));
+/// Decides what needs no more of the HIS: what planning refused, what is stale, what stands behind an unfinished event.
+pub(super) fn decide(planner: &Planner, page: &mut Page) {
+    let own: HashSet<Seq> = page.items.iter().map(|i| i.event.seq).collect();
+    let (mut ahead, mut writers) = (Ahead::default(), Writers::default());
+    for item in &mut page.items {
+        if item.outcome.is_some() {
+            continue;
+        }
+        let behind = item.standings.iter().any(|s| s.unfinished.is_some_and(|seq| !own.contains(&seq)));
+        item.outcome = match &item.intent {
+            _ if item.event.crashes >= limits::CRASHES_MAX => Some(Outcome::Rejected(crash_reason())),
+            Intent::Nothing(Outcome::Rejected(reason), entity) => {
+                Some(late(item, entity.as_ref()).unwrap_or_else(|| Outcome::Rejected(reason.clone())))
+            }
+            Intent::Nothing(outcome, _) => Some(outcome.clone()),
+            Intent::Draft(..) => Some(Outcome::Released { replay: item.event.replay }),
+            Intent::Work(work) => match judge(item, work) {
+                Judged::Stale(reason) => Some(Outcome::Stale(reason)),
+                _ if behind => Some(Outcome::Held),
+                Judged::Fresh => None,
+                Judged::Without(knowns) => {
+                    item.knowns = knowns;
+                    finish_again(planner, item, &mut writers)
+                }
+            },
+        };
+        if item.outcome.is_none()
+            && let Intent::Work(work) = &item.intent
+        {
+            item.outcome = ahead.pass(&item.event, work).then_some(Outcome::Held);
+        }
+    }
+}
+
+/// Whether an event that cannot be planned came after a newer one of its record and type: then it is not missed.
+fn late(item: &Item, entity: Option<&Entity>) -> Option<Outcome> {
+    entity?;
+    let nothing = Some([crate::model::table::ColumnName(String::new())].into());
+    let writer = Writer { kind: item.event.kind.base().to_owned(), columns: nothing };
+    let standing = item.standings.first()?;
+    let same: Vec<Written> = standing.written.iter().filter(|w| w.by.kind == writer.kind).cloned().collect();
+    let is_late = policy::judge(&item.event, &writer, &same) == Verdict::Stale;
+    is_late.then(|| Outcome::Stale(stale_reason(&same)))
+}
+
+/// How much of an event is still news.
+enum Judged {
+    Fresh,
+    Stale(Rejection),
+    /// With what its steps must leave alone.
+    Without(Vec<StepKnown>),
+}
+
+fn judge(item: &Item, work: &Work) -> Judged {
+    let mut knowns = Vec::new();
+    let nothing = Standing::default();
+    for ((change, of), writer) in work.change.rows.iter().zip(&work.of).zip(&work.writers) {
+        let written = &item.standings.get(of.step).unwrap_or(&nothing).written;
+        if written.is_empty() {
+            continue;
+        }
+        let leave = match policy::judge(&item.event, writer, written) {
+            Verdict::Fresh => continue,
+            Verdict::Stale if change.entity == work.change.entity => {
+                return Judged::Stale(stale_reason(written));
+            }
+            Verdict::Stale => writer.columns.clone().unwrap_or_default(),
+            Verdict::Without(columns) => columns,
+        };
+        if leave.is_empty() {
+            continue;
+        }
+        if knowns.is_empty() {
+            knowns.clone_from(&item.knowns);
+        }
+        knowns.resize_with(knowns.len().max(of.step + 1), StepKnown::default);
+        if let Some(known) = knowns.get_mut(of.step) {
+            known.leave = leave;
+        }
+    }
+    if knowns.is_empty() { Judged::Fresh } else { Judged::Without(knowns) }
+}
+
+/// Plans an event again with what is known of its rows by now; gives what became of it where that decides it.
+pub(super) fn finish_again(planner: &Planner, item: &mut Item, writers: &mut Writers) -> Option<Outcome> {
+    let Planned::Draft(draft, rule) = planner.plan(&item.event) else {
+        return Some(Outcome::Released { replay: item.event.replay });
+    };
+    match planner.finish(draft, &item.event, &item.knowns, &item.answers) {
+        Ok(finished) => {
+            item.intent = Intent::Work(writers.work(&item.event, finished, rule));
+            None
+        }
+        Err(refusal) => Some(Outcome::Rejected(refusal.reason)),
+    }
+}
+
+/// The undecided events of a page so far, by the records that they touch.
+#[derive(Default)]
+struct Ahead {
+    touched: HashMap<Entity, Written>,
+    /// Records whose row will be another one, or none, after these events.
+    moved: HashSet<Entity>,
+}
+
+impl Ahead {
+    /// Takes an event in. True where it has to wait for the next pass: an earlier one of this page makes or moves its row,
+    /// or is newer than it, which counts only if that one gets applied.
+    fn pass(&mut self, event: &StoredEvent, work: &Work) -> bool {
+        let older = |change: &Change| {
+            self.moved.contains(&change.entity)
+                || self.touched.get(&change.entity).is_some_and(|w| policy::is_newer(w, event))
+        };
+        if work.change.rows.iter().any(older) {
+            return true;
+        }
+        for (change, writer) in work.change.rows.iter().zip(&work.writers) {
+            if change.shape().is_some_and(|s| s.generated.is_some() && s.op != Op::Update) {
+                self.moved.insert(change.entity.clone());
+            }
+            let touched = self.touched.entry(change.entity.clone()).or_insert_with(|| Written {
+                by: Arc::clone(writer),
+                last_seq: event.seq,
+                last_occurred_at: None,
+                last_untimed_seq: None,
+            });
+            touched.last_seq = event.seq;
+            touched.last_occurred_at = touched.last_occurred_at.max(event.occurred_at);
+            if event.occurred_at.is_none() {
+                touched.last_untimed_seq = Some(event.seq);
+            }
+        }
+        false
+    }
+}
+
+fn stale_reason(written: &[Written]) -> Rejection {
+    let newer = written.iter().map(|w| w.last_seq).max().map_or_else(String::new, |seq| format!(" (event {seq})"));
     Rejection {
         cause: "stale".to_owned(),
         message: format!(

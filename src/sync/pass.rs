@@ -10,17 +10,18 @@ use crate::{
     his::HisError,
     limits,
     model::{
-        clock::Clock,
+        clock::{Clock, Timestamp},
         entity::Entity,
         event::{EventState, Seq},
-        outcome::{Outcome, Settlement},
+        outcome::{LinkChange, Outcome, Settlement},
     },
-    plan::Planned,
     policy,
     queue::{ClaimId, Queue, QueueError},
     sync::{
         Interrupted, Tally, Worker, apply,
-        page::{self, Item, Page},
+        crosswalk::Crosswalk,
+        page::{self, Intent, Item, Page},
+        resolve,
     },
 };
 
@@ -113,7 +114,8 @@ impl Worker {
             }
         };
         let (queue, clock, events_max) = (self.queue.clone(), &*self.clock, self.sync.batch_events);
-        let apply = apply::apply(&mut self.link, &mut self.losses, refused, &mut page);
+        let crosswalk = Crosswalk { queue: &self.queue, clock };
+        let apply = apply::apply(&mut self.link, crosswalk, &mut self.losses, refused, &mut page);
         let (applied, following) = tokio::join!(
             in_time(apply, stop),
             read_ahead(&queue, after, events_max, binding, stop, record(&queue, clock, before, stop))
@@ -122,9 +124,9 @@ impl Worker {
         let following = match (applied, following) {
             (Ok(()), following) => following.map_err(Interrupted::from),
             (Err(error), Ok(Ahead::Page(next))) => {
-                Err(self.queue.release(next.claim).await.err().map_or(error.into(), Interrupted::from))
+                Err(self.queue.release(next.claim).await.err().map_or(error, Interrupted::from))
             }
-            (Err(error), _) => Err(error.into()),
+            (Err(error), _) => Err(error),
         };
         (Some(unrecorded), following)
     }
@@ -138,13 +140,14 @@ impl Worker {
     ) -> Result<page::Binding, Interrupted> {
         // Events of the page before have changed the standing of their entities.
         if let Some(unrecorded) =
-            before.take_if(|b| page.items.iter().filter_map(Item::entity).any(|e| b.entities.contains(e)))
+            before.take_if(|b| page.items.iter().flat_map(Item::entities).any(|e| b.entities.contains(e)))
         {
             let entities = unrecorded.entities.clone();
             record(&self.queue, &*self.clock, Some(unrecorded), stop).await?;
             page::standings(&self.queue, page, |e| entities.contains(e)).await?;
         }
-        let misfit = |i: &Item| matches!(i.planned, Planned::Rejected(..) | Planned::Paused(_));
+        let misfit =
+            |i: &Item| matches!(i.intent, Intent::Nothing(Outcome::Rejected(_) | Outcome::Paused(_), _));
         if page.items.iter().any(misfit) {
             self.link.refresh().await?;
         }
@@ -152,7 +155,8 @@ impl Worker {
         if binding.generation != page.generation {
             page::plan_again(&self.queue, page, binding.clone()).await?;
         }
-        page::decide(page);
+        resolve::resolve(&mut self.link, &self.queue, &binding.planner, page).await?;
+        page::decide(&binding.planner, page);
         Ok(binding)
     }
 
@@ -164,32 +168,55 @@ impl Worker {
     fn settlements(&mut self, page: Page, tally: &mut Tally) -> Unrecorded {
         let now = self.clock.now();
         let mut settlements = Vec::with_capacity(page.items.len());
+        let mut entities = HashSet::new();
         for mut item in page.items {
             // Undecided means given up in the middle, perhaps in a COMMIT.
             let outcome = item.outcome.take().unwrap_or(Outcome::Released { replay: true });
-            let entity = item.entity().cloned();
-            let settlement = policy::settle(&item.event, entity, outcome, now, fastrand::f64());
+            entities.extend(item.entities().cloned());
+            let settlement = settlement(item, outcome, now);
             self.maybe_paused |= settlement.state == EventState::Paused;
             tally.add(&settlement);
             settlements.push(settlement);
         }
-        let entities = settlements.iter().filter_map(|s| s.entity.clone()).collect();
         Unrecorded { claim: page.claim, settlements: settlements.into(), entities }
     }
 }
 
+/// What the queue is to record of an event.
+fn settlement(item: Item, outcome: Outcome, now: Timestamp) -> Settlement {
+    let entity = item.entity().cloned();
+    // What is proposed stays so as long as the HIS may have kept it.
+    let in_doubt = matches!(outcome, Outcome::Applied | Outcome::Released { replay: true });
+    let settled = policy::settle(&item.event, entity, outcome, now, fastrand::f64());
+    let mut links = item.links;
+    if !in_doubt {
+        links.extend(item.proposed.into_iter().map(|entity| (entity, LinkChange::Void)));
+    }
+    let wrote = match item.intent {
+        Intent::Work(work) if settled.state == EventState::Applied => {
+            let entities = work.change.rows.into_iter().map(|change| change.entity);
+            entities.zip(work.writers).collect()
+        }
+        Intent::Work(_) | Intent::Draft(..) | Intent::Nothing(..) => Vec::new(),
+    };
+    let awaits = item.awaits.filter(|_| settled.state == EventState::Parked);
+    // Nothing was tried: the next attempt is its first.
+    let counted = settled.counted && awaits.is_none();
+    Settlement { wrote, links, awaits, counted, ..settled }
+}
+
 /// Gives up what a HIS that does not answer would let no stop end.
 async fn in_time(
-    apply: impl Future<Output = Result<(), HisError>>,
+    apply: impl Future<Output = Result<(), Interrupted>>,
     stop: &CancellationToken,
-) -> Result<(), HisError> {
+) -> Result<(), Interrupted> {
     let overdue = async {
         stop.cancelled().await;
         tokio::time::sleep(limits::STOP_BATCH_TIME).await;
     };
     tokio::select! {
         applied = apply => applied,
-        () = overdue => Err(HisError::not_connected()),
+        () = overdue => Err(HisError::not_connected().into()),
     }
 }
 

@@ -1,0 +1,176 @@
+//! What operators do to the crosswalk: look at it and change single entries. Works beside a running daemon, in short
+//! transactions.
+
+use rusqlite::{Connection, Row, params};
+
+use crate::{
+    model::{
+        clock::{Clock, SystemClock, Timestamp},
+        entity::{Entity, key_parts, link_scope, scope_parts},
+        outcome::{Link, LinkChange},
+    },
+    queue::{
+        Inspector, LinksOf, QueueError,
+        links::{self, Scopes},
+    },
+};
+
+/// Other records of a row that are shown at most.
+const OTHERS_MAX: usize = 10;
+
+const BY_KEY: &str = "
+    SELECT s.scope, l.key, l.his_key, l.proof, l.linked_at
+    FROM link_scope AS s JOIN link AS l ON l.scope = s.id
+    WHERE s.scope = ?1 AND l.key >= ?2 ORDER BY l.key LIMIT ?3";
+const BY_ROW: &str = "
+    SELECT s.scope, l.key, l.his_key, l.proof, l.linked_at
+    FROM link_scope AS s JOIN link AS l INDEXED BY link_by_row ON l.scope = s.id
+    WHERE s.scope = ?1 AND l.his_key = ?2 ORDER BY l.key LIMIT ?3";
+
+/// A table and the name under which a step links its rows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkScope {
+    /// The step's name.
+    pub name: String,
+    /// The table, `his.APPOINTMENTS`.
+    pub table: String,
+}
+
+/// An entry of the crosswalk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkRow {
+    /// Where it belongs.
+    pub scope: LinkScope,
+    /// The event's own key.
+    pub keys: Vec<String>,
+    /// The HIS row.
+    pub link: Link,
+    /// When it was linked, or proposed.
+    pub linked_at: Timestamp,
+}
+
+impl LinkRow {
+    /// The record.
+    #[must_use]
+    pub fn entity(&self) -> Entity {
+        Entity::linked(&self.scope.table, &self.scope.name, self.keys.iter().map(String::as_str))
+    }
+}
+
+/// What is to be known before an entry is changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkView {
+    /// The record's entry.
+    pub own: Option<LinkRow>,
+    /// Other records that are linked to the row that it is to get; not all where there are very many.
+    pub others: Vec<LinkRow>,
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Relinked {
+    /// It was made.
+    Done,
+    /// Not made: what was seen before has changed meanwhile.
+    Meanwhile,
+    /// Not made: the links belong to that database, not to the one that was named.
+    Other(String),
+}
+
+impl Inspector {
+    /// All tables and names that have links, or had some.
+    pub fn link_scopes(&self) -> Result<Vec<LinkScope>, QueueError> {
+        self.rows("SELECT scope FROM link_scope ORDER BY scope", &[], |row| {
+            row.get::<_, String>(0).map(|scope| scope_of(&scope))
+        })
+    }
+
+    /// Links of one table and name, in the order of their keys; of one row alone, where it is given.
+    pub fn links(
+        &self,
+        scope: &LinkScope,
+        his_key: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<LinkRow>, QueueError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let (sql, value) = his_key.map_or((BY_KEY, ""), |his_key| (BY_ROW, his_key));
+        self.checked(many(&self.conn, sql, &link_scope(&scope.table, &scope.name), value, limit))
+    }
+
+    /// A record's entry, and who else is linked to the row that it is to get.
+    pub fn link(&self, entity: &Entity, to: Option<&str>) -> Result<LinkView, QueueError> {
+        self.checked(view(&self.conn, entity, to))
+    }
+
+    /// Changes an entry, if all is still as it was seen with [`Inspector::link`] and the links are those of `database`.
+    pub fn relink(
+        &self,
+        entity: &Entity,
+        change: &LinkChange,
+        seen: &LinkView,
+        database: &str,
+    ) -> Result<Relinked, QueueError> {
+        let now = SystemClock.now();
+        let to = match change {
+            LinkChange::Set(his_key) => Some(his_key.as_str()),
+            LinkChange::Drop | LinkChange::Void => None,
+        };
+        self.write(|conn| {
+            if view(conn, entity, to)? != *seen {
+                return Ok(Relinked::Meanwhile);
+            }
+            if let LinksOf::Other(other) = links::own(conn, database)? {
+                return Ok(Relinked::Other(other));
+            }
+            links::change(conn, &mut Scopes::default(), entity, change, now)?;
+            Ok(Relinked::Done)
+        })
+    }
+
+    /// The database that the links belong to; none while there are no links, or nobody has said it.
+    pub fn links_owner(&self) -> Result<Option<String>, QueueError> {
+        self.checked(links::owner(&self.conn))
+    }
+
+    /// Makes all links that database's: it is the one that they were made for, under another name.
+    pub fn give_links(&self, database: &str) -> Result<(), QueueError> {
+        self.write(|conn| links::give(conn, database))
+    }
+}
+
+fn view(conn: &Connection, entity: &Entity, to: Option<&str>) -> rusqlite::Result<LinkView> {
+    let (scope, key) = entity.scope_and_key();
+    let is_own = |row: &LinkRow| row.entity() == *entity;
+    let own = many(conn, BY_KEY, scope, key, 1)?.into_iter().find(is_own);
+    // One more than is shown, because the record itself may be among them.
+    let limit = OTHERS_MAX as i64 + 1;
+    let mut others = to.map_or(Ok(Vec::new()), |to| many(conn, BY_ROW, scope, to, limit))?;
+    others.retain(|row| !is_own(row));
+    others.truncate(OTHERS_MAX);
+    Ok(LinkView { own, others })
+}
+
+fn many(
+    conn: &Connection,
+    sql: &str,
+    scope: &str,
+    value: &str,
+    limit: i64,
+) -> rusqlite::Result<Vec<LinkRow>> {
+    conn.prepare_cached(sql)?.query_map(params![scope, value, limit], from_row)?.collect()
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<LinkRow> {
+    let (scope, key): (String, String) = (row.get(0)?, row.get(1)?);
+    Ok(LinkRow {
+        scope: scope_of(&scope),
+        keys: key_parts(&key).map(str::to_owned).collect(),
+        link: Link { his_key: row.get(2)?, proof: row.get(3)? },
+        linked_at: Timestamp(row.get(4)?),
+    })
+}
+
+fn scope_of(scope: &str) -> LinkScope {
+    let (table, name) = scope_parts(scope).unwrap_or((scope, ""));
+    LinkScope { name: name.to_owned(), table: table.to_owned() }
+}

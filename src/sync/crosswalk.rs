@@ -1,0 +1,175 @@
+//! Tells the crosswalk which rows a transaction makes, before the HIS is told to keep them: a crash at any instant leaves
+//! either a link, or the key of a row that is there or not.
+
+use std::{collections::HashMap, sync::Arc};
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    his::{HisError, Keys},
+    model::{
+        change::{Act, Change, Op, Shape},
+        clock::Clock,
+        entity::Entity,
+        outcome::{FaultClass, LinkChange},
+    },
+    queue::{Proposal, Queue},
+    sync::{Interrupted, link::Link, page::Item},
+};
+
+/// Where the links are kept.
+#[derive(Clone, Copy)]
+pub(super) struct Crosswalk<'a> {
+    pub(super) queue: &'a Queue,
+    pub(super) clock: &'a dyn Clock,
+}
+
+/// A row that a batch has inserted.
+struct Made {
+    /// Its event's place among the page's items.
+    item: usize,
+    entity: Entity,
+    key: String,
+    /// It could not be found again without its link.
+    lost: bool,
+}
+
+impl Crosswalk<'_> {
+    /// Reads what the open transaction has inserted, and writes down the keys of rows that nothing else would tell.
+    pub(super) async fn propose(
+        &self,
+        link: &mut Link,
+        items: &mut [Item],
+        live: &[usize],
+        keys: &Keys,
+    ) -> Result<(), Interrupted> {
+        let mut proposals = Vec::new();
+        for (shape, made) in made(items, live, keys)? {
+            // One row's key is certain. Keys of many rows are counted from the first one's: they are looked at.
+            if made.len() == 1 && made.iter().all(|m| !m.lost) {
+                continue;
+            }
+            let of: Vec<String> = made.iter().map(|m| m.key.clone()).collect();
+            let found = fingerprints(link, &shape, &of).await?;
+            for (made, proof) in made.into_iter().zip(found) {
+                let Some(proof) = proof else { return Err(miscounted(&shape).into()) };
+                if !made.lost {
+                    continue;
+                }
+                if let Some(item) = items.get_mut(made.item) {
+                    item.proposed.push(made.entity.clone());
+                }
+                proposals.push(Proposal { entity: made.entity, his_key: made.key, proof });
+            }
+        }
+        if !proposals.is_empty() {
+            self.queue.propose(proposals, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a transaction was committed whose COMMIT went unanswered, as far as its inserted rows tell: one of them is
+    /// enough.
+    pub(super) async fn was_committed(
+        &self,
+        link: &mut Link,
+        items: &[Item],
+        live: &[usize],
+        keys: &Keys,
+    ) -> Result<bool, HisError> {
+        let all = made(items, live, keys)?;
+        let Some((shape, made)) = all.iter().find_map(|(shape, made)| Some((shape, made.first()?))) else {
+            return Ok(false);
+        };
+        let found = fingerprints(link, shape, std::slice::from_ref(&made.key)).await?;
+        Ok(found.first().is_some_and(Option::is_some))
+    }
+}
+
+/// The rows that a batch has inserted and whose keys their tables made, by shape.
+fn made(items: &[Item], live: &[usize], keys: &Keys) -> Result<Vec<(Arc<Shape>, Vec<Made>)>, HisError> {
+    let mut all: Vec<(Arc<Shape>, Vec<Made>)> = Vec::new();
+    let mut places: HashMap<*const Shape, usize> = HashMap::new();
+    for (event, index) in live.iter().enumerate() {
+        let Some(work) = items.get(*index).and_then(Item::work) else { continue };
+        for (place, (change, of)) in work.change.rows.iter().zip(&work.of).enumerate() {
+            let Some(shape) = inserted(change) else { continue };
+            let Some(key) = keys.of(event, place) else { return Err(miscounted(shape)) };
+            let entity = change.entity.clone();
+            let lost = !of.findable && shape.table.transactional;
+            let made = Made { item: *index, entity, key: key.to_owned(), lost };
+            let group = *places.entry(Arc::as_ptr(shape)).or_insert_with(|| {
+                all.push((Arc::clone(shape), Vec::new()));
+                all.len() - 1
+            });
+            if let Some((_, rows)) = all.get_mut(group) {
+                rows.push(made);
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn miscounted(shape: &Shape) -> HisError {
+    let message = format!(
+        "the keys that {} gave to new rows could not be told: a trigger or the server counts them in its own way",
+        shape.table.title()
+    );
+    HisError::plain(FaultClass::Unrecognised, "generated-key", message)
+}
+
+/// The shape of a change that inserts a row whose key the table makes.
+pub(super) fn inserted(change: &Change) -> Option<&Arc<Shape>> {
+    match &change.act {
+        Act::Row(shape) if shape.op == Op::Insert && shape.generated.is_some() => Some(shape),
+        Act::Row(_) | Act::Call(_) => None,
+    }
+}
+
+/// What the rows of these keys hold in the columns that an insert of that shape writes, as one number each; none for a row
+/// that is not there. A row of a transaction that is still open on the server is waited for.
+pub(super) async fn fingerprints(
+    link: &mut Link,
+    shape: &Shape,
+    keys: &[String],
+) -> Result<Vec<Option<i64>>, HisError> {
+    let Some(generated) = shape.generated else { return Ok(Vec::new()) };
+    let columns: Vec<usize> = shape.columns.iter().map(|(column, _)| *column).collect();
+    let rows = link.rows(&shape.table, generated, keys, &columns).await?;
+    Ok(rows.into_iter().map(|row| row.map(|cells| fingerprint(&cells))).collect())
+}
+
+fn fingerprint(cells: &[Option<String>]) -> i64 {
+    let mut hash = Sha256::new();
+    for cell in cells {
+        match cell {
+            Some(text) => {
+                hash.update([1]);
+                hash.update((text.len() as u64).to_le_bytes());
+                hash.update(text.as_bytes());
+            }
+            None => hash.update([0]),
+        }
+    }
+    let digest = hash.finalize();
+    let mut first = [0; 8];
+    first.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
+    i64::from_le_bytes(first)
+}
+
+/// The records whose rows an event's changes moved, as the crosswalk is to know them.
+pub(super) fn links_of(item: &Item, keys: impl Fn(usize) -> Option<String>) -> Vec<(Entity, LinkChange)> {
+    let Some(work) = item.work() else { return Vec::new() };
+    let moved = |(place, change): (usize, &Change)| {
+        let shape = change.shape()?;
+        shape.generated?;
+        let link = match shape.op {
+            Op::Insert => LinkChange::Set(keys(place)?),
+            Op::Delete => LinkChange::Drop,
+            Op::Update | Op::Upsert => return None,
+        };
+        Some((change.entity.clone(), link))
+    };
+    work.change.rows.iter().enumerate().filter_map(moved).collect()
+}
+
