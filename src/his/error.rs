@@ -56,6 +56,31 @@ impl HisError {
         Self::rejected("no-row", "no row of the table has this key, and the mapping's action is update")
     }
 
+    /// An update found no row of the key that it is linked to.
+    pub(crate) fn row_gone() -> Self {
+        Self::rejected(
+            "row-gone",
+            "the row that this record is linked to is not in the table any more; somebody deleted it in the HIS",
+        )
+    }
+
+    /// The table made no key for an inserted row.
+    pub(crate) fn no_key() -> Self {
+        Self::plain(
+            FaultClass::Config,
+            "no-key",
+            "the table gave the inserted row no generated key: generated_key must name the column that is AUTO_INCREMENT",
+        )
+    }
+
+    /// A key is wanted that no statement has made.
+    pub(crate) fn key_unknown() -> Self {
+        Self::rejected(
+            "key-unknown",
+            "a step needs the generated key of an earlier step, and that one has inserted no row",
+        )
+    }
+
     /// An insert found its key in the table.
     pub(crate) fn row_exists() -> Self {
         Self::rejected(
