@@ -6,6 +6,9 @@ use crate::{
     model::outcome::{FaultClass, Rejection},
 };
 
+/// The code of [`HisError::row_gone`].
+pub(crate) const ROW_GONE: &str = "row-gone";
+
 /// What a call to the HIS database ended with.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -54,6 +57,31 @@ impl HisError {
     /// An update found no row of its key.
     pub(crate) fn no_row() -> Self {
         Self::rejected("no-row", "no row of the table has this key, and the mapping's action is update")
+    }
+
+    /// An update found no row of the key that it is linked to.
+    pub(crate) fn row_gone() -> Self {
+        Self::rejected(
+            ROW_GONE,
+            "the row that this record is linked to is not in the table any more; somebody deleted it in the HIS",
+        )
+    }
+
+    /// The table made no key for an inserted row.
+    pub(crate) fn no_key() -> Self {
+        Self::plain(
+            FaultClass::Config,
+            "no-key",
+            "the table gave the inserted row no generated key: generated_key must name the column that is AUTO_INCREMENT",
+        )
+    }
+
+    /// A key is wanted that no statement has made.
+    pub(crate) fn key_unknown() -> Self {
+        Self::rejected(
+            "key-unknown",
+            "a step needs the generated key of an earlier step, and that one has inserted no row",
+        )
     }
 
     /// An insert found its key in the table.

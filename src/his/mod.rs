@@ -5,13 +5,11 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use crate::{
     config::{Database, Engine},
-    model::{
-        outcome::FaultClass,
-        table::{Schema, TableName},
-    },
-    sql::{Batch, Statement, StatementBytes, Work, ident::Dialect},
+    model::table::{Schema, TableName},
+    sql::{Statement, StatementBytes, ident::Dialect},
 };
 
+pub mod ask;
 pub mod error;
 mod faults;
 #[cfg(feature = "mysql")]
@@ -19,9 +17,11 @@ mod mysql;
 mod near;
 mod sqlite;
 mod text;
+mod write;
 
 pub use error::HisError;
 pub use sqlite::demo as embedded;
+pub use write::{Keys, apply, commit, undo, write};
 
 /// A future of a [`Session`] method.
 pub type SessionFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, HisError>> + Send + 'a>>;
@@ -49,6 +49,12 @@ pub trait Session: Send {
     /// Runs one statement; gives the rows that it matched (not those that it changed).
     fn execute<'a>(&'a mut self, statement: &'a Statement<'a>) -> SessionFuture<'a, u64>;
 
+    /// Runs an insert of so many rows and gives the keys that the table made for them, in the rows' order.
+    fn insert<'a>(&'a mut self, statement: &'a Statement<'a>, rows: usize) -> SessionFuture<'a, Vec<String>>;
+
+    /// Runs a query whose columns are all texts; gives its rows.
+    fn query<'a>(&'a mut self, statement: &'a Statement<'a>) -> SessionFuture<'a, Vec<Vec<Option<String>>>>;
+
     /// Commits. A connection lost in it is `CommitUnknown`.
     fn commit(&mut self) -> SessionFuture<'_, ()>;
 
@@ -68,58 +74,4 @@ pub async fn connect(database: &Database) -> Result<Box<dyn Session>, HisError> 
         Engine::MySql(_) => Err(HisError::not_built("mysql")),
         Engine::Sqlite { path } => Ok(Box::new(sqlite::Sqlite::connect(database, path).await?)),
     }
-}
-
-/// Runs a batch in one transaction. On an error everything is rolled back, but for `CommitUnknown`,
-/// where the database may have kept all of it or nothing.
-pub async fn apply(session: &mut dyn Session, batch: &Batch<'_>) -> Result<(), HisError> {
-    session.begin().await?;
-    let Err(error) = write(session, batch).await else { return Ok(()) };
-    // A COMMIT that was refused (a cluster's conflict, a deferred foreign key) can leave the transaction open as well.
-    // A lost connection rolls back by itself.
-    if !matches!(error.class, FaultClass::Unreachable | FaultClass::CommitUnknown) {
-        session.rollback().await?;
-    }
-    Err(error)
-}
-
-async fn write(session: &mut dyn Session, batch: &Batch<'_>) -> Result<(), HisError> {
-    for work in &batch.works {
-        run(session, work, batch.replay).await?;
-    }
-    session.commit().await
-}
-
-async fn run(session: &mut dyn Session, work: &Work<'_>, replay: bool) -> Result<(), HisError> {
-    match work {
-        Work::Upsert(statement) | Work::Insert(statement) => session.execute(statement).await.map(drop),
-        Work::Delete(statement) => at_most_one(session.execute(statement).await?),
-        Work::InsertOnce(statement) => match session.execute(statement).await? {
-            0 if !replay => Err(HisError::row_exists()),
-            _ => Ok(()),
-        },
-        Work::Update(statement) => match session.execute(statement).await? {
-            0 => Err(HisError::no_row()),
-            n => at_most_one(n),
-        },
-        Work::UpdateElseInsert { update, insert } => {
-            let matched = session.execute(update).await?;
-            if matched > 0 {
-                return at_most_one(matched);
-            }
-            let Err(error) = session.execute(insert).await else { return Ok(()) };
-            if !error.duplicate_key {
-                return Err(error);
-            }
-            // Someone inserted the row between the two, or it is another unique index that the row violates.
-            match session.execute(update).await? {
-                0 => Err(error),
-                n => at_most_one(n),
-            }
-        }
-    }
-}
-
-fn at_most_one(matched: u64) -> Result<(), HisError> {
-    if matched > 1 { Err(HisError::many_rows(matched)) } else { Ok(()) }
 }

@@ -29,6 +29,17 @@ impl Mappings {
         self.by_kind.get(&kind.0).or_else(with_operation).or_else(|| self.by_kind.get(kind.base()))
     }
 
+    /// Whether a row of one of them is known by the key that its table gives it.
+    #[must_use]
+    pub fn has_links(&self) -> bool {
+        let generated = |step: &Step| matches!(&step.what, What::Row { generated: Some(_), .. });
+        let links = |rule: &Rule| match rule {
+            Rule::Write(write) => write.steps.iter().any(generated),
+            Rule::Ignore => false,
+        };
+        self.by_kind.values().any(|m| std::iter::once(&m.rule).chain(m.on.values()).any(links))
+    }
+
     /// An event type that is mapped and differs from this one in case alone.
     #[must_use]
     pub fn near(&self, kind: &EventKind) -> Option<&EventKind> {

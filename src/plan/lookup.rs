@@ -11,6 +11,7 @@ use crate::{
         value::SqlValue,
     },
     plan::{
+        convert::Target,
         live::{any_column_of, literal, table_of},
         verify::Finding,
     },
@@ -41,6 +42,13 @@ pub struct Ask {
 }
 
 impl BoundLookup {
+    /// The question for a value that was asked before, as text.
+    pub(super) fn ask(&self, lookup: usize, text: &str) -> Option<Ask> {
+        let column = self.table.columns.get(self.matches)?;
+        let value = Target { column, zone: Tz::UTC, truncate: false }.text(text).ok()?;
+        Some(Ask { lookup, value, text: text.to_owned() })
+    }
+
     /// The name of the column that is searched.
     #[must_use]
     pub fn matches_name(&self) -> &str {

@@ -20,7 +20,7 @@ use crate::{
         cell::reject,
         draft::{Draft, draft},
         finish::{Finished, Refusal, StepKnown, finish},
-        lookup::BoundLookup,
+        lookup::{Ask, BoundLookup},
         source::{self, Content},
         verify::{self, Finding},
     },
@@ -117,6 +117,12 @@ impl Planner {
     #[must_use]
     pub fn lookups(&self) -> &[BoundLookup] {
         &self.lookups
+    }
+
+    /// The question for a value, as one of these lookups asks it.
+    #[must_use]
+    pub fn ask(&self, lookup: usize, text: &str) -> Option<Ask> {
+        self.lookups.get(lookup)?.ask(lookup, text)
     }
 
     /// Whether events wait for a mapping to fit its table.

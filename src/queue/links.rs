@@ -43,6 +43,8 @@ pub struct Proposal {
     pub his_key: String,
     /// See [`Link::proof`].
     pub proof: i64,
+    /// The key of a row that the record was linked to, and that is gone.
+    pub instead_of: Option<String>,
 }
 
 /// Whose rows the crosswalk's links point to.
@@ -102,11 +104,12 @@ impl Store {
         let mut scopes = std::mem::take(&mut self.scopes);
         let confirmed = self.write(|conn| {
             for proposal in proposals {
-                if matches!(find(conn, &mut scopes, &proposal.entity)?, Some(Link { proof: None, .. })) {
+                let linked = find(conn, &mut scopes, &proposal.entity)?.filter(|link| link.proof.is_none());
+                if linked.is_some_and(|link| Some(&link.his_key) != proposal.instead_of.as_ref()) {
                     return Ok(Some(&proposal.entity));
                 }
             }
-            for Proposal { entity, his_key, proof } in proposals {
+            for Proposal { entity, his_key, proof, .. } in proposals {
                 let (scope, key) = entity.scope_and_key();
                 let scope = scopes.number(conn, scope)?;
                 conn.prepare_cached(PROPOSE)?.execute(params![scope, key, his_key, proof, now.0])?;
@@ -117,6 +120,18 @@ impl Store {
         let Some(entity) = confirmed else { return Ok(()) };
         let (table, name) = scope_parts(entity.scope_and_key().0).unwrap_or_default();
         Err(QueueError::Linked { table: table.to_owned(), name: name.to_owned() })
+    }
+
+    /// Whether no other record of the same table and step is linked to that row, or may be.
+    pub(super) fn is_unlinked(&mut self, entity: &Entity, his_key: &str) -> Result<bool, QueueError> {
+        let (scope, key) = entity.scope_and_key();
+        self.read(|conn| {
+            conn.prepare_cached(
+                "SELECT NOT EXISTS (SELECT 1 FROM link JOIN link_scope ON link.scope = link_scope.id
+                                    WHERE link_scope.scope = ?1 AND his_key = ?3 AND key <> ?2)",
+            )?
+            .query_row(params![scope, key, his_key], |row| row.get(0))
+        })
     }
 
     /// Whether the links belong to that database. Where there are none yet, they do from now on.

@@ -156,8 +156,7 @@ impl<'a> Remembering<'a> {
             && Some(row) == entity.as_ref()
         {
             let writer = self.writers.number(self.conn, writer)?;
-            if let Some(run) =
-                self.run.as_mut().filter(|run| run.last.0 + 1 == seq.0 && run.writer == writer)
+            if let Some(run) = self.run.as_mut().filter(|run| run.last.0 + 1 == seq.0 && run.writer == writer)
             {
                 run.last = *seq;
                 return Ok(());

@@ -220,6 +220,11 @@ impl Queue {
         self.job(move |store| store.propose(&proposals, now)).await
     }
 
+    /// Whether no other record of the same table and step is linked to that row, or may be.
+    pub async fn is_unlinked(&self, entity: Entity, his_key: String) -> Result<bool, QueueError> {
+        self.job(move |store| store.is_unlinked(&entity, &his_key)).await
+    }
+
     /// Whether the crosswalk's links belong to that database. Where there are none yet, they do from now on.
     pub async fn links_of(&self, database: String) -> Result<LinksOf, QueueError> {
         self.job(move |store| store.links_of(&database)).await

@@ -4,17 +4,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    limits,
-    model::{
-        change::{Act, Cell, Change, EventChange, Role, Shape},
-        entity::Entity,
-        table::Table,
-        value::SqlValue,
-    },
+    model::change::{Act, Cell, Change, EventChange, Shape},
     sql::{
-        Batch, Statement, StatementBytes, Work,
+        Batch, Form, Row, StatementBytes, Template, Work,
         ident::Dialect,
-        upsert::{Form, Template, is_bulk, render},
+        many::{Together, guards_together, rows_max, together},
+        order::{Name, Order, Step},
+        upsert::{render, render_guard},
     },
 };
 
@@ -28,7 +24,8 @@ const ROWS_ROUND: usize = 16;
 pub struct Packer {
     dialect: &'static Dialect,
     bytes: StatementBytes,
-    forms: HashMap<(usize, usize), (Arc<Shape>, Arc<Form>)>,
+    /// By the shape's address, the rows, and whether it is that of guards.
+    forms: HashMap<(usize, usize, bool), (Arc<Shape>, Arc<Form>)>,
 }
 
 impl Packer {
@@ -49,73 +46,78 @@ impl Packer {
         if self.forms.len() > FORMS_MAX {
             self.forms.clear();
         }
-        let mut works = Vec::new();
         let events: Vec<_> = events.collect();
-        let alone = events.len() == 1;
-        for mut group in self.group(events.into_iter()) {
-            group.bulk &= !alone;
+        let mut bases = Vec::with_capacity(events.len() + 1);
+        let mut slots = 0;
+        for event in &events {
+            bases.push(slots);
+            slots += event.rows.len();
+        }
+        bases.push(slots);
+        let mut works = Vec::new();
+        for group in self.group(&events, &bases) {
+            let shared = group.together.is_some() && events.len() > 1;
             let mut rows = group.rows.as_slice();
             while !rows.is_empty() {
                 // Halves of the largest statement: a few texts serve every number of rows.
-                let take = if group.bulk { largest_power_of_two(rows.len()) } else { 1 };
+                let take = if shared { largest_power_of_two(rows.len()) } else { 1 };
                 let (now, later) = rows.split_at(take);
-                works.push(self.work(group.shape, now, if group.bulk { take } else { 0 }));
+                works.extend(self.work(now, if shared { take } else { 0 }));
                 rows = later;
             }
         }
-        Batch { works, replay }
+        Batch { works, replay, bases }
     }
 
-    fn group<'a>(&self, events: impl Iterator<Item = &'a EventChange>) -> Vec<Group<'a>> {
+    fn group<'a>(&self, events: &[&'a EventChange], bases: &[usize]) -> Vec<Group<'a>> {
         let mut groups: Vec<Group<'a>> = Vec::new();
-        let mut newest_of_shape: HashMap<*const Shape, usize> = HashMap::new();
-        let mut newest_of_entity: HashMap<&Entity, usize> = HashMap::new();
-        let mut newest_of_row: HashMap<RowName<'a>, usize> = HashMap::new();
-        let mut newest_of_table: HashMap<&str, NewestOfTable> = HashMap::new();
-        for event in events {
-            for row in &event.rows {
-                let Act::Row(shape) = &row.act else { continue };
-                let size = row.values.iter().map(Cell::size).sum();
-                let name = row_name(row);
-                let table = newest_of_table.entry(&shape.table.name).or_default();
-                let mut not_before = newest_of_entity.get(&event.entity).copied().unwrap_or(0);
-                not_before = not_before.max(match &name {
-                    Some(name) => table.nameless.max(newest_of_row.get(name).copied().unwrap_or(0)),
-                    None => table.any,
-                });
-                let shape_ptr = Arc::as_ptr(shape);
-                let place = newest_of_shape
-                    .get(&shape_ptr)
-                    .copied()
-                    .filter(|&place| place >= not_before && self.has_room(&groups, place, shape, size));
-                let place = place.unwrap_or_else(|| {
-                    groups.push(Group::new(shape, is_bulk(shape, self.dialect)));
-                    groups.len() - 1
-                });
+        let mut newest: HashMap<Kind, usize> = HashMap::new();
+        let mut order = Order::default();
+        let mut earlier = Vec::new();
+        for (event, base) in events.iter().copied().zip(bases.iter().copied()) {
+            earlier.clear();
+            for (index, change) in event.rows.iter().enumerate() {
+                let row = Row { change, base, slot: base + index };
+                let size = change.values.iter().map(Cell::size).sum();
+                let step = Step { event, change, earlier: &earlier };
+                let name = Name::of(event, base, change);
+                let earliest = order.earliest(&step, &name);
+                let fits = |place: usize| {
+                    place >= earliest
+                        && groups.get(place).is_some_and(|group| {
+                            self.has_room(group, size)
+                                && !(group.together == Some(Together::Update)
+                                    && order.holds(&step, &name, place))
+                        })
+                };
+                let kind = Kind::of(change);
+                let place = newest.get(&kind).copied().filter(|place| fits(*place)).unwrap_or(groups.len());
+                order.stands(&step, name, place);
+                earlier.push(place);
                 if let Some(group) = groups.get_mut(place) {
                     group.rows.push(row);
                     group.bytes += size;
-                }
-                newest_of_shape.insert(shape_ptr, place);
-                newest_of_entity.insert(&event.entity, place);
-                table.any = table.any.max(place);
-                match name {
-                    Some(name) => drop(newest_of_row.insert(name, place)),
-                    None => table.nameless = table.nameless.max(place),
+                } else {
+                    groups.push(self.begin(row, size));
+                    newest.insert(kind, place);
                 }
             }
         }
         groups
     }
 
-    /// Whether a row may join a group that later groups follow.
-    fn has_room(&self, groups: &[Group<'_>], place: usize, shape: &Shape, size: usize) -> bool {
-        let Some((group, later)) = groups.get(place..).and_then(<[_]>::split_first) else { return false };
-        let columns = shape.columns.len().max(1);
-        group.bulk
-            && group.rows.len() < limits::STATEMENT_ROWS_MAX.min(self.dialect.params_max / columns)
-            && !self.is_full(group, size)
-            && !later.iter().any(|g| related(&g.shape.table, &shape.table))
+    fn begin<'a>(&self, row: Row<'a>, bytes: usize) -> Group<'a> {
+        let guarded = row.change.guard.as_ref().is_none_or(|guard| guards_together(&guard.shape));
+        let shape = row.change.shape().filter(|_| guarded);
+        let together = shape.and_then(|shape| together(shape, self.dialect));
+        let guard_rows_max =
+            row.change.guard.as_ref().map_or(usize::MAX, |g| rows_max(&g.shape, self.dialect));
+        let rows_max = shape.map_or(1, |shape| rows_max(shape, self.dialect)).min(guard_rows_max);
+        Group { together, rows_max, rows: vec![row], bytes }
+    }
+
+    fn has_room(&self, group: &Group<'_>, size: usize) -> bool {
+        group.together.is_some() && group.rows.len() < group.rows_max && !self.is_full(group, size)
     }
 
     /// Full by bytes; or so full that it is better left at a number of rows that makes one statement.
@@ -124,77 +126,54 @@ impl Packer {
         group.bytes + size > self.bytes.best || (rounded && group.bytes * 2 > self.bytes.best)
     }
 
-    fn work<'a>(&mut self, shape: &Arc<Shape>, rows: &[&'a Change], bulk_rows: usize) -> Work<'a> {
-        let key = (Arc::as_ptr(shape) as usize, bulk_rows);
-        let dialect = self.dialect;
+    /// The statement of rows of one kind; without a number of rows that share it, it is a single one's.
+    fn work<'a>(&mut self, rows: &[Row<'a>], shared: usize) -> Option<Work<'a>> {
+        let change = rows.first()?.change;
+        let guard = change.guard.as_ref().map(|guard| self.form(&guard.shape, shared, true));
+        let form = match &change.act {
+            Act::Row(shape) => self.form(shape, shared, false),
+            Act::Call(call) => {
+                let slots = (0..change.values.len()).collect();
+                Arc::new(Form::Call(Template { sql: Arc::clone(&call.sql), slots }))
+            }
+        };
+        Some(Work { form, guard, rows: rows.to_vec() })
+    }
+
+    fn form(&mut self, shape: &Arc<Shape>, rows: usize, guards: bool) -> Arc<Form> {
+        let render = if guards { render_guard } else { render };
         let (_, form) = self
             .forms
-            .entry(key)
-            .or_insert_with(|| (Arc::clone(shape), Arc::new(render(shape, dialect, bulk_rows))));
-        let fill = |template: &Template| Statement {
-            sql: Arc::clone(&template.sql),
-            params: rows
-                .iter()
-                .flat_map(|row| {
-                    template.slots.iter().filter_map(|slot| row.values.get(*slot).and_then(Cell::value))
-                })
-                .collect(),
-        };
-        match &**form {
-            Form::Upsert(t) => Work::Upsert(fill(t)),
-            Form::UpdateElseInsert(u, i) => Work::UpdateElseInsert { update: fill(u), insert: fill(i) },
-            Form::Update(t) => Work::Update(fill(t)),
-            Form::Insert(t) => Work::Insert(fill(t)),
-            Form::InsertOnce(t) => Work::InsertOnce(fill(t)),
-            Form::Delete(t) => Work::Delete(fill(t)),
-        }
+            .entry((Arc::as_ptr(shape) as usize, rows, guards))
+            .or_insert_with(|| (Arc::clone(shape), Arc::new(render(shape, self.dialect, rows))));
+        Arc::clone(form)
     }
 }
 
-/// Greatest places of the statements that touch a table.
-#[derive(Clone, Copy, Debug, Default)]
-struct NewestOfTable {
-    any: usize,
-    /// Of those with a row that has no [`RowName`].
-    nameless: usize,
+/// What changes with the same statements share.
+#[derive(PartialEq, Eq, Hash)]
+struct Kind {
+    act: usize,
+    guard: usize,
 }
 
-/// A row's table and key, such that rows which a collation could take for one have one name.
-type RowName<'a> = (&'a str, Vec<std::borrow::Cow<'a, str>>);
-
-/// A row's name. None where only the database can tell: then it may be any row of its table.
-fn row_name(row: &Change) -> Option<RowName<'_>> {
-    let shape = row.shape()?;
-    let keys = shape.columns.iter().zip(&row.values).filter(|((_, role), _)| *role == Role::Key);
-    let folded = |cell: &'_ Cell| match cell.value()? {
-        SqlValue::Text(text) if text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) => {
-            Some(text.trim_end().to_ascii_lowercase().into())
-        }
-        SqlValue::Int(n) => Some(n.to_string().into()),
-        SqlValue::Date(d) => Some(d.to_string().into()),
-        SqlValue::DateTime(t) => Some(t.to_string().into()),
-        _ => None,
-    };
-    Some((shape.table.name.as_str(), keys.map(|(_, value)| folded(value)).collect::<Option<_>>()?))
+impl Kind {
+    fn of(change: &Change) -> Self {
+        let act = match &change.act {
+            Act::Row(shape) => Arc::as_ptr(shape) as usize,
+            Act::Call(call) => Arc::as_ptr(call) as usize,
+        };
+        Self { act, guard: change.guard.as_ref().map_or(0, |guard| Arc::as_ptr(&guard.shape) as usize) }
+    }
 }
 
 #[derive(Debug)]
 struct Group<'a> {
-    shape: &'a Arc<Shape>,
-    bulk: bool,
-    rows: Vec<&'a Change>,
+    /// None where it has but one row.
+    together: Option<Together>,
+    rows_max: usize,
+    rows: Vec<Row<'a>>,
     bytes: usize,
-}
-
-impl<'a> Group<'a> {
-    fn new(shape: &'a Arc<Shape>, bulk: bool) -> Self {
-        Self { shape, bulk, rows: Vec::new(), bytes: 0 }
-    }
-}
-
-fn related(a: &Table, b: &Table) -> bool {
-    let refers = |a: &Table, b: &Table| a.references.iter().any(|r| r.eq_ignore_ascii_case(&b.name));
-    refers(a, b) || refers(b, a)
 }
 
 fn largest_power_of_two(n: usize) -> usize {

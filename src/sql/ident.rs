@@ -1,5 +1,7 @@
 //! What differs between the databases' SQL, as data, and the quoting of names. Holds no statement.
 
+use crate::model::table::{Column, ColumnType, Table};
+
 /// How a database says "insert, or update where the key is there" in one statement of many rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bulk {
@@ -17,6 +19,39 @@ pub enum Comments {
     /// `--` only before white space, `#` too, and `/*! */` is no comment but code:
     /// <https://dev.mysql.com/doc/refman/8.4/en/comments.html>.
     MySql,
+}
+
+/// How the keys are learnt that a table gave to inserted rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GeneratedKeys {
+    /// The server says the first one with its answer; those of a statement's other rows follow in equal steps, unless a
+    /// trigger has a hand in it.
+    LastInsertId,
+    /// ` RETURNING key`: the insert answers as a query does.
+    ReturningClause,
+}
+
+/// How rows are updated in one statement, each with values of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ManyUpdates {
+    /// `UPDATE (SELECT ... UNION ALL SELECT ...) AS s STRAIGHT_JOIN t ON ... SET ...`. The derived columns get their types
+    /// by casts, so that no value is changed on its way; and no text is compared, because its collation would not be the
+    /// column's, and then no index helps.
+    JoinedSelects {
+        /// The parser nests one SELECT in the other.
+        rows_max: usize,
+    },
+    /// `UPDATE t SET ... FROM (VALUES ...) AS s WHERE ...`.
+    FromValues,
+}
+
+/// How a column is read as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Texts {
+    /// `CAST(c AS CHAR)`.
+    Char,
+    /// `CAST(c AS TEXT)`.
+    Text,
 }
 
 /// One database's SQL.
@@ -41,6 +76,16 @@ pub struct Dialect {
     pub brackets: bool,
     /// Comments.
     pub comments: Comments,
+    /// Keys that the table makes.
+    pub generated_keys: GeneratedKeys,
+    /// Many rows in one update.
+    pub many_updates: ManyUpdates,
+    /// Columns as text.
+    pub texts: Texts,
+    /// Compares so that NULL equals NULL.
+    pub same: &'static str,
+    /// At the end of a SELECT: waits for whoever is writing the rows.
+    pub locking_read: &'static str,
 }
 
 /// MySQL 5.5 to 9 and `MariaDB`: <https://dev.mysql.com/doc/refman/8.4/en/insert-on-duplicate.html>.
@@ -54,6 +99,11 @@ pub static MYSQL: Dialect = Dialect {
     backslash_escapes: true,
     brackets: false,
     comments: Comments::MySql,
+    generated_keys: GeneratedKeys::LastInsertId,
+    many_updates: ManyUpdates::JoinedSelects { rows_max: 128 },
+    texts: Texts::Char,
+    same: "<=>",
+    locking_read: " LOCK IN SHARE MODE",
 };
 
 /// The embedded HIS: <https://sqlite.org/lang_upsert.html>, <https://sqlite.org/limits.html>.
@@ -67,6 +117,11 @@ pub static SQLITE: Dialect = Dialect {
     backslash_escapes: false,
     brackets: true,
     comments: Comments::Standard,
+    generated_keys: GeneratedKeys::ReturningClause,
+    many_updates: ManyUpdates::FromValues,
+    texts: Texts::Text,
+    same: "IS",
+    locking_read: "",
 };
 
 impl Dialect {
@@ -80,6 +135,40 @@ impl Dialect {
             sql.push(c);
         }
         sql.push(self.quote);
+    }
+
+    /// Appends a table's name with its schema.
+    pub fn push_table(&self, sql: &mut String, table: &Table) {
+        if let Some(schema) = &table.schema {
+            self.push_ident(sql, schema);
+            sql.push('.');
+        }
+        self.push_ident(sql, &table.name);
+    }
+
+    /// Appends a column's value as text: numbers exact and without padding, dates and times with their fractions, bytes
+    /// as hexadecimal digits; NULL stays NULL.
+    pub fn push_text_of(&self, sql: &mut String, column: &Column) {
+        let mut name = String::new();
+        self.push_ident(&mut name, &column.name.0);
+        let padded = column.declared.to_ascii_lowercase().contains("zerofill");
+        sql.push_str(&match (self.texts, &column.kind) {
+            (Texts::Char, ColumnType::Bytes { .. }) => format!("HEX({name})"),
+            // BIT would be bytes.
+            (Texts::Char, ColumnType::Int { .. }) => format!("CAST({name} + 0 AS CHAR)"),
+            (Texts::Char, ColumnType::Decimal { .. }) if padded => format!("CAST({name} + 0 AS CHAR)"),
+            // A FLOAT alone is shown with six digits.
+            (Texts::Char, ColumnType::Float { .. }) => format!("CAST({name} * 1e0 AS CHAR)"),
+            (Texts::Char, _) => format!("CAST({name} AS CHAR)"),
+            (Texts::Text, ColumnType::Bytes { .. }) => {
+                format!("CASE WHEN {name} IS NOT NULL THEN hex({name}) END")
+            }
+            // The cast keeps 15 digits.
+            (Texts::Text, ColumnType::Float { .. }) => format!(
+                "CASE typeof({name}) WHEN 'real' THEN printf('%!.17g', {name}) ELSE CAST({name} AS TEXT) END"
+            ),
+            (Texts::Text, _) => format!("CAST({name} AS TEXT)"),
+        });
     }
 }
 

@@ -1,16 +1,24 @@
 //! Changes rendered as SQL: pure. Knows no mapping, no event and no driver.
 //!
-//! `ident` holds what differs between databases as data, `upsert` is the one skeleton of all statements,
-//! `batch` packs events into transactions' statements, `parameters` reads the SQL that a configuration writes itself.
+//! `ident` holds what differs between databases as data, `upsert` renders the statements of single rows and `many` those
+//! of many, both by `writer`; `batch` packs events into transactions' statements, in the order that `order` allows;
+//! `select` renders questions, `parameters` reads the SQL that a configuration writes itself.
 
 use std::sync::Arc;
 
 use crate::model::value::SqlValue;
 
 pub mod batch;
+pub mod form;
 pub mod ident;
+pub mod many;
+mod order;
 pub mod parameters;
+pub mod select;
 pub mod upsert;
+mod writer;
+
+pub use form::{Batch, Form, Row, Template, Work};
 
 /// One statement with its bound values, in the order of its placeholders.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,35 +36,4 @@ pub struct StatementBytes {
     pub max: usize,
     /// The connection carries no more without a pause: further rows go into another statement.
     pub best: usize,
-}
-
-/// What a session has to do for one or many rows.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Work<'a> {
-    /// One statement that inserts or updates any number of rows.
-    Upsert(Statement<'a>),
-    /// The update; where it matches no row the insert; where that meets a duplicate key the update again.
-    UpdateElseInsert {
-        /// Must match at most one row.
-        update: Statement<'a>,
-        /// Run when `update` matched none.
-        insert: Statement<'a>,
-    },
-    /// An update that must match exactly one row.
-    Update(Statement<'a>),
-    /// An insert of one row.
-    Insert(Statement<'a>),
-    /// An insert of one row that does nothing (0 rows) where the key is there already.
-    InsertOnce(Statement<'a>),
-    /// A delete that may match at most one row.
-    Delete(Statement<'a>),
-}
-
-/// What one transaction does.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Batch<'a> {
-    /// In this order.
-    pub works: Vec<Work<'a>>,
-    /// An earlier attempt may have been committed: an `InsertOnce` that finds its key counts as done.
-    pub replay: bool,
 }

@@ -60,7 +60,15 @@ pub(super) async fn apply(
     refused: &mut Refused,
     page: &mut Page,
 ) -> Result<(), Interrupted> {
-    let mut run = Run { link, crosswalk, losses, refused, items: &mut page.items, blocked: HashMap::new(), moved: HashSet::new() };
+    let mut run = Run {
+        link,
+        crosswalk,
+        losses,
+        refused,
+        items: &mut page.items,
+        blocked: HashMap::new(),
+        moved: HashSet::new(),
+    };
     for index in 0..run.items.len() {
         run.block(index);
     }
@@ -364,7 +372,13 @@ impl Run<'_> {
             let Some(shape) = change.shape().filter(|shape| shape.is_linked()) else { continue };
             let key = change.values.first().and_then(Cell::value).map(SqlValue::plain);
             let (Some(generated), Some(key)) = (shape.generated, key) else { continue };
-            if self.link.rows(&shape.table, generated, &[key], &[generated]).await?.iter().all(Option::is_none) {
+            if self
+                .link
+                .rows(&shape.table, generated, &[key], &[generated])
+                .await?
+                .iter()
+                .all(Option::is_none)
+            {
                 gone.push((of.step, change.entity.clone()));
             }
         }

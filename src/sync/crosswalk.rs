@@ -32,6 +32,8 @@ struct Made {
     key: String,
     /// It could not be found again without its link.
     lost: bool,
+    /// The row that its record was linked to, and that is gone.
+    instead_of: Option<String>,
 }
 
 impl Crosswalk<'_> {
@@ -59,7 +61,12 @@ impl Crosswalk<'_> {
                 if let Some(item) = items.get_mut(made.item) {
                     item.proposed.push(made.entity.clone());
                 }
-                proposals.push(Proposal { entity: made.entity, his_key: made.key, proof });
+                proposals.push(Proposal {
+                    entity: made.entity,
+                    his_key: made.key,
+                    proof,
+                    instead_of: made.instead_of,
+                });
             }
         }
         if !proposals.is_empty() {
@@ -89,16 +96,18 @@ impl Crosswalk<'_> {
 /// The rows that a batch has inserted and whose keys their tables made, by shape.
 fn made(items: &[Item], live: &[usize], keys: &Keys) -> Result<Vec<(Arc<Shape>, Vec<Made>)>, HisError> {
     let mut all: Vec<(Arc<Shape>, Vec<Made>)> = Vec::new();
-    let mut places: HashMap<*const Shape, usize> = HashMap::new();
+    let mut places: HashMap<usize, usize> = HashMap::new();
     for (event, index) in live.iter().enumerate() {
-        let Some(work) = items.get(*index).and_then(Item::work) else { continue };
+        let Some(item) = items.get(*index) else { continue };
+        let Some(work) = item.work() else { continue };
         for (place, (change, of)) in work.change.rows.iter().zip(&work.of).enumerate() {
             let Some(shape) = inserted(change) else { continue };
             let Some(key) = keys.of(event, place) else { return Err(miscounted(shape)) };
             let entity = change.entity.clone();
             let lost = !of.findable && shape.table.transactional;
-            let made = Made { item: *index, entity, key: key.to_owned(), lost };
-            let group = *places.entry(Arc::as_ptr(shape)).or_insert_with(|| {
+            let instead_of = item.knowns.get(of.step).filter(|k| k.gone).and_then(|k| k.his_key.clone());
+            let made = Made { item: *index, entity, key: key.to_owned(), lost, instead_of };
+            let group = *places.entry(Arc::as_ptr(shape) as usize).or_insert_with(|| {
                 all.push((Arc::clone(shape), Vec::new()));
                 all.len() - 1
             });
@@ -172,4 +181,3 @@ pub(super) fn links_of(item: &Item, keys: impl Fn(usize) -> Option<String>) -> V
     };
     work.change.rows.iter().enumerate().filter_map(moved).collect()
 }
-

@@ -10,7 +10,10 @@ use tracing::{error, info, warn};
 
 use crate::{
     config::Database,
-    his::{self, HisError, Keys, LookupQuery, Marked, Session},
+    his::{
+        self, HisError, Keys, Session,
+        ask::{self, LookupQuery, Marked},
+    },
     limits,
     model::{
         answer::Answer,
@@ -230,7 +233,9 @@ impl Link {
         let mut answers: Vec<Option<Answer>> = asks.iter().map(|ask| self.lookups.known(ask)).collect();
         for (index, bound) in planner.lookups().iter().enumerate() {
             let open: Vec<usize> = (asks.iter().enumerate())
-                .filter(|(place, ask)| ask.lookup == index && answers.get(*place).is_some_and(Option::is_none))
+                .filter(|(place, ask)| {
+                    ask.lookup == index && answers.get(*place).is_some_and(Option::is_none)
+                })
                 .map(|(place, _)| place)
                 .collect();
             if open.is_empty() {
@@ -238,10 +243,14 @@ impl Link {
             }
             let values: Vec<SqlValue> =
                 open.iter().filter_map(|place| asks.get(*place)).map(|ask| ask.value.clone()).collect();
-            let query =
-                LookupQuery { table: &bound.table, matches: bound.matches, take: bound.take, only: &bound.only };
+            let query = LookupQuery {
+                table: &bound.table,
+                matches: bound.matches,
+                take: bound.take,
+                only: &bound.only,
+            };
             let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
-            let found = his::lookup(&mut **session, &query, &values).await;
+            let found = ask::lookup(&mut **session, &query, &values).await;
             for (place, answer) in open.into_iter().zip(self.used(found)?) {
                 if let (Some(ask), Some(slot)) = (asks.get(place), answers.get_mut(place)) {
                     self.lookups.remember(ask, &answer);
@@ -267,7 +276,7 @@ impl Link {
         lock: bool,
     ) -> Result<Vec<Marked>, HisError> {
         let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
-        let found = his::marked(&mut **session, table, generated, matches, values, lock).await;
+        let found = ask::marked(&mut **session, table, generated, matches, values, lock).await;
         self.used(found)
     }
 
@@ -281,7 +290,7 @@ impl Link {
     ) -> Result<Vec<Option<Vec<Option<String>>>>, HisError> {
         let keys: Vec<SqlValue> = keys.iter().map(|key| SqlValue::of_key(key)).collect();
         let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
-        let found = his::rows(&mut **session, table, generated, &keys, columns, true).await;
+        let found = ask::rows(&mut **session, table, generated, &keys, columns, true).await;
         self.used(found)
     }
 
@@ -293,7 +302,7 @@ impl Link {
         cells: &[(usize, &SqlValue)],
     ) -> Result<Vec<String>, HisError> {
         let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
-        let found = his::alike(&mut **session, table, generated, cells).await;
+        let found = ask::alike(&mut **session, table, generated, cells).await;
         self.used(found)
     }
 

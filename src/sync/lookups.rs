@@ -4,7 +4,7 @@
 use std::{collections::HashMap, time::Instant};
 
 use crate::{
-    limits::{LOOKUPS_KEPT_MAX, LOOKUP_AGE_MAX},
+    limits::{LOOKUP_AGE_MAX, LOOKUPS_KEPT_MAX},
     model::answer::Answer,
     plan::Ask,
 };

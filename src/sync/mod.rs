@@ -2,6 +2,7 @@
 //! records them, one cycle at a time. It may wait for the HIS; ingest never waits for it.
 
 mod apply;
+mod awaited;
 mod crosswalk;
 mod link;
 mod lookups;
@@ -29,7 +30,7 @@ use crate::{
         outcome::{FaultClass, Settlement},
     },
     policy,
-    queue::{DaemonReport, Kinds, Queue, QueueError, Release},
+    queue::{DaemonReport, Kinds, LinksOf, Queue, QueueError, Release},
     sync::{link::Link, schedule::Wake},
 };
 
@@ -73,6 +74,10 @@ pub struct Worker {
     queue: Queue,
     link: Link,
     losses: apply::Losses,
+    asked: awaited::Asked,
+    /// The database as the crosswalk is to know it, where a mapping uses the crosswalk; none once it has said that its links
+    /// belong there.
+    links_of: Option<String>,
     clock: Arc<dyn Clock>,
     sync: Sync,
     zone: chrono_tz::Tz,
@@ -112,6 +117,8 @@ impl Worker {
             queue,
             link,
             losses: apply::Losses::default(),
+            asked: awaited::Asked::default(),
+            links_of: config.mappings.has_links().then(|| config.database.words()),
             clock,
             sync: config.sync.clone(),
             zone: config.database.timezone,
@@ -206,6 +213,7 @@ impl Worker {
         let operator = wake == Wake::Operator;
         let mut ahead = if operator { limits::OPERATOR_AHEAD } else { Duration::ZERO };
         self.link.begin_cycle(operator);
+        self.release_awaited(operator).await?;
         loop {
             if self.outage.is_some() || self.maybe_paused {
                 self.contact().await?;
@@ -228,6 +236,7 @@ impl Worker {
 
     /// Makes sure that the HIS can be used; takes up paused events whose mapping fits (again).
     async fn contact(&mut self) -> Result<(), Interrupted> {
+        self.own_links().await?;
         let age_max = if self.maybe_paused { limits::SCHEMA_AGE_PAUSED_MAX } else { limits::SCHEMA_AGE_MAX };
         let described = self.link.ready(age_max).await?;
         if let Some(outage) = self.outage.take() {
@@ -242,6 +251,21 @@ impl Worker {
             }
         }
         self.told(None).await;
+        Ok(())
+    }
+
+    /// Makes sure that the crosswalk's links point into this database: in another one they are other patients' rows.
+    async fn own_links(&mut self) -> Result<(), Interrupted> {
+        let Some(database) = &self.links_of else { return Ok(()) };
+        match self.queue.links_of(database.clone()).await? {
+            LinksOf::Ours => self.links_of = None,
+            LinksOf::Other(other) => {
+                let message = format!(
+                    "the links of the queue file (which HIS row belongs to which record) were made for {other}, and the configuration names {database}; if that is the same database under another name run `events link --same-database`, else name another \"queue.path\""
+                );
+                return Err(HisError::plain(FaultClass::Config, "links-elsewhere", message).into());
+            }
+        }
         Ok(())
     }
 

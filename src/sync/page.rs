@@ -69,9 +69,9 @@ pub(super) struct Work {
     pub(super) rule: Arc<str>,
 }
 
-/// Writers by shape, so that events of one shape share theirs.
+/// Writers by the address of their shape, so that events of one shape share theirs.
 #[derive(Default)]
-pub(super) struct Writers(HashMap<*const Shape, (Arc<Shape>, Arc<Writer>)>);
+pub(super) struct Writers(HashMap<usize, (Arc<Shape>, Arc<Writer>)>);
 
 impl Writers {
     /// Who writes a change, for an event of a type before the dot.
@@ -84,7 +84,7 @@ impl Writers {
                 return Arc::new(Writer { kind: kind.to_owned(), columns });
             }
         };
-        let (_, writer) = self.0.entry(Arc::as_ptr(shape)).or_insert_with(|| {
+        let (_, writer) = self.0.entry(Arc::as_ptr(shape) as usize).or_insert_with(|| {
             let named = shape.columns.iter().filter(|(_, role)| *role != Role::Key);
             let names = named.filter_map(|(column, _)| Some(shape.table.columns.get(*column)?.name.clone()));
             let columns = (shape.op != Op::Delete).then(|| names.collect());
@@ -400,7 +400,8 @@ impl Ahead {
 }
 
 fn stale_reason(written: &[Written]) -> Rejection {
-    let newer = written.iter().map(|w| w.last_seq).max().map_or_else(String::new, |seq| format!(" (event {seq})"));
+    let newer =
+        written.iter().map(|w| w.last_seq).max().map_or_else(String::new, |seq| format!(" (event {seq})"));
     Rejection {
         cause: "stale".to_owned(),
         message: format!(

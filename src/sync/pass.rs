@@ -160,7 +160,7 @@ impl Worker {
         Ok(binding)
     }
 
-    fn binding(&self) -> Result<page::Binding, HisError> {
+    pub(super) fn binding(&self) -> Result<page::Binding, HisError> {
         self.link.binding().ok_or_else(HisError::not_connected)
     }
 

@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    his::{HisError, Marked},
+    his::{HisError, ask::Marked},
     model::{
         answer::Answer,
         awaits::Awaits,
@@ -107,9 +107,9 @@ fn doubtful(item: &Item) -> impl Iterator<Item = (usize, &Entry, i64)> {
         Some((step, standing.link.as_ref()?.proof?))
     };
     let steps: Vec<_> = item.standings.iter().enumerate().filter_map(entry).collect();
-    steps.into_iter().filter_map(|(step, proof)| {
-        Some((step, item.standings.get(step)?.link.as_ref()?, proof))
-    })
+    steps
+        .into_iter()
+        .filter_map(|(step, proof)| Some((step, item.standings.get(step)?.link.as_ref()?, proof)))
 }
 
 /// Finds out whether the transaction that proposed an event's rows was committed: their keys were written down before.
@@ -136,7 +136,8 @@ async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -> Result<()
     }
     if kept.is_empty() {
         if let Some(key) = changed {
-            let title = draft.steps().first().map_or_else(String::new, |s| s.entity().0.replace('\u{1f}', " "));
+            let title =
+                draft.steps().first().map_or_else(String::new, |s| s.entity().0.replace('\u{1f}', " "));
             item.refuse(Rejection {
                 cause: "link-uncertain".to_owned(),
                 message: format!(
@@ -167,7 +168,7 @@ async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -> Result<()
 /// Searches the rows of records that are not linked by the columns that tell them. Those that were never tried are
 /// searched only where that costs little.
 async fn search(link: &mut Link, page: &mut Page, open: &[usize]) -> Result<(), HisError> {
-    type Group = (*const crate::model::table::Table, usize, Vec<usize>, bool);
+    type Group = (usize, usize, Vec<usize>, bool);
     let mut groups: HashMap<Group, Vec<(usize, usize, Search)>> = HashMap::new();
     for &index in open {
         let Some(item) = page.items.get(index) else { continue };
@@ -177,7 +178,7 @@ async fn search(link: &mut Link, page: &mut Page, open: &[usize]) -> Result<(), 
             let search = draft.steps().get(step).and_then(|s| s.search(&item.answers));
             let Some(search) = search.filter(|s| s.indexed || replay || known.seen) else { continue };
             let lock = replay && search.indexed;
-            let group = (Arc::as_ptr(&search.table), search.generated, search.matches.clone(), lock);
+            let group = (Arc::as_ptr(&search.table) as usize, search.generated, search.matches.clone(), lock);
             groups.entry(group).or_default().push((index, step, search));
         }
     }

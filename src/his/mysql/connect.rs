@@ -51,6 +51,8 @@ pub(super) async fn open(database: &Database, network: &Network) -> Result<MySql
         statement_time: database.statement_time,
         timezone: database.timezone,
         offset,
+        increment: 1,
+        clustered: false,
         usable: true,
         open: false,
     };
@@ -107,6 +109,18 @@ async fn settle(session: &mut MySql, lock_time: Duration) -> Result<(), HisError
     if let Some(schema) = row.next().filter(|name| !name.is_empty()) {
         session.schema = schema;
     }
+    let galera = session.ask("SHOW VARIABLES LIKE 'wsrep_on'".to_owned(), &[]).await?;
+    session.clustered =
+        galera.into_iter().flatten().nth(1).flatten().is_some_and(|on| on.eq_ignore_ascii_case("ON"));
+    read_increment(session).await
+}
+
+/// Reads the step from one generated key to the next.
+pub(super) async fn read_increment(session: &mut MySql) -> Result<(), HisError> {
+    let select = "SELECT CAST(@@SESSION.auto_increment_increment AS CHAR)";
+    let answer = session.ask(select.to_owned(), &[]).await?;
+    session.increment =
+        answer.into_iter().flatten().flatten().next().and_then(|n| n.parse().ok()).unwrap_or(1);
     Ok(())
 }
 

@@ -6,7 +6,8 @@ use std::{sync::Arc, time::Duration};
 use chrono::{FixedOffset, Offset};
 use sqlx::{
     AssertSqlSafe, Connection, Row,
-    mysql::{MySqlConnection, MySqlDatabaseError, MySqlRow},
+    mysql::{MySqlArguments, MySqlConnection, MySqlDatabaseError, MySqlQueryResult, MySqlRow},
+    query::Query,
 };
 use tokio::time::{error::Elapsed, timeout};
 
@@ -58,6 +59,10 @@ pub(super) struct MySql {
     /// False from the moment a call is begun to its answer, and for good once the connection is lost. A caller that drops
     /// a call's future leaves it false, and so the half-read connection unused.
     usable: bool,
+    /// `auto_increment_increment`: the step from one generated key to the next.
+    increment: u64,
+    /// A Galera node changes that step when another one comes or goes.
+    clustered: bool,
     /// A transaction may be open: START TRANSACTION would commit it silently.
     open: bool,
 }
@@ -126,11 +131,7 @@ impl MySql {
                 params.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, param| query.bind(*param));
             timeout(self.statement_time, query.fetch_all(&mut self.connection)).await
         };
-        let rows = self.leave(answer)?;
-        // Unchecked, because some servers call their catalog's texts VARBINARY.
-        let cells = |row: MySqlRow| (0..row.len()).map(|i| row.try_get_unchecked(i)).collect();
-        let rows: sqlx::Result<_> = rows.into_iter().map(cells).collect();
-        rows.map_err(|error| unbound(&error))
+        self.leave(answer).and_then(texts)
     }
 
     async fn start(&mut self) -> Result<(), HisError> {
@@ -173,13 +174,53 @@ impl MySql {
         }
     }
 
-    async fn write(&mut self, statement: &Statement<'_>) -> Result<u64, HisError> {
-        let arguments = bind::arguments(&statement.params, self.offset).map_err(|error| unbound(&*error))?;
+    async fn write(&mut self, statement: &Statement<'_>) -> Result<MySqlQueryResult, HisError> {
+        let query = self.bound(statement)?;
         self.enter()?;
-        let query = sqlx::query_with(AssertSqlSafe(Arc::clone(&statement.sql)), arguments);
         let answer = timeout(self.statement_time, query.execute(&mut self.connection)).await;
-        let answer = self.leave(answer).map(|done| done.rows_affected());
-        // 1461: the server has too many prepared statements, ours among them. 1615: one of ours no longer fits its table.
+        let answer = self.leave(answer);
+        self.forget_stale(answer).await
+    }
+
+    async fn read(&mut self, statement: &Statement<'_>) -> Result<Vec<Vec<Option<String>>>, HisError> {
+        let query = self.bound(statement)?;
+        self.enter()?;
+        let answer = timeout(self.statement_time, query.fetch_all(&mut self.connection)).await;
+        let answer = self.leave(answer);
+        self.forget_stale(answer).await.and_then(texts)
+    }
+
+    /// The first row's key comes with the answer; the others follow in steps of `auto_increment_increment`, because an
+    /// insert whose rows are all in its text reserves its keys at once:
+    /// <https://dev.mysql.com/doc/refman/8.4/en/innodb-auto-increment-handling.html>.
+    async fn insert_rows(&mut self, statement: &Statement<'_>, rows: usize) -> Result<Vec<String>, HisError> {
+        let first = self.write(statement).await?.last_insert_id();
+        if first == 0 {
+            return Err(HisError::no_key());
+        }
+        if rows > 1 && self.clustered {
+            let step = self.increment;
+            connect::read_increment(self).await?;
+            if step != self.increment {
+                let message =
+                    "the cluster changed the steps of its generated keys in the middle of an insert";
+                return Err(HisError::plain(FaultClass::Busy, "mysql-increment", message));
+            }
+        }
+        let key = |row: usize| (u128::from(first) + row as u128 * u128::from(self.increment)).to_string();
+        Ok((0..rows).map(key).collect())
+    }
+
+    fn bound<'q>(
+        &self,
+        statement: &Statement<'_>,
+    ) -> Result<Query<'q, sqlx::MySql, MySqlArguments>, HisError> {
+        let arguments = bind::arguments(&statement.params, self.offset).map_err(|error| unbound(&*error))?;
+        Ok(sqlx::query_with(AssertSqlSafe(Arc::clone(&statement.sql)), arguments))
+    }
+
+    /// 1461: the server has too many prepared statements, ours among them. 1615: one of ours no longer fits its table.
+    async fn forget_stale<T>(&mut self, answer: Result<T, HisError>) -> Result<T, HisError> {
         if answer.as_ref().is_err_and(|error| matches!(error.code.as_str(), "mysql-1461" | "mysql-1615")) {
             self.enter()?;
             let cleared = timeout(self.statement_time, self.connection.clear_cached_statements()).await;
@@ -222,7 +263,15 @@ impl Session for MySql {
     }
 
     fn execute<'a>(&'a mut self, statement: &'a Statement<'a>) -> SessionFuture<'a, u64> {
-        Box::pin(self.write(statement))
+        Box::pin(async { self.write(statement).await.map(|done| done.rows_affected()) })
+    }
+
+    fn insert<'a>(&'a mut self, statement: &'a Statement<'a>, rows: usize) -> SessionFuture<'a, Vec<String>> {
+        Box::pin(self.insert_rows(statement, rows))
+    }
+
+    fn query<'a>(&'a mut self, statement: &'a Statement<'a>) -> SessionFuture<'a, Vec<Vec<Option<String>>>> {
+        Box::pin(self.read(statement))
     }
 
     fn commit(&mut self) -> SessionFuture<'_, ()> {
@@ -236,6 +285,14 @@ impl Session for MySql {
     fn ping(&mut self) -> SessionFuture<'_, ()> {
         Box::pin(self.sign_of_life())
     }
+}
+
+/// Rows whose columns are all texts.
+fn texts(rows: Vec<MySqlRow>) -> Result<Vec<Vec<Option<String>>>, HisError> {
+    // Unchecked, because some servers call their catalog's texts VARBINARY.
+    let cells = |row: MySqlRow| (0..row.len()).map(|i| row.try_get_unchecked(i)).collect();
+    let rows: sqlx::Result<_> = rows.into_iter().map(cells).collect();
+    rows.map_err(|error| unbound(&error))
 }
 
 /// A value that the driver could not write or read.

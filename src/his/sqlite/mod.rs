@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, types::Value};
+use rusqlite::{
+    Connection, OpenFlags,
+    types::{Value, ValueRef},
+};
 
 use crate::{
     config::Database,
@@ -110,10 +113,33 @@ impl Sqlite {
         let values: Vec<Value> = statement.params.iter().map(|value| bound(value, self.timezone)).collect();
         self.run(move |connection| {
             let mut prepared = connection.prepare_cached(&sql).map_err(|error| fault(&error))?;
+            // A statement of the configuration's own may answer with rows, which nobody asked for.
+            if prepared.column_count() > 0 {
+                read(&mut prepared, values).map_err(|error| fault(&error))?;
+                return Ok(connection.changes());
+            }
             let rows = prepared.execute(rusqlite::params_from_iter(values)).map_err(|error| fault(&error))?;
             Ok(rows as u64)
         })
         .await
+    }
+
+    async fn ask(&mut self, statement: &Statement<'_>) -> Result<Vec<Vec<Option<String>>>, HisError> {
+        let sql = Arc::clone(&statement.sql);
+        let values: Vec<Value> = statement.params.iter().map(|value| bound(value, self.timezone)).collect();
+        self.run(move |connection| {
+            let mut prepared = connection.prepare_cached(&sql).map_err(|error| fault(&error))?;
+            read(&mut prepared, values).map_err(|error| fault(&error))
+        })
+        .await
+    }
+
+    /// `RETURNING` promises no order: <https://sqlite.org/lang_returning.html>. Keys that the file counts grow from row to
+    /// row.
+    async fn insert_rows(&mut self, statement: &Statement<'_>) -> Result<Vec<String>, HisError> {
+        let mut keys: Vec<String> = self.ask(statement).await?.into_iter().flatten().flatten().collect();
+        keys.sort_by_key(|key| key.parse::<i64>().unwrap_or_default());
+        Ok(keys)
     }
 
     async fn sign_of_life(&mut self) -> Result<(), HisError> {
@@ -164,6 +190,18 @@ impl Session for Sqlite {
         Box::pin(self.write(statement))
     }
 
+    fn insert<'a>(
+        &'a mut self,
+        statement: &'a Statement<'a>,
+        _rows: usize,
+    ) -> SessionFuture<'a, Vec<String>> {
+        Box::pin(self.insert_rows(statement))
+    }
+
+    fn query<'a>(&'a mut self, statement: &'a Statement<'a>) -> SessionFuture<'a, Vec<Vec<Option<String>>>> {
+        Box::pin(self.ask(statement))
+    }
+
     fn commit(&mut self) -> SessionFuture<'_, ()> {
         Box::pin(self.keep())
     }
@@ -209,6 +247,29 @@ fn open(path: &Path, lock_time: Duration) -> Result<(Connection, Identity), HisE
         _ => Err(problem(
             "may only be read by this user: allow it to write the file and its folder".to_owned(),
         )),
+    }
+}
+
+/// The rows of a statement, as texts.
+fn read(
+    prepared: &mut rusqlite::Statement<'_>,
+    values: Vec<Value>,
+) -> rusqlite::Result<Vec<Vec<Option<String>>>> {
+    let columns = prepared.column_count();
+    let mut rows = prepared.query(rusqlite::params_from_iter(values))?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push((0..columns).map(|i| row.get_ref(i).map(as_text)).collect::<rusqlite::Result<_>>()?);
+    }
+    Ok(all)
+}
+
+fn as_text(value: ValueRef<'_>) -> Option<String> {
+    match value {
+        ValueRef::Null => None,
+        ValueRef::Integer(n) => Some(n.to_string()),
+        ValueRef::Real(n) => Some(n.to_string()),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
     }
 }
 

@@ -8,8 +8,12 @@ use super::*;
 use crate::{
     config::Engine,
     his,
-    model::table::{ColumnType, Filled},
-    sql::{Batch, Work},
+    model::{
+        change::{Act, Call, Cell, Change},
+        entity::Entity,
+        table::{ColumnType, Filled},
+    },
+    sql::{Batch, Form, Row, Template, Work},
 };
 
 const DDL: &str = "
@@ -70,12 +74,28 @@ fn database(path: &Path) -> Database {
     }
 }
 
-fn statement<'a>(sql: &str, params: &[&'a SqlValue]) -> Statement<'a> {
-    Statement { sql: sql.into(), params: params.to_vec() }
+fn template(sql: &str, params: usize) -> Template {
+    Template { sql: sql.into(), slots: (0..params).collect() }
+}
+
+/// A work of one row with these values. What it refers to lives as long as the test.
+fn work(form: Form, params: &[&SqlValue]) -> Work<'static> {
+    let change = Change {
+        act: Act::Call(Arc::new(Call { sql: "".into(), at: String::new() })),
+        values: params.iter().map(|value| Cell::Value((*value).clone())).collect(),
+        entity: Entity(String::new()),
+        guard: None,
+    };
+    let row = Row { change: Box::leak(Box::new(change)), base: 0, slot: 0 };
+    Work { form: Arc::new(form), guard: None, rows: vec![row] }
+}
+
+fn insert(sql: &str, params: &[&SqlValue]) -> Work<'static> {
+    work(Form::Insert(template(sql, params.len())), params)
 }
 
 fn batch(works: Vec<Work<'_>>) -> Batch<'_> {
-    Batch { works, replay: false }
+    Batch { works, replay: false, bases: vec![0, 1] }
 }
 
 fn text(s: &str) -> SqlValue {
@@ -95,10 +115,8 @@ async fn upsert_by_update_then_insert() {
     let mut his = place.connect().await;
     let (booked, cancelled, id) = (text("booked"), text("cancelled"), text("7"));
     for status in [&booked, &cancelled] {
-        let params = [status, &id];
-        let work =
-            Work::UpdateElseInsert { update: statement(UPDATE, &params), insert: statement(INSERT, &params) };
-        his::apply(his.as_mut(), &batch(vec![work])).await.expect("applied");
+        let form = Form::UpdateElseInsert { update: template(UPDATE, 2), insert: template(INSERT, 2) };
+        his::apply(his.as_mut(), &batch(vec![work(form, &[status, &id])])).await.expect("applied");
     }
     assert_eq!(place.text(STATUS), "cancelled:7");
 }
@@ -112,14 +130,13 @@ async fn another_unique_index_is_the_data() {
         .execute_batch("INSERT INTO HIS_appointments (id, buktor_id, status) VALUES (1, '7', 'booked')")
         .expect("row");
     let (status, id, one) = (text("x"), text("8"), SqlValue::Int(1));
-    let work = Work::UpdateElseInsert {
-        update: statement(UPDATE, &[&status, &id]),
-        insert: statement(
-            "INSERT INTO HIS_appointments (status, buktor_id, id) VALUES (?, ?, ?)",
-            &[&status, &id, &one],
-        ),
+    let form = Form::UpdateElseInsert {
+        update: template(UPDATE, 2),
+        insert: template("INSERT INTO HIS_appointments (status, buktor_id, id) VALUES (?, ?, ?)", 3),
     };
-    let error = his::apply(his.as_mut(), &batch(vec![work])).await.expect_err("the id is taken");
+    let error = his::apply(his.as_mut(), &batch(vec![work(form, &[&status, &id, &one])]))
+        .await
+        .expect_err("the id is taken");
     assert_eq!(
         (error.class, error.code.as_str(), error.duplicate_key),
         (FaultClass::Rejected, "sqlite-1555", true)
@@ -133,12 +150,11 @@ async fn insert_once_with_and_without_replay() {
     let place = Place::new();
     let mut his = place.connect().await;
     let (booked, id) = (text("booked"), text("7"));
-    let params = [&booked, &id];
-    let works = || vec![Work::InsertOnce(statement(ONCE, &params))];
+    let works = || vec![work(Form::InsertOnce(template(ONCE, 2)), &[&booked, &id])];
     his::apply(his.as_mut(), &batch(works())).await.expect("inserted");
     let error = his::apply(his.as_mut(), &batch(works())).await.expect_err("it is there");
     assert_eq!(error.code, "row-exists");
-    let replay = Batch { works: works(), replay: true };
+    let replay = Batch { replay: true, ..batch(works()) };
     his::apply(his.as_mut(), &replay).await.expect("it counts as done");
     assert_eq!(place.text(STATUS), "booked:7");
 }
@@ -151,20 +167,21 @@ async fn many_rows_and_no_row_roll_back() {
     let mut his = place.connect().await;
     let (a, b, three) = (text("a"), text("b"), text("3"));
     let by_status = "UPDATE HIS_appointments SET status = ? WHERE status = ?";
-    let params = [&b, &a];
-    let update = || statement(by_status, &params);
-    let insert = || Work::Insert(statement(INSERT, &[&b, &three]));
+    let update = || template(by_status, 2);
+    let insert = || insert(INSERT, &[&b, &three]);
+    let delete = |sql, id| work(Form::Delete(template(sql, 1)), &[id]);
+    let upsert = Form::UpdateElseInsert { update: update(), insert: template(INSERT, 2) };
     for (work, expected) in [
-        (Work::Update(update()), "many-rows"),
-        (Work::Delete(statement("DELETE FROM HIS_appointments WHERE status = ?", &[&a])), "many-rows"),
-        (Work::UpdateElseInsert { update: update(), insert: statement(INSERT, &[&b, &three]) }, "many-rows"),
-        (Work::Update(statement(UPDATE, &[&b, &text("9")])), "no-row"),
+        (work(Form::Update(update()), &[&b, &a]), "many-rows"),
+        (delete("DELETE FROM HIS_appointments WHERE status = ?", &a), "many-rows"),
+        (work(upsert, &[&b, &a]), "many-rows"),
+        (work(Form::Update(template(UPDATE, 2)), &[&b, &text("9")]), "no-row"),
     ] {
         let error = his::apply(his.as_mut(), &batch(vec![insert(), work])).await.expect_err(expected);
         assert_eq!(error.code, expected);
         assert_eq!(place.text(STATUS), "a:1 a:2");
     }
-    let none = Work::Delete(statement("DELETE FROM HIS_appointments WHERE buktor_id = ?", &[&three]));
+    let none = delete("DELETE FROM HIS_appointments WHERE buktor_id = ?", &three);
     his::apply(his.as_mut(), &batch(vec![none, insert()])).await.expect("nothing to delete is fine");
     assert_eq!(place.text(STATUS), "a:1 a:2 b:3");
 }
@@ -174,23 +191,22 @@ async fn a_failure_rolls_everything_back_and_the_session_goes_on() {
     let place = Place::new();
     let mut his = place.connect().await;
     let (good, bad, one, two, nobody) = (text("good"), text("bad"), text("1"), text("2"), SqlValue::Int(99));
-    let good_insert = || Work::Insert(statement(INSERT, &[&good, &one]));
+    let good_insert = || insert(INSERT, &[&good, &one]);
     for (work, class, code) in [
-        (statement(INSERT, &[&bad, &two]), FaultClass::Rejected, "sqlite-275"),
-        (statement(INSERT, &[&SqlValue::Null, &two]), FaultClass::Rejected, "sqlite-1299"),
+        (insert(INSERT, &[&bad, &two]), FaultClass::Rejected, "sqlite-275"),
+        (insert(INSERT, &[&SqlValue::Null, &two]), FaultClass::Rejected, "sqlite-1299"),
         (
-            statement(
+            insert(
                 "INSERT INTO HIS_appointments (status, buktor_id, patient_id) VALUES (?, ?, ?)",
                 &[&good, &two, &nobody],
             ),
             FaultClass::Parent,
             "sqlite-787",
         ),
-        (statement("INSERT INTO nowhere VALUES (?)", &[&good]), FaultClass::Config, "sqlite-1"),
-        (statement("UPDATE log SET nothing = ?", &[&good]), FaultClass::Config, "sqlite-1"),
+        (insert("INSERT INTO nowhere VALUES (?)", &[&good]), FaultClass::Config, "sqlite-1"),
+        (insert("UPDATE log SET nothing = ?", &[&good]), FaultClass::Config, "sqlite-1"),
     ] {
-        let error =
-            his::apply(his.as_mut(), &batch(vec![good_insert(), Work::Insert(work)])).await.expect_err(code);
+        let error = his::apply(his.as_mut(), &batch(vec![good_insert(), work])).await.expect_err(code);
         assert_eq!((error.class, error.code.as_str()), (class, code), "{error}");
         assert_eq!(place.text(STATUS), "");
     }
@@ -205,7 +221,7 @@ async fn a_constraint_checked_at_commit_leaves_no_transaction_behind() {
     place.raw().execute_batch(ddl).expect("table");
     let mut his = place.connect().await;
     let nobody = SqlValue::Int(99);
-    let works = vec![Work::Insert(statement("INSERT INTO late VALUES (?)", &[&nobody]))];
+    let works = vec![insert("INSERT INTO late VALUES (?)", &[&nobody])];
     let error = his::apply(his.as_mut(), &batch(works)).await.expect_err("no such patient");
     assert_eq!(error.class, FaultClass::Parent);
     his::apply(his.as_mut(), &batch(Vec::new())).await.expect("the session goes on");
@@ -243,8 +259,8 @@ async fn values_as_other_programs_read_them() {
         SqlValue::Null,
     ];
     let params: Vec<&SqlValue> = values.iter().collect();
-    let insert = Statement { sql: "INSERT INTO v VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)".into(), params };
-    his::apply(his.as_mut(), &batch(vec![Work::Insert(insert)])).await.expect("applied");
+    let insert = insert("INSERT INTO v VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &params);
+    his::apply(his.as_mut(), &batch(vec![insert])).await.expect("applied");
     let read = "SELECT a || '|' || b || '|' || typeof(b) || '|' || c || '|' || d || '|' || hex(e) || '|' || f || '|' || g \
                 || '|' || h || '|' || i || '|' || (j IS NULL) FROM v";
     assert_eq!(

@@ -4,7 +4,8 @@ use super::*;
 use crate::{
     model::{
         change::{Op, Role},
-        table::{Column, ColumnName, ColumnType, Filled, UniqueIndex},
+        entity::Entity,
+        table::{Column, ColumnName, ColumnType, Filled, Table, UniqueIndex},
         value::SqlValue,
     },
     sql::ident::MYSQL,
@@ -63,19 +64,30 @@ fn outline(events: &[EventChange]) -> String {
     let mut packer = Packer::new(&MYSQL, BYTES);
     let batch = packer.pack(events.iter(), false);
     let words = batch.works.iter().map(|work| {
-        let (letter, s) = match work {
-            Work::Upsert(s) => ("U", s),
-            Work::Delete(s) => ("D", s),
-            Work::Update(s) => ("C", s),
-            Work::Insert(s) | Work::InsertOnce(s) => ("I", s),
-            Work::UpdateElseInsert { update, .. } => ("E", update),
+        let first = work.rows[0].change;
+        let id = match &first.values[0] {
+            Cell::Value(SqlValue::Int(id)) => id.to_string(),
+            _ => "?".to_owned(),
         };
-        let rows = s.sql.matches("), (").count() + 1;
-        let table = s.sql.split('`').nth(1).unwrap();
-        let SqlValue::Int(id) = s.params[0] else { panic!() };
-        format!("{letter}{rows}{table}{id}")
+        format!("{}{}{}{id}", letter(work), work.rows.len(), table_of(first))
     });
     words.collect::<Vec<_>>().join(" ")
+}
+
+fn letter(work: &Work<'_>) -> &'static str {
+    match &*work.form {
+        Form::Upsert(_) => "U",
+        Form::Delete(_) => "D",
+        Form::Update(_) | Form::UpdateMany(_) => "C",
+        Form::Insert(_) | Form::InsertOnce(_) => "I",
+        Form::InsertGenerating(_) => "G",
+        Form::UpdateElseInsert { .. } => "E",
+        Form::Call(_) => "S",
+    }
+}
+
+fn table_of(change: &Change) -> &str {
+    change.shape().map_or("", |shape| &shape.table.name)
 }
 
 #[test]
@@ -136,15 +148,12 @@ proptest::proptest! {
         let mut packer = Packer::new(&MYSQL, BYTES);
         let batch = packer.pack(events.iter(), false);
         let mut seen: Vec<(String, i128, i128)> = Vec::new();
-        for work in &batch.works {
-            let (Work::Upsert(s) | Work::Delete(s)) = work else { panic!() };
-            let table = s.sql.split('`').nth(1).unwrap().to_owned();
-            let rows = s.sql.matches("), (").count() + 1;
-            for row in s.params.chunks(s.params.len() / rows) {
-                let SqlValue::Int(id) = row[0] else { panic!() };
-                let n = row.get(1).map_or(-1, |v| if let SqlValue::Int(n) = v { *n } else { panic!() });
-                seen.push((table.clone(), *id, n));
-            }
+        for row in batch.works.iter().flat_map(|work| &work.rows) {
+            let number = |slot: usize| match row.change.values.get(slot) {
+                Some(Cell::Value(SqlValue::Int(n))) => *n,
+                _ => -1,
+            };
+            seen.push((table_of(row.change).to_owned(), number(0), number(1)));
         }
         proptest::prop_assert_eq!(seen.len(), events.len());
         for (table, id) in seen.iter().map(|(t, id, _)| (t.clone(), *id)) {
@@ -154,6 +163,260 @@ proptest::proptest! {
                 (if *s == 3 { "b" } else { "a" }) == table && *i == id
             }).map(|(n, (s, _))| if *s == 2 { -1 } else { 1000 + n as i128 }).collect());
             proptest::prop_assert_eq!(got, want);
+        }
+    }
+}
+
+/// A table whose `id` is counted.
+fn counted(name: &str, references: &[&str]) -> Arc<Table> {
+    let mut table = (*table(name, references)).clone();
+    table.columns[0].filled = Filled::ByCounter;
+    table.columns[0].kind = ColumnType::Int { min: 0, max: 1 << 32 };
+    table.columns[1].kind = table.columns[0].kind.clone();
+    table.columns[2].kind = table.columns[0].kind.clone();
+    Arc::new(table)
+}
+
+fn generating(table: &Arc<Table>) -> Arc<Shape> {
+    let columns = vec![(1, Role::Always), (2, Role::Always)];
+    Arc::new(Shape { table: Arc::clone(table), op: Op::Insert, columns, generated: Some(0) })
+}
+
+fn linked(table: &Arc<Table>, op: Op) -> Arc<Shape> {
+    let columns =
+        if op == Op::Delete { vec![(0, Role::Key)] } else { vec![(0, Role::Key), (1, Role::Always)] };
+    Arc::new(Shape { table: Arc::clone(table), op, columns, generated: Some(0) })
+}
+
+fn int(n: i128) -> Cell {
+    Cell::Value(SqlValue::Int(n))
+}
+
+fn change(shape: &Arc<Shape>, entity: &str, values: Vec<Cell>) -> Change {
+    Change { act: Act::Row(Arc::clone(shape)), values, entity: Entity(entity.into()), guard: None }
+}
+
+fn event_of(entity: &str, rows: Vec<Change>) -> EventChange {
+    EventChange { entity: Entity(entity.into()), rows }
+}
+
+/// A new patient with a visit that refers to it.
+fn admission(patients: &Arc<Shape>, visits: &Arc<Shape>, n: i128) -> EventChange {
+    let patient = change(patients, &format!("p{n}"), vec![int(n), int(0)]);
+    let visit = change(visits, &format!("v{n}"), vec![Cell::Generated(0), int(n)]);
+    event_of(&format!("v{n}"), vec![patient, visit])
+}
+
+#[test]
+fn steps_of_many_events_become_a_few_statements() {
+    let (patients, visits) = (counted("patients", &[]), counted("visits", &["patients"]));
+    let (patient, visit) = (generating(&patients), generating(&visits));
+    let many: Vec<_> = (0..1000).map(|n| admission(&patient, &visit, n)).collect();
+    let full = "G512patients0 G512visits?";
+    // 488 of each are left, as powers of two.
+    let sizes = |table: &str, first: i128| {
+        let (mut text, mut at) = (String::new(), first);
+        for size in [256, 128, 64, 32, 8] {
+            let id = if table == "visits" { "?".to_owned() } else { at.to_string() };
+            text += &format!(" G{size}{table}{id}");
+            at += size;
+        }
+        text
+    };
+    assert_eq!(outline(&many), format!("{full}{}{}", sizes("patients", 512), sizes("visits", 512)));
+
+    // Patients that are known already, some of them twice.
+    let update = linked(&patients, Op::Update);
+    let known = |n: i128| {
+        let patient = change(&update, &format!("p{n}"), vec![int(n), int(1)]);
+        event_of("v", vec![patient, change(&visit, "v", vec![Cell::Generated(0), int(n)])])
+    };
+    let known: Vec<_> = [1, 2, 1, 3]
+        .into_iter()
+        .enumerate()
+        .map(|(i, n)| EventChange { entity: Entity(format!("v{i}")), ..known(n) })
+        .map(|mut event| {
+            event.rows[1].entity = event.entity.clone();
+            event
+        })
+        .collect();
+    assert_eq!(outline(&known), "C2patients1 G2visits? C2patients1 G2visits?");
+    // An update alone is a statement of its own kind.
+    assert_eq!(outline(&known[..1]), "C1patients1 G1visits?");
+}
+
+#[test]
+fn a_parent_may_go_ahead_and_a_child_may_not() {
+    let (patients, visits) = (counted("patients", &[]), counted("visits", &["patients"]));
+    let write = |table, op, id| {
+        let shape = linked(table, op);
+        (shape, id)
+    };
+    let check = |steps: &[(&(Arc<Shape>, i128), &str)], expected: &str| {
+        let events: Vec<_> = steps
+            .iter()
+            .map(|((shape, id), entity)| {
+                let values = shape.columns.iter().map(|_| int(*id)).collect();
+                event_of(entity, vec![change(shape, entity, values)])
+            })
+            .collect();
+        assert_eq!(outline(&events), expected);
+    };
+    let patient = write(&patients, Op::Update, 1);
+    let other = (Arc::clone(&patient.0), 2);
+    let visit = write(&visits, Op::Update, 5);
+    let another = (Arc::clone(&visit.0), 6);
+    let gone = write(&visits, Op::Delete, 7);
+    let deceased = write(&patients, Op::Delete, 3);
+    check(&[(&patient, "a"), (&visit, "b"), (&other, "c")], "C2patients1 C1visits5");
+    check(&[(&visit, "b"), (&patient, "a"), (&another, "c")], "C1visits5 C1patients1 C1visits6");
+    check(&[(&patient, "a"), (&gone, "b"), (&other, "c")], "C1patients1 D1visits7 C1patients2");
+    check(&[(&visit, "a"), (&deceased, "b"), (&another, "c")], "C1visits5 D1patients3 C1visits6");
+    check(&[(&patient, "a"), (&visit, "b"), (&deceased, "c")], "C1patients1 C1visits5 D1patients3");
+    // One record's, though about two rows.
+    check(&[(&patient, "a"), (&visit, "b"), (&other, "b")], "C1patients1 C1visits5 C1patients2");
+}
+
+#[test]
+fn nothing_overtakes_a_statement_of_the_configuration() {
+    let table = counted("a", &[]);
+    let shape = generating(&table);
+    let call = Arc::new(crate::model::change::Call { sql: "CALL book(?)".into(), at: "mapping.x".into() });
+    let row = |n: i128| event_of(&n.to_string(), vec![change(&shape, &n.to_string(), vec![int(n), int(n)])]);
+    let run = |n: i128| {
+        let act = Act::Call(Arc::clone(&call));
+        let change = Change { act, values: vec![int(n)], entity: Entity(n.to_string()), guard: None };
+        event_of(&n.to_string(), vec![change])
+    };
+    let events = [row(1), row(2), run(3), run(4), row(5), row(6)];
+    assert_eq!(outline(&events), "G2a1 S13 S14 G2a5");
+}
+
+#[test]
+fn guards_share_a_statement_where_an_index_refuses_what_is_there() {
+    let (notes, marks) = (table("notes", &[]), table("marks", &[]));
+    let note = shape(&notes, Op::Insert, &[1, 2]);
+    let check = |mark: &Arc<Shape>, expected: &[(usize, bool)]| {
+        let events: Vec<_> = (0..3)
+            .map(|n| {
+                let guard =
+                    crate::model::change::Guard { shape: Arc::clone(mark), values: vec![int(n), int(0)] };
+                let name = n.to_string();
+                let change =
+                    Change { guard: Some(Box::new(guard)), ..change(&note, &name, vec![int(n), int(n)]) };
+                event_of(&name, vec![change])
+            })
+            .collect();
+        let batch = Packer::new(&MYSQL, BYTES).pack(events.iter(), false);
+        let works: Vec<_> = batch
+            .works
+            .iter()
+            .map(|work| (work.rows.len(), matches!(work.guard.as_deref(), Some(Form::Insert(_)))))
+            .collect();
+        assert_eq!(works, expected);
+    };
+    check(&shape(&marks, Op::Insert, &[0, 1]), &[(2, true), (1, true)]);
+    let mut unsafe_marks = (*marks).clone();
+    unsafe_marks.unique.clear();
+    check(&shape(&Arc::new(unsafe_marks), Op::Insert, &[0, 1]), &[(1, false), (1, false), (1, false)]);
+}
+
+#[test]
+fn slots_count_through_all_events() {
+    let (patients, visits) = (counted("patients", &[]), counted("visits", &["patients"]));
+    let (patient, visit) = (generating(&patients), generating(&visits));
+    let events: Vec<_> = (0..2).map(|n| admission(&patient, &visit, n)).collect();
+    let batch = Packer::new(&MYSQL, BYTES).pack(events.iter(), false);
+    assert_eq!(batch.bases, [0, 2, 4]);
+    let slots: Vec<_> =
+        batch.works.iter().flat_map(|work| &work.rows).map(|row| (row.base, row.slot)).collect();
+    assert_eq!(slots, [(0, 0), (2, 2), (0, 1), (2, 3)]);
+    let keys = [SqlValue::Int(70), SqlValue::Null, SqlValue::Int(72)];
+    let Form::InsertGenerating(template) = &*batch.works[1].form else { panic!() };
+    let rows = || batch.works[1].rows.iter().map(|row| (row.change.values.as_slice(), row.base));
+    let filled = template.fill(rows(), |slot| keys.get(slot)).unwrap();
+    assert_eq!(filled.params, [&keys[0], &SqlValue::Int(0), &keys[2], &SqlValue::Int(1)]);
+    assert_eq!(template.fill(rows(), |_| None), None);
+}
+
+/// A change of the property test: which shape, which row, which record.
+type Pick = (usize, i128, u8);
+
+fn picked(shapes: &[Arc<Shape>], picks: &[Vec<Pick>]) -> Vec<EventChange> {
+    let one = |shape: &Arc<Shape>, index: usize, id: i128, record: u8| {
+        // Where there is an earlier step whose key is made, a child uses it.
+        let first = if shape.table.name == "visits" && index > 0 && shape.op == Op::Insert {
+            Cell::Generated(0)
+        } else {
+            int(id)
+        };
+        let values = std::iter::once(first).chain((1..shape.columns.len()).map(|_| int(0))).collect();
+        change(shape, &format!("{}{record}", shape.table.name), values)
+    };
+    let rows = |event: &Vec<Pick>| {
+        let all = event.iter().enumerate();
+        all.map(|(i, (shape, id, record))| one(&shapes[*shape], i, *id, *record)).collect::<Vec<_>>()
+    };
+    let event = |event: &Vec<Pick>| {
+        let mut rows = rows(event);
+        // Only what makes a key can be pointed at.
+        let makes = rows[0].shape().is_some_and(|s| s.generated.is_some() && s.op != Op::Delete);
+        for row in rows.iter_mut().filter(|_| !makes) {
+            row.values.iter_mut().filter(|c| c.value().is_none()).for_each(|c| *c = int(1));
+        }
+        event_of(&rows[0].entity.0.clone(), rows)
+    };
+    picks.iter().map(event).collect()
+}
+
+proptest::proptest! {
+    #[test]
+    fn steps_lose_nothing_and_keep_every_order(
+        picks in proptest::collection::vec(
+            proptest::collection::vec((0_usize..9, 1_i128..5, 0_u8..5), 1..4), 2..40
+        )
+    ) {
+        let (patients, visits) = (counted("patients", &[]), counted("visits", &["patients"]));
+        let shapes = [
+            generating(&patients), linked(&patients, Op::Update), linked(&patients, Op::Upsert),
+            linked(&patients, Op::Delete), shape(&patients, Op::Upsert, &[0, 1, 2]),
+            generating(&visits), linked(&visits, Op::Update), linked(&visits, Op::Delete),
+            shape(&visits, Op::Upsert, &[0, 1, 2]),
+        ];
+        let events = picked(&shapes, &picks);
+        let batch = Packer::new(&MYSQL, BYTES).pack(events.iter(), false);
+        // (slot, work, place in it) in the order of execution.
+        let mut done: Vec<(usize, usize, &Row<'_>)> = batch.works.iter().enumerate()
+            .flat_map(|(work, w)| w.rows.iter().map(move |row| (row.slot, work, row)))
+            .collect();
+        let order: Vec<usize> = done.iter().map(|(slot, ..)| *slot).collect();
+        let position = |slot: usize| order.iter().position(|s| *s == slot).unwrap();
+        done.sort_by_key(|(slot, ..)| *slot);
+        let slots: Vec<usize> = done.iter().map(|(slot, ..)| *slot).collect();
+        proptest::prop_assert_eq!(slots, (0..batch.bases[events.len()]).collect::<Vec<_>>());
+        let event_of_base = |base: usize| &events[batch.bases.iter().position(|b| *b == base).unwrap()];
+        for (a, work_a, first) in &done {
+            for (b, work_b, second) in done.iter().filter(|(b, ..)| b > a) {
+                let (x, y) = (first.change.shape().unwrap(), second.change.shape().unwrap());
+                let kept = position(*a) < position(*b);
+                let same_event = first.base == second.base;
+                let same_record = first.change.entity == second.change.entity
+                    || event_of_base(first.base).entity == event_of_base(second.base).entity;
+                let deletes = x.op == Op::Delete || y.op == Op::Delete;
+                let related = x.table.name != y.table.name && (deletes || y.table.name == "visits");
+                let key = |row: &Row<'_>| row.change.shape().filter(|s| s.columns[0].1 == Role::Key)
+                    .and_then(|_| row.change.values[0].value().cloned());
+                let same_row = x.table.name == y.table.name && key(first).is_some() && key(first) == key(second);
+                if same_event || same_record || related || same_row {
+                    proptest::prop_assert!(kept, "{} before {}", a, b);
+                }
+                if same_event && second.change.values.contains(&Cell::Generated(a - first.base)) {
+                    proptest::prop_assert!(work_a < work_b, "{} needs {}", b, a);
+                }
+                if same_row && work_a == work_b {
+                    proptest::prop_assert!(!matches!(&*batch.works[*work_a].form, Form::UpdateMany(_)));
+                }
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt::Write, sync::Arc};
 
 use super::*;
 use crate::{
-    model::table::{Charset, Column, ColumnName, Table, TextLength},
+    model::table::{Charset, Column, ColumnName, ColumnType, Filled, Table, TextLength, UniqueIndex},
     sql::ident::{MYSQL, SQLITE},
 };
 
@@ -54,6 +54,16 @@ fn shape(op: Op, table: Table, columns: &[(usize, Role)]) -> Shape {
     Shape { table: Arc::new(table), op, columns: columns.to_vec(), generated: None }
 }
 
+/// A shape of a table whose first column is counted.
+fn linked(op: Op, columns: &[(usize, Role)]) -> Shape {
+    let mut table = table(&[("PRIMARY", &["id"])]);
+    table.columns[0].filled = Filled::ByCounter;
+    Shape { generated: Some(0), ..shape(op, table, columns) }
+}
+
+const COLUMNS: [(usize, Role); 3] = [(1, Role::Always), (2, Role::Always), (3, Role::InsertOnly)];
+const LINKED: [(usize, Role); 5] =
+    [(0, Role::Key), (1, Role::Always), (2, Role::IfNull), (3, Role::InsertOnly), (4, Role::Always)];
 const ALL: [(usize, Role); 5] =
     [(0, Role::Key), (1, Role::Key), (2, Role::Always), (3, Role::InsertOnly), (4, Role::IfNull)];
 
@@ -70,26 +80,43 @@ fn all_forms_in_all_dialects() {
         ("insert with a key", shape(Op::Insert, keyed(), &ALL)),
         ("insert without a key", shape(Op::Insert, keyed(), &ALL[2..])),
         ("delete", shape(Op::Delete, keyed(), &ALL[..2])),
+        ("insert with a generated key", linked(Op::Insert, &COLUMNS)),
+        ("linked update", linked(Op::Update, &LINKED)),
+        ("linked update of nothing", linked(Op::Update, &LINKED[..1])),
+        ("linked upsert", linked(Op::Upsert, &LINKED)),
+        ("linked delete", linked(Op::Delete, &LINKED[..1])),
     ];
     let mut text = String::new();
     for (title, shape) in &cases {
         writeln!(text, "-- {title}").unwrap();
         for dialect in [&MYSQL, &SQLITE] {
-            let form = render(shape, dialect, 2);
-            let templates = match &form {
-                Form::Upsert(t)
-                | Form::Update(t)
-                | Form::Insert(t)
-                | Form::InsertOnce(t)
-                | Form::Delete(t) => vec![t],
-                Form::UpdateElseInsert(u, i) => vec![u, i],
+            let (alone, shared) = (render(shape, dialect, 0), render(shape, dialect, 2));
+            let mut show = |form: &Form, rows: usize| {
+                for t in templates(form) {
+                    writeln!(text, "{:<6} {rows}  {}\n          {:?}", dialect.name, t.sql, t.slots).unwrap();
+                }
             };
-            for t in templates {
-                writeln!(text, "{:<7} {}\n        {:?}", dialect.name, t.sql, t.slots).unwrap();
+            show(&alone, 1);
+            if shared != alone {
+                show(&shared, 2);
             }
         }
     }
     insta::assert_snapshot!(text);
+}
+
+fn templates(form: &Form) -> Vec<&Template> {
+    match form {
+        Form::Upsert(t)
+        | Form::Update(t)
+        | Form::UpdateMany(t)
+        | Form::Insert(t)
+        | Form::InsertGenerating(t)
+        | Form::InsertOnce(t)
+        | Form::Delete(t)
+        | Form::Call(t) => vec![t],
+        Form::UpdateElseInsert { update, insert } => vec![update, insert],
+    }
 }
 
 fn edit(shape: &mut Shape, change: impl FnOnce(&mut Table)) {
@@ -101,7 +128,8 @@ fn rows_share_an_upsert_only_where_that_is_right() {
     let check = |what: &str, change: fn(&mut Shape), mysql: bool, sqlite: bool| {
         let mut shape = shape(Op::Upsert, table(&[("PRIMARY", &["id", "clinic"])]), &ALL);
         change(&mut shape);
-        assert_eq!((is_bulk(&shape, &MYSQL), is_bulk(&shape, &SQLITE)), (mysql, sqlite), "{what}");
+        let upsert = |dialect| many::together(&shape, dialect) == Some(Together::Upsert);
+        assert_eq!((upsert(&MYSQL), upsert(&SQLITE)), (mysql, sqlite), "{what}");
     };
     check("as it is", |_| {}, true, true);
     check("an update", |s| s.op = Op::Update, false, false);
@@ -149,4 +177,81 @@ fn rows_share_an_upsert_only_where_that_is_right() {
         true,
         true,
     );
+}
+
+/// Whether two rows share a statement, by how a linked update's table is changed.
+#[test]
+fn rows_share_an_update_only_where_that_is_right() {
+    let check = |what: &str, change: fn(&mut Shape), mysql: bool, sqlite: bool| {
+        for op in [Op::Update, Op::Upsert] {
+            let mut shape = linked(op, &LINKED);
+            change(&mut shape);
+            let update = |dialect| many::together(&shape, dialect) == Some(Together::Update);
+            assert_eq!((update(&MYSQL), update(&SQLITE)), (mysql, sqlite), "{what}");
+        }
+    };
+    check("as it is", |_| {}, true, true);
+    check("no transactions", |s| edit(s, |t| t.transactional = false), false, false);
+    check("a view", |s| edit(s, |t| t.view = true), false, false);
+    check("a key without an index", |s| edit(s, |t| t.unique.clear()), false, false);
+    check(
+        "a second unique index",
+        |s| {
+            edit(s, |t| {
+                t.unique.push(UniqueIndex {
+                    name: "u".into(),
+                    columns: vec![ColumnName("note".into())],
+                    primary: false,
+                    safe: true,
+                })
+            })
+        },
+        true,
+        true,
+    );
+    check("a key of text", |s| edit(s, |t| t.columns[0].kind = t.columns[2].kind.clone()), false, true);
+    check("a key of decimals", |s| edit(s, |t| t.columns[0].kind = t.columns[1].kind.clone()), false, false);
+    check(
+        "a column of bytes",
+        |s| edit(s, |t| t.columns[4].kind = ColumnType::Bytes { max: Some(9) }),
+        false,
+        true,
+    );
+    check("a document", |s| edit(s, |t| t.columns[4].kind = ColumnType::Json), false, true);
+    check(
+        "a column of bytes that is only inserted",
+        |s| edit(s, |t| t.columns[3].kind = ColumnType::Bytes { max: None }),
+        true,
+        true,
+    );
+}
+
+#[test]
+fn rows_share_an_insert_only_where_that_is_right() {
+    let check = |what: &str, change: fn(&mut Shape), mysql: bool, sqlite: bool| {
+        let mut shape = linked(Op::Insert, &COLUMNS);
+        change(&mut shape);
+        let insert = |dialect| many::together(&shape, dialect) == Some(Together::Insert);
+        assert_eq!((insert(&MYSQL), insert(&SQLITE)), (mysql, sqlite), "{what}");
+    };
+    check("as it is", |_| {}, true, true);
+    check("without a wish for the key", |s| s.generated = None, true, true);
+    check("a trigger may have a say in the key", |s| edit(s, |t| t.insert_triggers = true), false, true);
+    check(
+        "a trigger, and nobody asks for the key",
+        |s| {
+            s.generated = None;
+            edit(s, |t| t.insert_triggers = true);
+        },
+        true,
+        true,
+    );
+    check(
+        "a key that is not counted",
+        |s| edit(s, |t| t.columns[0].filled = Filled::ByDefault),
+        false,
+        false,
+    );
+    check("no transactions", |s| edit(s, |t| t.transactional = false), false, false);
+    check("a view", |s| edit(s, |t| t.view = true), false, false);
 }
