@@ -194,8 +194,7 @@ mod tests {
         let check = |occurred: Option<i64>, last_seq: i64, last: Option<i64>, untimed, expected| {
             let event = StoredEvent { occurred_at: occurred.map(Timestamp), ..event(0) };
             let by = writer("appointment", Some("a"));
-            let stale =
-                judge(&event, &by, &[written(by.clone(), last_seq, last, untimed)]) == Verdict::Stale;
+            let stale = judge(&event, &by, &[written(by.clone(), last_seq, last, untimed)]) == Verdict::Stale;
             assert_eq!(stale, expected, "{occurred:?} {last_seq:?} {last:?}");
         };
         check(None, 6, None, Some(6), false);

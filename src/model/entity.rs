@@ -28,7 +28,8 @@ impl Entity {
     /// entity; of one that is not the crosswalk's, the first is empty.
     #[must_use]
     pub fn scope_and_key(&self) -> (&str, &str) {
-        let mut ends = self.0.char_indices().filter(|(_, c)| *c == SEPARATOR).map(|(at, c)| at + c.len_utf8());
+        let mut ends =
+            self.0.char_indices().filter(|(_, c)| *c == SEPARATOR).map(|(at, c)| at + c.len_utf8());
         let named = |at: &usize| self.0.get(*at..).is_some_and(|rest| rest.starts_with('$'));
         let second = ends.next().filter(named).and_then(|_| ends.next());
         self.0.split_at(second.unwrap_or(0))

@@ -97,8 +97,7 @@ impl Store {
         settlements: &[Settlement],
         now: Timestamp,
     ) -> Result<(), QueueError> {
-        let (mut writers, mut scopes) =
-            (std::mem::take(&mut self.writers), std::mem::take(&mut self.scopes));
+        let (mut writers, mut scopes) = (std::mem::take(&mut self.writers), std::mem::take(&mut self.scopes));
         let finished = self.write(|conn| {
             let finished = settle_all(conn, &mut writers, settlements, now)?;
             for (entity, change) in settlements.iter().flat_map(|settlement| &settlement.links) {
@@ -126,8 +125,7 @@ impl Store {
             "SELECT EXISTS (SELECT 1 FROM event INDEXED BY event_unfinished
                             WHERE entity IS NOT NULL AND {UNFINISHED})"
         );
-        let (mut writers, mut scopes) =
-            (std::mem::take(&mut self.writers), std::mem::take(&mut self.scopes));
+        let (mut writers, mut scopes) = (std::mem::take(&mut self.writers), std::mem::take(&mut self.scopes));
         let found = self.read(|conn| {
             let mut unfinished = conn.prepare_cached(&unfinished_sql)?;
             // Mostly nothing waits, and then one look answers for all.

@@ -96,11 +96,12 @@ async fn plan_events(planner: Arc<Planner>, events: Vec<StoredEvent>) -> Vec<Ite
             let writer = shape_of(&planned).map(|shape| {
                 let known = known.entry(Arc::as_ptr(shape)).or_default();
                 let kind = event.kind.base();
-                known.iter().find(|w| w.kind == kind).map(Arc::clone).unwrap_or_else(|| {
-                    let writer = Arc::new(writer_of(kind, shape));
-                    known.push(Arc::clone(&writer));
-                    writer
-                })
+                if let Some(writer) = known.iter().find(|w| w.kind == kind) {
+                    return Arc::clone(writer);
+                }
+                let writer = Arc::new(writer_of(kind, shape));
+                known.push(Arc::clone(&writer));
+                writer
             });
             Item { event, planned, writer, standing: Standing::default(), outcome: None }
         };
