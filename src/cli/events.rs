@@ -7,14 +7,18 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        load_config, output,
+        links, load_config, output,
     },
     model::{
+        awaits,
         clock::Timestamp,
         event::{EventState, Seq},
     },
-    queue::{Changed, EventDetail, EventFilter, EventRow, Inspector, QueueError, Selection},
+    queue::{Awaited, Changed, EventDetail, EventFilter, EventRow, Inspector, QueueError, Selection},
 };
+
+/// Missing records that are shown at most, those with the most events.
+pub(super) const MISSING_SHOWN_MAX: usize = 10;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -43,6 +47,11 @@ pub(super) enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Show which row of the HIS belongs to which record, where the row has a key that its table made itself
+    ///
+    /// Without KEY it lists the links of a name, or all of them, in the order of their keys. With KEY it shows one link, or
+    /// changes it with --to or --remove.
+    Link(links::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -104,32 +113,21 @@ pub(super) fn run(explicit: Option<&Path>, command: &Command) -> Result<Exit, Fa
             changed(&done, "will be tried again at the next tick")
         }
         Command::Discard { which, yes } => {
-            if !yes && !confirmed()? {
+            let refusal = "discarded events never reach the HIS; add --yes if that is meant";
+            if !yes && !output::confirmed("Discarded events never reach the HIS.", refusal)? {
                 return Err(Failure::new(Exit::Problems, "nothing was discarded"));
             }
             let done = inspector.discard(&which.selection()).map_err(problem)?;
             changed(&done, "discarded")
         }
+        Command::Link(args) => links::run(&config, &inspector, args),
     }
-}
-
-/// Asks on the terminal; without one, `--yes` is needed.
-fn confirmed() -> Result<bool, Failure> {
-    use std::io::{IsTerminal, stdin};
-    if !stdin().is_terminal() {
-        return Err(Failure::new(
-            Exit::Usage,
-            "discarded events never reach the HIS; add --yes if that is meant",
-        ));
-    }
-    output::talk("Discarded events never reach the HIS. Type yes to go on:");
-    let mut answer = String::new();
-    stdin().read_line(&mut answer).map_err(|e| Failure::new(Exit::Problems, e))?;
-    Ok(answer.trim().eq_ignore_ascii_case("yes"))
 }
 
 fn list(inspector: &Inspector, args: &ListArgs) -> Result<Exit, Failure> {
     let states = states(&args.state)?;
+    // What is missing concerns those that are parked, of whatever type and cause.
+    let parked = states.is_empty() || states.contains(&EventState::Parked);
     let filter = EventFilter {
         states,
         kind: args.kind.clone(),
@@ -149,11 +147,32 @@ fn list(inspector: &Inspector, args: &ListArgs) -> Result<Exit, Failure> {
     } else {
         let rows: Vec<Vec<String>> = events.iter().map(cells).collect();
         output::table(&["seq", "event_id", "type", "state", "tries", "received", "cause"], &rows)?;
+        if parked && args.kind.is_none() && args.cause.is_none() {
+            missing_records(&inspector.awaiting(MISSING_SHOWN_MAX).map_err(problem)?)?;
+        }
     }
     if more {
         output::talk(&format!("and more; --limit shows more than {}", args.limit));
     }
     Ok(Exit::Done)
+}
+
+/// Records that events wait for, each with how many do.
+pub(super) fn missing_records(awaiting: &[Awaited]) -> Result<(), Failure> {
+    if awaiting.is_empty() {
+        return Ok(());
+    }
+    let cells = |a: &Awaited| vec![a.events.to_string(), output::printable(&awaits::words(&a.awaits))];
+    output::data("")?;
+    output::table(
+        &["events", "wait for a record that is missing"],
+        &awaiting.iter().map(cells).collect::<Vec<_>>(),
+    )
+}
+
+/// A missing record, for scripts.
+pub(super) fn missing_record(awaited: &Awaited) -> Value {
+    json!({"record": awaits::words(&awaited.awaits), "events": awaited.events})
 }
 
 /// The states that were asked for; without any, those that are not done.
@@ -207,6 +226,7 @@ fn show(inspector: &Inspector, id: &str, as_json: bool) -> Result<Exit, Failure>
     if as_json {
         let mut value = row(&event);
         if let Some(object) = value.as_object_mut() {
+            object.insert("awaits".to_owned(), awaits.as_ref().map(missing_record).into());
             object.insert("body".to_owned(), Value::from(body));
         }
         output::json(&value)?;
@@ -229,16 +249,25 @@ fn show(inspector: &Inspector, id: &str, as_json: bool) -> Result<Exit, Failure>
     line("same id as", event.conflict_of.map(|s| format!("event {s}, which has another body")))?;
     line("cause", event.cause.clone())?;
     line("message", event.error.clone())?;
-    line("what to do", advice(&event))?;
+    line("waits for", awaits.as_ref().map(waits_for))?;
+    line("what to do", advice(&event, awaits.is_some()))?;
     output::data("body")?;
     let pretty = serde_json::from_str::<Value>(body.trim_start_matches('\u{feff}'));
     output::data(&pretty.map_or_else(|_| output::printable(&body), |v| format!("{v:#}")))?;
     Ok(Exit::Done)
 }
 
-fn advice(event: &EventRow) -> Option<String> {
+fn waits_for(awaited: &Awaited) -> String {
+    let wait = if awaited.events == 1 { "event waits" } else { "events wait" };
+    format!("{} ({} {wait} for it)", awaits::words(&awaited.awaits), awaited.events)
+}
+
+fn advice(event: &EventRow, awaits: bool) -> Option<String> {
     let seq = event.seq;
     Some(match event.state {
+        EventState::Parked if awaits => format!(
+            "enter the missing record in the HIS: the event is then applied by itself; or give it up with `buktor-middleware events discard {seq}`"
+        ),
         EventState::Parked => format!(
             "correct the cause (mapping, table or sender), then `buktor-middleware events retry {seq}`; or give it up with `events discard {seq}`"
         ),

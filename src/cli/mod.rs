@@ -18,6 +18,8 @@ mod demo;
 mod events;
 mod exit;
 mod generate;
+mod link_table;
+mod links;
 mod output;
 mod run;
 mod send;
@@ -63,7 +65,7 @@ enum Command {
     Sync(sync::Args),
     /// Show how many events wait, are done or need attention, and whether the HIS can be reached
     Status(status::Args),
-    /// List, show, retry or discard single events
+    /// List, show, retry or discard single events; show and change which row of the HIS a record is
     #[command(subcommand)]
     Events(events::Command),
     /// Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json

@@ -1,6 +1,6 @@
 //! The only printer: data to stdout, talk to stderr.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use crate::cli::exit::{Exit, Failure};
 
@@ -23,6 +23,18 @@ pub(crate) fn talk(text: &str) {
 /// A value as one JSON document.
 pub(crate) fn json(value: &serde_json::Value) -> Result<(), Failure> {
     data(&format!("{value:#}"))
+}
+
+/// Asks on the terminal whether to go on. Where there is none, nobody can answer: `refusal` says what to add.
+pub(crate) fn confirmed(question: &str, refusal: &str) -> Result<bool, Failure> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Failure::new(Exit::Usage, refusal));
+    }
+    talk(&format!("{question} Type yes to go on:"));
+    let mut answer = String::new();
+    stdin.read_line(&mut answer).map_err(|e| Failure::new(Exit::Problems, e))?;
+    Ok(answer.trim().eq_ignore_ascii_case("yes"))
 }
 
 /// Rows under a heading, columns as wide as they must be.

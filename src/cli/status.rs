@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{
+        events,
         exit::{Exit, Failure},
         load_config, output,
     },
@@ -14,7 +15,7 @@ use crate::{
         clock::{Clock, SystemClock, Timestamp},
         event::EventState,
     },
-    queue::{Inspector, QueueError},
+    queue::{Awaited, Inspector, QueueError},
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,11 +34,12 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
         return if args.json { none(&config) } else { output::data(&words) }.map(|()| Exit::Done);
     }
     let inspector = Inspector::open(&config.queue.path).map_err(problem)?;
-    let view = view(&config, &inspector).map_err(problem)?;
+    let awaiting = inspector.awaiting(events::MISSING_SHOWN_MAX).map_err(problem)?;
+    let view = view(&config, &inspector, &awaiting).map_err(problem)?;
     if args.json {
         output::json(&view)?;
     } else {
-        print(&view)?;
+        print(&view, &awaiting)?;
     }
     Ok(Exit::Done)
 }
@@ -45,13 +47,13 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
 fn none(config: &Config) -> Result<(), Failure> {
     let states: serde_json::Map<_, _> =
         EventState::ALL.iter().map(|s| (s.name().to_owned(), json!(0))).collect();
-    let queue = json!({"path": config.queue.path.display().to_string(), "states": states, "causes": []});
+    let queue = json!({"path": config.queue.path.display().to_string(), "states": states, "causes": [], "awaiting": []});
     output::json(
         &json!({"queue": queue, "daemon": {"running": false}, "his": {"database": config.database.words()}}),
     )
 }
 
-fn view(config: &Config, inspector: &Inspector) -> Result<Value, QueueError> {
+fn view(config: &Config, inspector: &Inspector, awaiting: &[Awaited]) -> Result<Value, QueueError> {
     let now = SystemClock.now();
     let counts = inspector.counts()?;
     let states: serde_json::Map<_, _> = EventState::ALL
@@ -91,6 +93,7 @@ fn view(config: &Config, inspector: &Inspector) -> Result<Value, QueueError> {
     Ok(json!({
         "queue": {
             "path": config.queue.path.display().to_string(), "states": states, "causes": causes,
+            "awaiting": awaiting.iter().map(events::missing_record).collect::<Value>(),
             "refusing": refusing(config, &counts),
             "oldest_unfinished_at": oldest.map(Timestamp::rfc3339),
             "oldest_unfinished_age_s": oldest.map(|t| now.seconds_since(t)),
@@ -116,7 +119,7 @@ fn refusing(config: &Config, counts: &BTreeMap<EventState, u64>) -> Option<Strin
     })
 }
 
-fn print(view: &Value) -> Result<(), Failure> {
+fn print(view: &Value, awaiting: &[Awaited]) -> Result<(), Failure> {
     let text = |path: &str| view.pointer(path).and_then(Value::as_str).unwrap_or("").to_owned();
     let running = view.pointer("/daemon/running") == Some(&Value::Bool(true));
     let daemon = if running {
@@ -155,6 +158,7 @@ fn print(view: &Value) -> Result<(), Failure> {
         });
         output::data("")?;
         output::table(&["state", "events", "cause"], &rows.collect::<Vec<_>>())?;
+        events::missing_records(awaiting)?;
         output::data(
             "\n`buktor-middleware events list` shows them one by one, `events show ID` says what to do",
         )?;

@@ -33,6 +33,7 @@ pub use locate::Places;
 pub use problem::{ConfigError, Problem};
 pub use schema::schema;
 pub use secret::Secret;
+pub use words::schema_of_place;
 
 /// A valid configuration. Paths are absolute.
 #[derive(Clone, Debug)]

@@ -14,9 +14,26 @@ impl Database {
                     Tls::Require => "require",
                     Tls::Verify => "verify",
                 };
-                format!("mysql {} on {}:{} as {}, tls {tls}", n.database, n.host, n.port, n.user)
+                format!("{} as {}, tls {tls}", self.place(), n.user)
             }
+            Engine::Sqlite { .. } => self.place(),
+        }
+    }
+
+    /// `mysql HIS on db.hospital.local:3306`: which database it is, whoever logs in and however. What the crosswalk keeps
+    /// to know whose rows its links are.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.engine {
+            Engine::MySql(n) => format!("mysql {} on {}:{}", n.database, n.host, n.port),
             Engine::Sqlite { path } => format!("sqlite {}", path.display()),
         }
     }
+}
+
+/// The database's own name in a text of [`Database::place`]: what the titles of its tables begin with. None where they
+/// begin with nothing.
+#[must_use]
+pub fn schema_of_place(place: &str) -> Option<&str> {
+    place.strip_prefix("mysql ")?.rsplit_once(" on ").map(|(name, _)| name)
 }

@@ -32,7 +32,12 @@ const VOID_OTHERS: &str = "
         SELECT key FROM link INDEXED BY link_by_row
         WHERE scope = ?1 AND his_key = ?3 AND key <> ?2 AND proof IS NOT NULL)";
 const DROP: &str = "DELETE FROM link WHERE scope = ?1 AND key = ?2";
+const OWNER: &str = "SELECT links_of FROM meta WHERE EXISTS (SELECT 1 FROM link)";
 const VOID: &str = "DELETE FROM link WHERE scope = ?1 AND key = ?2 AND proof IS NOT NULL";
+
+/// All that is done to links, for the test that shows that none of it walks through them.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 7] = [FIND, PROPOSE, CONFIRM, VOID_OTHERS, DROP, VOID, OWNER];
 
 /// A row that the HIS is about to be asked to insert.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +62,7 @@ pub enum LinksOf {
 }
 
 /// The numbers of the scopes in the file, as far as they were needed; see [`Entity::scope_and_key`]. To be taken out of
-/// the store and put back after a commit, as [`super::memory::Writers`].
+/// the store and put back after a commit, as [`super::memory::Writers`]; out of date once another process was at work.
 #[derive(Default)]
 pub(super) struct Scopes(HashMap<String, i64>);
 
@@ -136,6 +141,7 @@ impl Store {
 
     /// Whether the links belong to that database. Where there are none yet, they do from now on.
     pub(super) fn links_of(&mut self, database: &str) -> Result<LinksOf, QueueError> {
+        self.notice_changes()?;
         let known = self.read(owner)?;
         if known.as_deref() == Some(database) {
             return Ok(LinksOf::Ours);
@@ -180,10 +186,7 @@ pub(super) fn change(
 
 /// The database that the links belong to; none while there are no links, or nobody has said it.
 pub(super) fn owner(conn: &Connection) -> rusqlite::Result<Option<String>> {
-    conn.prepare_cached("SELECT links_of FROM meta WHERE EXISTS (SELECT 1 FROM link)")?
-        .query_row([], |row| row.get(0))
-        .optional()
-        .map(Option::flatten)
+    conn.prepare_cached(OWNER)?.query_row([], |row| row.get(0)).optional().map(Option::flatten)
 }
 
 /// Makes the links that database's, unless they are another's.

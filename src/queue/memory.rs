@@ -39,7 +39,7 @@ const ALL_COLUMNS: &str = "\u{1f}";
 #[derive(Default)]
 pub(super) struct Writers {
     numbers: HashMap<Arc<Writer>, i64>,
-    writers: HashMap<i64, Arc<Writer>>,
+    by_number: HashMap<i64, Arc<Writer>>,
     /// The one that was asked for last: neighbours in the queue mostly have it in common.
     last: Option<(Arc<Writer>, i64)>,
 }
@@ -52,13 +52,12 @@ impl Writers {
         {
             return Ok(*number);
         }
-        let number = match self.numbers.get(writer) {
-            Some(number) => *number,
-            None => {
-                let number = stored(conn, writer)?;
-                self.keep(number, Arc::clone(writer));
-                number
-            }
+        let number = if let Some(number) = self.numbers.get(writer) {
+            *number
+        } else {
+            let number = stored(conn, writer)?;
+            self.keep(number, Arc::clone(writer));
+            number
         };
         self.last = Some((Arc::clone(writer), number));
         Ok(number)
@@ -66,7 +65,7 @@ impl Writers {
 
     /// The writer of a number.
     fn writer(&mut self, conn: &Connection, number: i64) -> rusqlite::Result<Arc<Writer>> {
-        if let Some(writer) = self.writers.get(&number) {
+        if let Some(writer) = self.by_number.get(&number) {
             return Ok(Arc::clone(writer));
         }
         let writer = conn.prepare_cached("SELECT kind, columns FROM writer WHERE id = ?1")?.query_row(
@@ -82,11 +81,11 @@ impl Writers {
 
     fn keep(&mut self, number: i64, writer: Arc<Writer>) {
         // There are as many as the mappings have sets of columns: few. Beyond that, begin again.
-        if self.writers.len() >= NAMES_CACHED_MAX {
-            self.writers.clear();
+        if self.by_number.len() >= NAMES_CACHED_MAX {
+            self.by_number.clear();
             self.numbers.clear();
         }
-        self.writers.insert(number, Arc::clone(&writer));
+        self.by_number.insert(number, Arc::clone(&writer));
         self.numbers.insert(writer, number);
     }
 }

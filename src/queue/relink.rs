@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Other records of a row that are shown at most.
-const OTHERS_MAX: usize = 10;
+const OTHERS_MAX: i64 = 10;
 
 const BY_KEY: &str = "
     SELECT s.scope, l.key, l.his_key, l.proof, l.linked_at
@@ -26,6 +26,12 @@ const BY_ROW: &str = "
     SELECT s.scope, l.key, l.his_key, l.proof, l.linked_at
     FROM link_scope AS s JOIN link AS l INDEXED BY link_by_row ON l.scope = s.id
     WHERE s.scope = ?1 AND l.his_key = ?2 ORDER BY l.key LIMIT ?3";
+
+const ANY: &str = "SELECT EXISTS (SELECT 1 FROM link WHERE scope = ?1)";
+
+/// All that is looked for among links, for the test that shows that none of it walks through them.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 3] = [BY_KEY, BY_ROW, ANY];
 
 /// A table and the name under which a step links its rows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,21 +138,75 @@ impl Inspector {
         self.checked(links::owner(&self.conn))
     }
 
-    /// Makes all links that database's: it is the one that they were made for, under another name.
-    pub fn give_links(&self, database: &str) -> Result<(), QueueError> {
-        self.write(|conn| links::give(conn, database))
+    /// Makes all links that database's: it is the one that they were made for, under another name. `schemas` is what the
+    /// titles of its tables began with, and begin with now. Gives a table that has links under both, where there is one;
+    /// then nothing was changed.
+    pub fn give_links(
+        &self,
+        database: &str,
+        schemas: Option<(&str, &str)>,
+    ) -> Result<Option<String>, QueueError> {
+        self.write(|conn| {
+            let clash = match schemas {
+                Some((old, new)) if old != new => rename(conn, old, new)?,
+                _ => None,
+            };
+            if clash.is_none() {
+                links::give(conn, database)?;
+            }
+            Ok(clash)
+        })
     }
+}
+
+/// Gives the links of a schema's tables to those of another. Nothing was changed where it gives a table.
+fn rename(conn: &Connection, old: &str, new: &str) -> rusqlite::Result<Option<String>> {
+    let scopes: Vec<(i64, String)> = conn
+        .prepare_cached("SELECT id, scope FROM link_scope")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let moved = |scope: &str| {
+        // Catalog and configuration may differ in case.
+        let (schema, rest) = scope.split_once('.')?;
+        schema.eq_ignore_ascii_case(old).then(|| format!("{new}.{rest}"))
+    };
+    let moves: Vec<(i64, &String, String)> =
+        scopes.iter().filter_map(|(id, scope)| Some((*id, scope, moved(scope)?))).collect();
+    let target = |name: &String| scopes.iter().find(|(_, scope)| scope == name).map(|(id, _)| *id);
+    let has_links = |id: i64| conn.prepare_cached(ANY)?.query_row([id], |row| row.get::<_, bool>(0));
+    for (id, _, name) in &moves {
+        if let Some(target) = target(name)
+            && has_links(target)?
+            && has_links(*id)?
+        {
+            return Ok(Some(scope_of(name).table));
+        }
+    }
+    let mut set = conn.prepare_cached("UPDATE link_scope SET scope = ?2 WHERE id = ?1")?;
+    for (id, scope, name) in &moves {
+        match target(name) {
+            // It has the links already.
+            Some(target) if has_links(target)? => {}
+            // No row is ever deleted: they change places.
+            Some(target) => {
+                set.execute(params![target, "\u{1f}"])?;
+                set.execute(params![id, name])?;
+                set.execute(params![target, scope])?;
+            }
+            None => {
+                set.execute(params![id, name])?;
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn view(conn: &Connection, entity: &Entity, to: Option<&str>) -> rusqlite::Result<LinkView> {
     let (scope, key) = entity.scope_and_key();
     let is_own = |row: &LinkRow| row.entity() == *entity;
     let own = many(conn, BY_KEY, scope, key, 1)?.into_iter().find(is_own);
-    // One more than is shown, because the record itself may be among them.
-    let limit = OTHERS_MAX as i64 + 1;
-    let mut others = to.map_or(Ok(Vec::new()), |to| many(conn, BY_ROW, scope, to, limit))?;
+    let mut others = to.map_or(Ok(Vec::new()), |to| many(conn, BY_ROW, scope, to, OTHERS_MAX))?;
     others.retain(|row| !is_own(row));
-    others.truncate(OTHERS_MAX);
     Ok(LinkView { own, others })
 }
 

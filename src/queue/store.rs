@@ -173,6 +173,7 @@ impl Store {
         if version != self.data_version {
             self.data_version = version;
             self.requested = None;
+            self.scopes = Scopes::default();
             self.recount_due = true;
             self.held_due = true;
         }

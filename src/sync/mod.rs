@@ -118,7 +118,7 @@ impl Worker {
             link,
             losses: apply::Losses::default(),
             asked: awaited::Asked::default(),
-            links_of: config.mappings.has_links().then(|| config.database.words()),
+            links_of: config.mappings.has_links().then(|| config.database.place()),
             clock,
             sync: config.sync.clone(),
             zone: config.database.timezone,

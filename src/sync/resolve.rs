@@ -9,7 +9,6 @@ use crate::{
         answer::Answer,
         awaits::Awaits,
         change::{Change, Op},
-        entity::Entity,
         outcome::{Link as Entry, LinkChange, Outcome, Rejection},
         value::SqlValue,
     },

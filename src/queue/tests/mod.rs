@@ -1,6 +1,9 @@
 //! The queue through its own doors: a file in a folder of its own for each test, times as plain numbers.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tempfile::TempDir;
 
@@ -9,13 +12,17 @@ use crate::{
         clock::Timestamp,
         entity::Entity,
         event::{EventId, EventKind, EventState, RawEvent, Receipt, Seq},
-        outcome::{Rejection, Settlement},
+        outcome::{Rejection, Settlement, Writer},
+        table::ColumnName,
     },
-    queue::{Inspector, Opened, Queue, QueueError, QueueOptions},
+    queue::{Inspector, Opened, Question, Queue, QueueError, QueueOptions},
 };
 
 mod appending;
+mod awaiting;
 mod files;
+mod links;
+mod memory;
 mod model;
 mod operators;
 mod passing;
@@ -102,11 +109,28 @@ fn settled(seq: i64, state: EventState) -> Settlement {
         next_at: None,
         reason: None,
         entity: None,
+        wrote: Vec::new(),
+        links: Vec::new(),
+        awaits: None,
     }
 }
 
+/// About a record, whose row it changes where it is applied.
 fn about(entity: &str, settlement: Settlement) -> Settlement {
-    Settlement { entity: Some(Entity(entity.into())), ..settlement }
+    let entity = Entity(entity.into());
+    let wrote = vec![(entity.clone(), writer("appointment", Some("status")))];
+    Settlement { entity: Some(entity), wrote, ..settlement }
+}
+
+/// Who writes these columns, by their names with commas between.
+fn writer(kind: &str, columns: Option<&str>) -> Arc<Writer> {
+    let names =
+        |all: &str| all.split(',').filter(|n| !n.is_empty()).map(|n| ColumnName(n.to_owned())).collect();
+    Arc::new(Writer { kind: kind.to_owned(), columns: columns.map(names) })
+}
+
+fn asks(entity: &str, seq: i64) -> Question {
+    Question { entity: Entity(entity.into()), seq: Seq(seq), order: true, link: false }
 }
 
 fn because(cause: &str, settlement: Settlement) -> Settlement {

@@ -4,13 +4,15 @@ use crate::{
     limits::PAGE_BYTES_MAX,
     model::{
         clock::Timestamp,
-        entity::Entity,
         event::{EventKind, EventState, RawEvent, Seq},
-        outcome::{Settlement, Standing},
+        outcome::{Settlement, Standing, Written},
     },
     queue::{
-        Kinds, Queue, Release,
-        tests::{Place, about, append_many, because, due, event, of_kind, seqs, settle_all, settled, states},
+        Kinds, Question, Queue, Release,
+        tests::{
+            Place, about, append_many, asks, because, due, event, of_kind, seqs, settle_all, settled, states,
+            writer,
+        },
     },
 };
 use EventState::{
@@ -167,29 +169,30 @@ async fn an_entity_knows_its_newest_event_and_its_least_unfinished_one() {
         ],
     )
     .await;
-    let kind = || EventKind("appointment".into());
-    let ask = |name: &str, seq| (Entity(name.into()), kind(), Seq(seq));
     let standing = queue
         .standing(vec![
-            ask("appointment 1", 9),
-            ask("appointment 2", 5),
-            ask("appointment 2", 4),
-            ask("new", 9),
+            asks("appointment 1", 9),
+            asks("appointment 2", 5),
+            asks("appointment 2", 4),
+            asks("new", 9),
+            Question { order: false, ..asks("appointment 2", 5) },
         ])
         .await
         .unwrap();
     let nothing = Standing::default();
+    let written = Written {
+        by: writer("appointment", Some("status")),
+        last_seq: Seq(3),
+        last_occurred_at: Some(Timestamp(300)),
+        last_untimed_seq: Some(Seq(2)),
+    };
     assert_eq!(
         standing,
         [
-            Standing {
-                last_seq: Some(Seq(3)),
-                last_occurred_at: Some(Timestamp(300)),
-                last_untimed_seq: Some(Seq(2)),
-                unfinished: None
-            },
-            Standing { unfinished: Some(Seq(4)), ..nothing },
-            nothing,
+            Standing { written: vec![written], ..nothing.clone() },
+            Standing { unfinished: Some(Seq(4)), ..nothing.clone() },
+            nothing.clone(),
+            nothing.clone(),
             nothing,
         ]
     );
@@ -226,13 +229,37 @@ async fn a_pass_releases_what_is_due() {
     check(due(50_000_000, settled(1, Deferred)), 50_000_000, None, Pending).await;
     check(settled(1, Deferred), 10_000_000, None, Pending).await;
     check(due(50_000_000, settled(1, Waiting)), 49_999_999, None, Waiting).await;
-    check(due(50_000_000, settled(1, Waiting)), 11_999_999, Some(10_000_001), Waiting).await;
-    check(due(50_000_000, settled(1, Waiting)), 12_000_000, Some(10_000_001), Pending).await;
-    check(due(50_000_000, settled(1, Waiting)), 12_000_000, Some(10_000_000), Waiting).await;
+    // One attempt: 4 s after it.
+    check(due(50_000_000, settled(1, Waiting)), 13_999_999, Some(10_000_001), Waiting).await;
+    check(due(50_000_000, settled(1, Waiting)), 14_000_000, Some(10_000_001), Pending).await;
+    check(due(50_000_000, settled(1, Waiting)), 14_000_000, Some(10_000_000), Waiting).await;
     check(due(50_000_000, settled(1, Waiting)), 50_000_000, None, Pending).await;
     check(about("a", settled(1, Held)), 10_000_000, None, Pending).await;
     check(settled(1, Paused), 99_000_000, Some(10_000_001), Paused).await;
     check(settled(1, Parked), 99_000_000, Some(10_000_001), Parked).await;
+}
+
+#[tokio::test]
+async fn a_sign_takes_longer_to_reach_those_that_were_tried_often() {
+    let place = Place::new();
+    let queue = place.open();
+    append_many(&queue, 1).await;
+    let far = 1_000_000_000_000_000;
+    let mut now = 0;
+    for attempts in 1..=12 {
+        settle_all(&queue, now, vec![due(far, settled(1, Waiting))]).await;
+        let pass = async |now| {
+            let release = Release { applied_at: Some(Timestamp(now)) };
+            queue.begin_pass(Timestamp(now), release).await.unwrap()
+        };
+        let delay = 2_000_000 << attempts.min(9);
+        assert_eq!(pass(now + delay - 1).await, 0, "attempt {attempts}");
+        assert_eq!(pass(now + delay).await, 1, "attempt {attempts}");
+        now += delay;
+    }
+    // The slow clock goes on beside it.
+    settle_all(&queue, now, vec![due(now + 60, settled(1, Waiting))]).await;
+    assert_eq!(queue.begin_pass(Timestamp(now + 60), Release::default()).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -332,8 +359,7 @@ async fn pruning_never_gives_a_place_twice() {
     assert_eq!(states(&place.inspect()), [(3, Parked), (5, Applied)]);
     queue.prune(Timestamp(11), Timestamp(10)).await.unwrap();
     assert_eq!(queue.prune(Timestamp(11), Timestamp(11)).await.unwrap(), 2, "two entities");
-    let forgotten =
-        queue.standing(vec![(Entity("b".into()), EventKind("appointment".into()), Seq(9))]).await.unwrap();
+    let forgotten = queue.standing(vec![asks("b", 9)]).await.unwrap();
     assert_eq!(forgotten, [Standing::default()]);
     queue.close().await;
     let queue = place.open();
