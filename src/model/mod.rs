@@ -6,6 +6,7 @@ pub mod entity;
 pub mod event;
 pub mod mapping;
 pub mod moment;
+pub mod need;
 pub mod outcome;
 pub mod table;
 pub mod value;

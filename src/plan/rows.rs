@@ -11,6 +11,7 @@ use crate::{
         entity::Entity,
         event::{EventKind, StoredEvent},
         mapping::{Action, DELETIONS, Mapping, Mappings, Rule, Step, is_deletion},
+        need::{Need, Needs},
         outcome::Rejection,
         table::{Schema, TableName},
         value::SqlValue,
@@ -18,6 +19,7 @@ use crate::{
     plan::{
         bind::{Bound, BoundCell, BoundField, From, bind},
         convert::{Misfit, Target},
+        needs,
         source::{self, Content, Found},
         verify::{self, Finding},
     },
@@ -47,6 +49,7 @@ pub struct Planner {
     /// none overtakes another of its record.
     unbound: BTreeMap<String, Rejection>,
     findings: Vec<Finding>,
+    needs: Needs,
     row_bytes_max: usize,
 }
 
@@ -55,11 +58,12 @@ impl Planner {
     #[must_use]
     pub fn new(mappings: Arc<Mappings>, schema: &Schema, zone: Tz, row_bytes_max: usize) -> Self {
         let (mut rules, mut unbound) = (BTreeMap::new(), BTreeMap::new());
-        let mut findings = Vec::new();
+        let (mut findings, mut needs) = (Vec::new(), Needs::default());
         for (mapping, step) in steps(&mappings) {
             match bind(step, &mapping.kind, schema, zone) {
                 Ok(bound) => {
-                    findings.extend(verify::warnings(step, &bound));
+                    verify::add(&mut findings, &mapping.at, verify::findings(step, &mapping.kind, &bound));
+                    needs.extend([needs::of(&step.at, &bound)]);
                     rules.insert(step.at.clone(), (bound, Arc::from(step.at.as_str())));
                 }
                 Err(found) => {
@@ -67,16 +71,25 @@ impl Planner {
                     let cause = format!("mapping:{}", mapping.kind);
                     unbound.insert(mapping.kind.base().to_owned(), Rejection { cause, message });
                     findings.extend(found);
+                    // Columns that it lacks may only be hidden.
+                    needs.extend(schema.tables.get(&step.table).map(|table| Need::new(&step.at, table)));
                 }
             }
         }
-        Self { mappings, rules, unbound, findings, row_bytes_max }
+        findings.extend(verify::tables(&needs));
+        Self { mappings, rules, unbound, findings, needs, row_bytes_max }
     }
 
     /// All that is to be said about the mappings and their tables.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// What the login must be allowed to do, of the rules that fit their tables.
+    #[must_use]
+    pub fn needs(&self) -> &Needs {
+        &self.needs
     }
 
     /// Event types of which every rule fits its table; also as they are called without their operation. Types that

@@ -1,12 +1,13 @@
 //! Changes rendered as SQL: pure. Knows no mapping, no event and no driver.
 //!
 //! `ident` holds what differs between databases as data, `upsert` is the one skeleton of all statements,
-//! `batch` packs events into transactions' statements.
+//! `allowed` keeps them within what the login may do, `batch` packs events into transactions' statements.
 
 use std::sync::Arc;
 
 use crate::model::value::SqlValue;
 
+mod allowed;
 pub mod batch;
 pub mod ident;
 pub mod upsert;

@@ -8,7 +8,10 @@ use crate::{
         change::{Op, Role, Shape},
         table::{ColumnType, Filled, UniqueIndex},
     },
-    sql::ident::{Bulk, Dialect},
+    sql::{
+        allowed,
+        ident::{Bulk, Dialect},
+    },
 };
 
 /// A statement's text with the order of its placeholders.
@@ -39,7 +42,8 @@ pub enum Form {
 
 /// Whether many rows of this shape may go into one upsert. Chosen by the table's real indexes: a second unique
 /// index could make `ON DUPLICATE KEY UPDATE` overwrite another row; a missing NOT NULL column, an insert
-/// trigger or a counter would feel the attempted insert although the row is there.
+/// trigger or a counter would feel the attempted insert although the row is there. A login that may do the least needed may
+/// not do this.
 #[must_use]
 pub fn is_bulk(shape: &Shape, dialect: &Dialect) -> bool {
     let table = &shape.table;
@@ -51,6 +55,7 @@ pub fn is_bulk(shape: &Shape, dialect: &Dialect) -> bool {
         && index.safe
         && !table.view
         && !table.insert_triggers
+        && allowed::is_bulk(shape)
         && table
             .columns
             .iter()
