@@ -70,7 +70,7 @@ impl Planner {
                     let message = found.iter().map(|f| f.message.as_str()).collect::<Vec<_>>().join("; ");
                     let cause = format!("mapping:{}", mapping.kind);
                     unbound.insert(mapping.kind.base().to_owned(), Rejection { cause, message });
-                    findings.extend(found);
+                    verify::add(&mut findings, &mapping.at, found);
                     // Columns that it lacks may only be hidden.
                     needs.extend(schema.tables.get(&step.table).map(|table| Need::new(&step.at, table)));
                 }

@@ -79,7 +79,7 @@ impl Grants {
     /// Whether the catalog surely keeps columns from it.
     pub(super) fn hides_columns(&self, schema: &str, table: &str) -> bool {
         let shows = |name: &&str| matches!(self.grant(name, schema, table), Grant::Whole | Grant::Unknown);
-        !SHOWING.iter().any(|name| shows(&name))
+        !SHOWING.iter().any(shows)
     }
 
     fn grant(&self, privilege: &str, schema: &str, table: &str) -> Grant {
@@ -192,13 +192,11 @@ fn name(text: &str) -> Option<(Option<String>, &str)> {
     let mut name = String::new();
     let mut chars = text.char_indices().skip(1).peekable();
     while let Some((at, c)) = chars.next() {
-        if c != quote {
-            name.push(c);
-        } else if chars.next_if(|(_, next)| *next == quote).is_some() {
-            name.push(c);
-        } else {
+        // A doubled quote is one of the name.
+        if c == quote && chars.next_if(|(_, next)| *next == quote).is_none() {
             return Some((Some(name), text.get(at + 1..)?));
         }
+        name.push(c);
     }
     None
 }

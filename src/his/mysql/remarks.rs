@@ -95,9 +95,9 @@ fn judge(facts: &Facts, zone: &str, offset: FixedOffset) -> Vec<Remark> {
         say(
             false,
             format!(
-                "the server's own clock is at UTC{} (time_zone {}), and database.timezone is {zone}, now UTC{}: times that the \
-                 HIS fills in by itself, with NOW() for example, differ from those written here. If the HIS's times are \
-                 meant to be the server's, set database.timezone to its zone; otherwise leave it",
+                "on the server it is UTC{} (time_zone {}), and in {zone}, which is database.timezone, UTC{}: times that the \
+                 HIS fills in by itself, with NOW() for example, differ from those that are written here. If the HIS keeps \
+                 its times in the server's zone, set database.timezone to that; if not, leave it",
                 signed(now),
                 facts.time_zone,
                 signed(minutes)

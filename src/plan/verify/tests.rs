@@ -228,7 +228,7 @@ fn views_and_triggers() {
         "hidden",
         Action::Upsert,
         hidden,
-        &[(Warning, "database", "cannot see whether his.T has triggers")],
+        &[(Warning, "database", "cannot see whether there are triggers on his.T")],
     );
     check("hidden, of no concern", Action::Update, hidden, &[]);
 }
