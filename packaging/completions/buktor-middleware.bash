@@ -174,7 +174,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__check)
-            opts="-c -h --json --config --help"
+            opts="-c -h --json --grants --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -40,6 +40,7 @@ complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand run"
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand run" -s h -l help -d 'Print help'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand check" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand check" -l json -d 'Print what was found as JSON, for scripts'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand check" -l grants -d 'Print only the GRANT statements by which the database\'s administrator allows this login the least that the mappings need, also where nothing is missing'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand demo" -l keep -d 'Keep the demo\'s files in this folder, to look at them or to try more with them' -r -F
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand demo" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F

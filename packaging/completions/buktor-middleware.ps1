@@ -49,6 +49,7 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print what was found as JSON, for scripts')
+            [CompletionResult]::new('--grants', '--grants', [CompletionResultType]::ParameterName, 'Print only the GRANT statements by which the database''s administrator allows this login the least that the mappings need, also where nothing is missing')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break

@@ -12,7 +12,7 @@ use crate::{
         runtime,
     },
     config::Config,
-    his,
+    his::{self, HisError},
     model::outcome::FaultClass,
     plan::{
         Planner, tables,
@@ -27,6 +27,10 @@ pub(super) struct Args {
     /// Print what was found as JSON, for scripts
     #[arg(long)]
     json: bool,
+    /// Print only the GRANT statements by which the database's administrator allows this login the least that the mappings
+    /// need, also where nothing is missing
+    #[arg(long, conflicts_with = "json")]
+    grants: bool,
 }
 
 /// What was found, in the order of the work.
@@ -35,12 +39,22 @@ struct Report {
     server: Option<String>,
     bindings: Vec<String>,
     findings: Vec<Finding>,
+    /// Statements that allow all that the mappings need.
+    grants: Vec<String>,
+    /// Statements that allow what is not allowed yet.
+    missing_grants: Vec<String>,
+    /// Why not all that the mappings need is known.
+    partial: Option<String>,
     unreachable: bool,
 }
 
 pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
     let mut report = Report::default();
+    if args.grants {
+        runtime()?.block_on(look_at_his(&config, &mut report));
+        return report.print_grants();
+    }
     if config.queue.path.exists()
         && let Err(error) = Inspector::open(&config.queue.path)
     {
@@ -64,26 +78,37 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
 }
 
 async fn look_at_his(config: &Config, report: &mut Report) {
-    let mut session = match his::connect(&config.database).await {
-        Ok(session) => session,
-        Err(error) => {
-            report.unreachable = error.class == FaultClass::Unreachable;
-            return report.problem("database", error.message);
-        }
-    };
+    if let Err(error) = compare(config, report).await {
+        report.unreachable = error.class == FaultClass::Unreachable;
+        report.partial = Some(error.message.clone());
+        report.problem("database", error.message);
+    }
+}
+
+async fn compare(config: &Config, report: &mut Report) -> Result<(), HisError> {
+    let mut session = his::connect(&config.database).await?;
     report.server = Some(session.server());
-    let schema = match session.describe(&tables(&config.mappings)).await {
-        Ok(schema) => schema,
-        Err(error) => {
-            report.unreachable = error.class == FaultClass::Unreachable;
-            return report.problem("database", error.message);
-        }
-    };
+    let schema = session.describe(&tables(&config.mappings)).await?;
     let packer = Packer::new(session.dialect(), session.statement_bytes());
     let mappings = Arc::new(config.mappings.clone());
     let planner = Planner::new(mappings, &schema, config.database.timezone, packer.row_bytes_max());
     report.bindings = planner.bindings();
     report.findings.extend_from_slice(planner.findings());
+    report.grants = session.grants(planner.needs());
+    report.missing_grants = session.grants(&planner.needs().missing());
+    if planner.has_unbound() {
+        let words = "some mappings do not fit their tables, so that what they need is not in this list; correct what \
+                     `buktor-middleware check` says, then run this again";
+        report.partial = Some(words.to_owned());
+    }
+    for remark in session.remarks().await? {
+        if remark.problem {
+            report.problem("database", remark.message);
+        } else {
+            report.warning("database", remark.message);
+        }
+    }
+    Ok(())
 }
 
 impl Report {
@@ -119,9 +144,29 @@ impl Report {
             };
             output::data(&format!("{severity}: {}: {}", place(config, &finding.at), finding.message))?;
         }
+        if !self.missing_grants.is_empty() {
+            output::data(
+                "\nFor the database's administrator, who can allow what is missing with these statements:",
+            )?;
+            self.missing_grants.iter().try_for_each(|statement| output::data(statement))?;
+            output::data("")?;
+        }
         let (problems, warnings) = (self.count(Severity::Problem), self.count(Severity::Warning));
         let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
         output::data(&format!("{}, {}", plural(problems, "problem"), plural(warnings, "warning")))
+    }
+
+    /// SQL on stdout and nothing else there.
+    fn print_grants(&self) -> Result<Exit, Failure> {
+        self.grants.iter().try_for_each(|statement| output::data(statement))?;
+        if let Some(words) = &self.partial {
+            let exit = if self.unreachable { Exit::Unreachable } else { Exit::Problems };
+            return Err(Failure::new(exit, words));
+        }
+        if self.grants.is_empty() {
+            output::talk("nothing is to be granted: this database has no logins, or nothing is mapped");
+        }
+        Ok(Exit::Done)
     }
 
     fn print_json(&self, config: &Config) -> Result<(), Failure> {
@@ -142,6 +187,8 @@ impl Report {
             "server": self.server,
             "mappings": self.bindings,
             "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
+            "grants": self.grants,
+            "missing_grants": self.missing_grants,
         }))
     }
 }

@@ -5,7 +5,10 @@ use std::{future::Future, pin::Pin, time::Duration};
 
 use crate::{
     config::{Database, Engine},
-    model::table::{Schema, TableName},
+    model::{
+        need::Needs,
+        table::{Schema, TableName},
+    },
     sql::{Statement, StatementBytes, ident::Dialect},
 };
 
@@ -26,6 +29,15 @@ pub use write::{Keys, apply, commit, undo, write};
 /// A future of a [`Session`] method.
 pub type SessionFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, HisError>> + Send + 'a>>;
 
+/// What is to be said about the HIS database itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// Nothing, or not everything, can be written.
+    pub problem: bool,
+    /// What it is and what to do.
+    pub message: String,
+}
+
 /// A connection to the HIS database. After an error of class `Unreachable` or `CommitUnknown` it is of no more use.
 pub trait Session: Send {
     /// What differs in this database's SQL.
@@ -39,6 +51,13 @@ pub trait Session: Send {
 
     /// Describes tables from the live catalog. A table that is not there is in [`Schema::missing`].
     fn describe<'a>(&'a mut self, tables: &'a [TableName]) -> SessionFuture<'a, Schema>;
+
+    /// What is to be said about the server and its settings.
+    fn remarks(&mut self) -> SessionFuture<'_, Vec<Remark>>;
+
+    /// The statements by which an administrator allows this login what is needed, one a line; none where the database has
+    /// no logins.
+    fn grants(&self, needs: &Needs) -> Vec<String>;
 
     /// Waits so long for a lock from now on, in whole seconds.
     fn set_lock_time(&mut self, time: Duration) -> SessionFuture<'_, ()>;

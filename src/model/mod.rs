@@ -9,6 +9,7 @@ pub mod event;
 pub mod format;
 pub mod mapping;
 pub mod moment;
+pub mod need;
 pub mod outcome;
 pub mod table;
 pub mod template;

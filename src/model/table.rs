@@ -142,6 +142,8 @@ pub struct Column {
     pub filled: Filled,
     /// Its collation takes texts for equal that differ in case, accents or spaces at the end.
     pub folds: bool,
+    /// It is the first column of an index, unique or not: rows are found by it without reading the whole table.
+    pub indexed: bool,
 }
 
 /// A unique index, the primary key included.
@@ -157,6 +159,69 @@ pub struct UniqueIndex {
     pub safe: bool,
 }
 
+/// A trigger of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// Its name.
+    pub name: String,
+    /// `INSERT`, `UPDATE` or `DELETE`.
+    pub event: String,
+    /// `BEFORE`, `AFTER` or `INSTEAD OF`.
+    pub timing: String,
+}
+
+/// How far a privilege on a table goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Grant {
+    /// All of the table.
+    Whole,
+    /// These columns, in the catalog's spelling or another case of it.
+    Columns(Vec<ColumnName>),
+    /// Nothing.
+    No,
+    /// The database does not say.
+    #[default]
+    Unknown,
+}
+
+impl Grant {
+    /// Whether it holds for a column, as far as is known.
+    #[must_use]
+    pub fn covers(&self, column: &ColumnName) -> Option<bool> {
+        match self {
+            Self::Whole => Some(true),
+            // The database compares their names without regard to case, whatever else it does.
+            Self::Columns(columns) => {
+                let lower = column.0.to_lowercase();
+                Some(columns.iter().any(|c| c.0.to_lowercase() == lower))
+            }
+            Self::No => Some(false),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// What the login may do with a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Privileges {
+    /// Reading, also in conditions.
+    pub select: Grant,
+    /// Inserting.
+    pub insert: Grant,
+    /// Updating.
+    pub update: Grant,
+    /// Deleting; never by columns.
+    pub delete: Grant,
+}
+
+impl Privileges {
+    /// Everything: of a database that has no logins.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { select: Grant::Whole, insert: Grant::Whole, update: Grant::Whole, delete: Grant::Whole }
+    }
+}
+
 /// A HIS table, described from the live catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts of the catalog, no state machine")]
@@ -167,18 +232,30 @@ pub struct Table {
     pub name: String,
     /// It is a view.
     pub view: bool,
+    /// Rows can be written: false for a view that does not stand for single rows of a table.
+    pub updatable: bool,
+    /// Its storage engine in the database's own words, `InnoDB`; empty where there is no such thing.
+    pub engine: String,
     /// Columns in the catalog's order.
     pub columns: Vec<Column>,
     /// All unique indexes, the primary key first.
     pub unique: Vec<UniqueIndex>,
     /// Tables that its foreign keys refer to, catalog's spelling, without schema.
     pub references: Vec<String>,
-    /// It has triggers that fire before or after INSERT.
+    /// Its triggers, as far as the login sees them.
+    pub triggers: Vec<Trigger>,
+    /// The database shows its triggers to others than this login.
+    pub triggers_hidden: bool,
+    /// It has triggers that fire before or after INSERT, or may have, where they are hidden.
     pub insert_triggers: bool,
     /// Its storage engine rolls back (MyISAM does not).
     pub transactional: bool,
     /// Column names are compared without regard to case.
     pub ignore_case: bool,
+    /// What the login may do with it.
+    pub may: Privileges,
+    /// The login sees the columns alone that it may use; there may be others.
+    pub columns_hidden: bool,
 }
 
 impl Table {

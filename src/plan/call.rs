@@ -89,5 +89,6 @@ fn parameter(name: &ColumnName) -> Column {
         nullable: true,
         filled: Filled::ByDefault,
         folds: false,
+        indexed: false,
     }
 }

@@ -142,7 +142,7 @@ impl DraftStep {
             }
         };
         let first = matches.first().and_then(|c| table.columns.get(*c));
-        let indexed = first.is_some_and(|c| table.unique.iter().any(|u| u.columns.first() == Some(&c.name)));
+        let indexed = first.is_some_and(|c| c.indexed);
         Some(Search { table: Arc::clone(table), generated: link.column, matches, values, indexed })
     }
 }

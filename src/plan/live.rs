@@ -43,7 +43,13 @@ pub(super) fn any_column_of<'a>(
             let all: Vec<_> = table.columns.iter().take(40).map(|c| c.name.0.as_str()).collect();
             format!("it has {}", all.join(", "))
         });
-        return Err(Finding::problem(at, format!("table {} has no column {name}; {hint}", table.title())));
+        let hidden = if table.columns_hidden {
+            " (the login sees only the columns that it may use; the privilege REFERENCES shows the names of all)"
+        } else {
+            ""
+        };
+        let message = format!("table {} has no column {name}; {hint}{hidden}", table.title());
+        return Err(Finding::problem(at, message));
     };
     Ok((index, column))
 }

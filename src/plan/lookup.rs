@@ -28,6 +28,8 @@ pub struct BoundLookup {
     pub take: usize,
     /// Fixed values that a row must have besides.
     pub only: Vec<(usize, SqlValue)>,
+    /// The first place in the configuration that asks it.
+    pub at: String,
 }
 
 /// A value that an event wants looked up.
@@ -80,9 +82,12 @@ pub(super) fn bind(
         let (index, column) = any_column_of(table, &constant.column, &constant.at)?;
         Ok((index, literal(&table.title(), column, zone, &constant.value, &constant.at)?))
     });
-    let bound =
-        BoundLookup { table: Arc::clone(table), matches, take, only: only.collect::<Result<_, Finding>>()? };
-    if let Some(place) = all.iter().position(|l| *l == bound) {
+    let only = only.collect::<Result<_, Finding>>()?;
+    let bound = BoundLookup { table: Arc::clone(table), matches, take, only, at: lookup.at.clone() };
+    let same = |l: &BoundLookup| {
+        (l.matches, l.take) == (matches, take) && l.only == bound.only && l.table.title() == table.title()
+    };
+    if let Some(place) = all.iter().position(same) {
         return Ok(place);
     }
     all.push(bound);

@@ -4,7 +4,7 @@
 //! `link` generated keys and marks, `lookup` lookups, `call` statements). `rows` plans single events with what was bound:
 //! `draft` says what the event itself tells (`source` finds values in it, `cell` reads them, `convert` with `number` makes
 //! them fit their columns, `format` and `template` make texts), `finish` adds what the queue and the HIS know. `verify` tells what `check` and the start-up
-//! log say about a mapping.
+//! log say about a mapping, `needs` what the login must be allowed for it.
 
 mod bind;
 mod call;
@@ -17,6 +17,7 @@ mod key;
 mod link;
 mod live;
 mod lookup;
+mod needs;
 mod number;
 mod rows;
 mod source;

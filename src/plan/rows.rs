@@ -12,6 +12,7 @@ use crate::{
         entity::Entity,
         event::{EventKind, StoredEvent},
         mapping::{Action, DELETIONS, Mapping, Mappings, Marker, Rule, Step, Write, is_deletion},
+        need::{Need, Needs},
         outcome::Rejection,
         table::{Schema, TableName},
     },
@@ -21,6 +22,7 @@ use crate::{
         draft::{Draft, draft},
         finish::{Finished, Refusal, StepKnown, finish},
         lookup::{Ask, BoundLookup},
+        needs,
         source::{self, Content},
         verify::{self, Finding},
     },
@@ -51,6 +53,7 @@ pub struct Planner {
     /// none overtakes another of its record.
     unbound: BTreeMap<String, Rejection>,
     findings: Vec<Finding>,
+    needs: Needs,
     row_bytes_max: usize,
 }
 
@@ -60,12 +63,14 @@ impl Planner {
     pub fn new(mappings: Arc<Mappings>, schema: &Schema, zone: Tz, row_bytes_max: usize) -> Self {
         let (mut rules, mut unbound) = (BTreeMap::new(), BTreeMap::new());
         let (mut findings, mut lookups) = (Vec::new(), Vec::new());
+        let mut needs = Needs::default();
         for (mapping, write) in writes(&mappings) {
             let mut binder = Binder { schema, zone, lookups: &mut lookups };
             match bind(write, &mapping.kind, &mut binder) {
                 Ok(bound) => {
                     for (step, bound) in write.steps.iter().zip(&bound.steps) {
-                        findings.extend(verify::warnings(step, bound));
+                        verify::add(&mut findings, &mapping.at, verify::findings(step, &mapping.kind, bound));
+                        needs::add(&mut needs, bound);
                     }
                     rules.insert(write.at.clone(), bound);
                 }
@@ -73,24 +78,29 @@ impl Planner {
                     let message = found.iter().map(|f| f.message.as_str()).collect::<Vec<_>>().join("; ");
                     let cause = format!("mapping:{}", mapping.kind);
                     unbound.insert(mapping.kind.base().to_owned(), Rejection { cause, message });
-                    findings.extend(found);
+                    verify::add(&mut findings, &mapping.at, found);
+                    // Columns that it lacks may only be hidden.
+                    let table = |step: &Step| Some((step.at.clone(), schema.tables.get(step.table()?)?));
+                    let seen = write.steps.iter().filter_map(table);
+                    needs.extend(seen.map(|(at, table)| Need::new(&at, table)));
                 }
             }
         }
-        // A step without an operation of its own stands in the rules of all of them.
-        let mut told: Vec<Finding> = Vec::with_capacity(findings.len());
-        for finding in findings {
-            if !told.contains(&finding) {
-                told.push(finding);
-            }
-        }
-        Self { mappings, rules, lookups, unbound, findings: told, row_bytes_max }
+        needs.extend(lookups.iter().map(needs::of_lookup));
+        findings.extend(verify::tables(&needs));
+        Self { mappings, rules, lookups, unbound, findings, needs, row_bytes_max }
     }
 
     /// All that is to be said about the mappings and their tables.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// What the login must be allowed to do, of the rules that fit their tables.
+    #[must_use]
+    pub fn needs(&self) -> &Needs {
+        &self.needs
     }
 
     /// Event types of which every rule fits its table; also as they are called without their operation. Types that

@@ -32,6 +32,7 @@ fn column(name: &str, kind: ColumnType, filled: Filled) -> Column {
         nullable: true,
         filled,
         folds: false,
+        indexed: true,
     }
 }
 
@@ -55,6 +56,12 @@ fn table(name: &str, columns: Vec<Column>) -> Arc<Table> {
         insert_triggers: false,
         transactional: true,
         ignore_case: true,
+        updatable: true,
+        engine: "InnoDB".into(),
+        triggers: vec![],
+        triggers_hidden: false,
+        may: crate::model::table::Privileges::all(),
+        columns_hidden: false,
     })
 }
 

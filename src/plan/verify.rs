@@ -1,8 +1,10 @@
-//! What is to be said about a mapping and its live table: `check` prints it, the daemon logs it at start.
+//! What is to be said about a mapping and its live table: `check` prints it, the daemon logs it at start. Here what is
+//! about one step; `tables` looks at each table once, `sources` at what a built-in source can give.
 
 use crate::{
     model::{
         change::Role,
+        event::EventKind,
         mapping::{Action, Step},
         table::{Charset, ColumnType, Filled},
     },
@@ -11,6 +13,11 @@ use crate::{
         rows::needs_key,
     },
 };
+
+mod sources;
+mod tables;
+
+pub(super) use tables::tables;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,20 +49,25 @@ impl Finding {
     }
 }
 
+/// Adds what is new: what a mapping's rules share is said once. `at` is the mapping's place.
+pub(super) fn add(findings: &mut Vec<Finding>, at: &str, new: Vec<Finding>) {
+    for finding in new {
+        let said = |f: &Finding| f.at.starts_with(at) && f.message == finding.message;
+        if !findings.iter().any(said) {
+            findings.push(finding);
+        }
+    }
+}
+
 /// What is to be said about a step that could be bound.
-pub(super) fn warnings(step: &Step, bound: &BoundStep) -> Vec<Finding> {
+pub(super) fn findings(step: &Step, kind: &EventKind, bound: &BoundStep) -> Vec<Finding> {
     let mut findings = Vec::new();
     let Some(bound) = bound.row() else { return findings };
     let (table, title) = (&bound.table, bound.table.title());
-    if !table.transactional {
-        findings.push(Finding::warning(
-            &step.at,
-            format!("table {title} has no transactions (MyISAM or alike): a crash can leave a part of an event's changes; convert it to InnoDB"),
-        ));
-    }
     if needs_key(bound.action) {
         findings.extend(key_warning(step, bound));
     }
+    findings.extend(folded_key(step, bound));
     if bound.action == Action::Insert {
         let message = if bound.keys > 0 {
             format!("action insert: an event whose key is in {title} already is parked")
@@ -67,6 +79,7 @@ pub(super) fn warnings(step: &Step, bound: &BoundStep) -> Vec<Finding> {
     if matches!(bound.action, Action::Upsert | Action::Insert) {
         findings.extend(unfilled(step, bound));
     }
+    findings.extend(sources::findings(step, kind, bound));
     for cell in &bound.cells {
         let Some(column) = table.columns.get(cell.column) else { continue };
         let (ColumnType::Text { charset, .. }, From::Source(field)) = (&column.kind, &cell.from) else {
@@ -92,19 +105,43 @@ pub(super) fn warnings(step: &Step, bound: &BoundStep) -> Vec<Finding> {
 
 fn key_warning(step: &Step, bound: &BoundRow) -> Option<Finding> {
     let key = bound.key.as_ref()?;
-    let same =
-        |columns: &[_]| columns.len() == key.columns.len() && columns.iter().all(|c| key.columns.contains(c));
-    let index = bound.table.unique.iter().find(|u| same(&u.columns));
-    if index.is_some_and(|u| u.safe) {
+    let within = |columns: &[_]| !columns.is_empty() && columns.iter().all(|c| key.columns.contains(c));
+    let unique = || bound.table.unique.iter().filter(|u| within(&u.columns));
+    // Behind a view there may be one.
+    if bound.table.view || unique().any(|u| u.safe) {
         return None;
     }
     let columns = key.columns.iter().map(|c| c.0.as_str()).collect::<Vec<_>>().join(", ");
-    let why =
-        if index.is_some() { "is not safe (it takes NULLs or parts of values)" } else { "does not exist" };
+    let why = if unique().next().is_some() {
+        "is not safe (it takes NULLs, or parts of values or rows)"
+    } else {
+        "does not exist"
+    };
+    let indexed = |c: &_| bound.table.column(c).is_some_and(|(_, c)| c.indexed);
+    let slow =
+        if key.columns.iter().any(indexed) { "" } else { ", and every write searches the whole table" };
     let message = format!(
-        "a unique index on ({columns}) of {} {why}; the key ({}) must be unique, or an event that matches several rows is parked, and every write searches the whole table",
+        "a unique index on ({columns}) of {} {why}; the key ({}) must be unique, or an event that matches several rows is parked{slow}",
         bound.table.title(),
         key.found.words()
+    );
+    Some(Finding::warning(&step.at, message))
+}
+
+/// Text keys that are compared more loosely than they look.
+fn folded_key(step: &Step, bound: &BoundRow) -> Option<Finding> {
+    let keys = bound.cells.get(..bound.keys)?.iter().filter_map(|c| bound.table.columns.get(c.column));
+    let folded: Vec<_> = keys
+        .filter(|c| c.folds && matches!(c.kind, ColumnType::Text { .. }))
+        .map(|c| c.name.0.as_str())
+        .collect();
+    if folded.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "the key {} of {} takes A1 and a1 for the same, as its collation says: they are one row there",
+        folded.join(", "),
+        bound.table.title()
     );
     Some(Finding::warning(&step.at, message))
 }
@@ -130,3 +167,6 @@ fn unfilled(step: &Step, bound: &BoundRow) -> Option<Finding> {
     );
     Some(Finding::problem(&step.at, message))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use crate::{
         table::{ColumnType, Filled, TextLength, UniqueIndex},
     },
     sql::{
-        Template,
+        Template, allowed,
         ident::{Bulk, Dialect, GeneratedKeys, ManyUpdates},
         writer::{Writer, keys, updated},
     },
@@ -61,7 +61,7 @@ pub fn guards_together(shape: &Shape) -> bool {
 /// Whether rows may share an upsert. Chosen by the table's real indexes: a second unique
 /// index could make `ON DUPLICATE KEY UPDATE` overwrite another row; a missing NOT NULL column, an insert
 /// trigger or a counter would feel the attempted insert although the row is there.
-fn is_bulk(shape: &Shape, dialect: &Dialect) -> bool {
+pub(super) fn is_bulk(shape: &Shape, dialect: &Dialect) -> bool {
     let table = &shape.table;
     let Some(index) = key_index(shape) else { return false };
     let alone = dialect.bulk == Bulk::OnConflict || table.unique.len() == 1;
@@ -70,6 +70,7 @@ fn is_bulk(shape: &Shape, dialect: &Dialect) -> bool {
         && index.safe
         && !table.view
         && !table.insert_triggers
+        && allowed::is_bulk(shape)
         && table
             .columns
             .iter()

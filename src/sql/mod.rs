@@ -2,12 +2,13 @@
 //!
 //! `ident` holds what differs between databases as data, `upsert` renders the statements of single rows and `many` those
 //! of many, both by `writer`; `batch` packs events into transactions' statements, in the order that `order` allows;
-//! `select` renders questions, `parameters` reads the SQL that a configuration writes itself.
+//! `allowed` keeps them within what the login may do; `select` renders questions, `parameters` reads the SQL that a configuration writes itself.
 
 use std::sync::Arc;
 
 use crate::model::value::SqlValue;
 
+mod allowed;
 pub mod batch;
 pub mod form;
 pub mod ident;

@@ -8,6 +8,7 @@ mod support;
 mod layers;
 mod style;
 
+mod check;
 mod commands;
 mod config;
 mod faults;

@@ -6,11 +6,16 @@ use std::{
     sync::Arc,
 };
 
-use super::{MySql, kind};
+use super::{MySql, grants::Grants, kind};
 use crate::{
     his::{HisError, near},
-    model::table::{Column, ColumnName, Schema, Table, TableName, UniqueIndex},
+    model::{
+        outcome::FaultClass,
+        table::{Column, ColumnName, Schema, Table, TableName, Trigger},
+    },
 };
+
+mod indexes;
 
 /// Tables that one query asks for.
 const QUERY_TABLES_MAX: usize = 32;
@@ -71,22 +76,37 @@ pub(super) async fn describe(session: &mut MySql, names: &[TableName]) -> Result
     }
     let places: Vec<Place> = found.values().map(|table| table.place.clone()).collect();
     let mut columns = columns(session, &places).await?;
-    let mut unique = unique(session, &places, &columns).await?;
+    let mut unique = indexes::read(session, &places, &mut columns).await?;
     let mut references = references(session, &places).await?;
-    let triggers = triggers(session, &places).await?;
+    let mut triggers = triggers(session, &places).await?;
+    let fixed_views = if found.values().any(|table| table.view) {
+        fixed_views(session, &places).await?
+    } else {
+        BTreeSet::new()
+    };
     let grants = grants(session).await?;
     for (i, (name, table)) in found.into_iter().enumerate() {
-        let hidden = grants.as_ref().is_some_and(|grants| !sees_triggers(grants, &table.place));
+        let Found { place, view, engine } = table;
+        // MariaDB shows them to everyone.
+        let hidden =
+            !session.server.contains("MariaDB") && !grants.shows_triggers(&place.schema, &place.table);
+        let triggers = triggers.remove(&i).unwrap_or_default();
         let table = Table {
-            schema: Some(table.place.schema),
-            name: table.place.table,
-            view: table.view,
+            view,
+            updatable: !fixed_views.contains(&i),
+            transactional: kind::transactional(engine.as_deref()),
+            engine: engine.unwrap_or_default(),
             columns: columns.remove(&i).unwrap_or_default(),
             unique: unique.remove(&i).unwrap_or_default(),
             references: references.remove(&i).unwrap_or_default(),
-            insert_triggers: triggers.contains(&i) || hidden,
-            transactional: kind::transactional(table.engine.as_deref()),
+            insert_triggers: hidden || triggers.iter().any(|t| t.event == "INSERT"),
+            triggers,
+            triggers_hidden: hidden,
             ignore_case: true,
+            may: grants.privileges(&place.schema, &place.table),
+            columns_hidden: grants.hides_columns(&place.schema, &place.table),
+            schema: Some(place.schema),
+            name: place.table,
         };
         schema.tables.insert(name, Arc::new(table));
     }
@@ -254,6 +274,7 @@ async fn columns(session: &mut MySql, places: &[Place]) -> Result<BTreeMap<usize
             filled: kind::filled(&data_type, &extra, has_default, nullable),
             declared: column_type,
             folds: kind::folds(collation.as_deref()),
+            indexed: false,
         };
         columns.entry(row.place).or_default().push((position, column));
     }
@@ -262,52 +283,6 @@ async fn columns(session: &mut MySql, places: &[Place]) -> Result<BTreeMap<usize
         (i, columns.into_iter().map(|(_, column)| column).collect())
     });
     Ok(sorted.collect())
-}
-
-/// A column of an index.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct IndexPart {
-    position: u32,
-    /// None for a function.
-    column: Option<String>,
-    /// Only the beginning of the column's text is in the index.
-    prefix: bool,
-}
-
-async fn unique(
-    session: &mut MySql,
-    places: &[Place],
-    columns: &BTreeMap<usize, Vec<Column>>,
-) -> Result<BTreeMap<usize, Vec<UniqueIndex>>, HisError> {
-    // COLUMN_NAME is NULL for a function (8.0.13 and later).
-    let what = "INDEX_NAME, CAST(SEQ_IN_INDEX AS CHAR), COLUMN_NAME, CAST(SUB_PART AS CHAR) \
-                FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0";
-    let mut parts: BTreeMap<(usize, String), Vec<IndexPart>> = BTreeMap::new();
-    for mut row in ask(session, what, places).await? {
-        let index = (row.place, row.text());
-        let (position, column) = (row.number().unwrap_or(u32::MAX), row.cell());
-        let prefix = row.cell().is_some();
-        parts.entry(index).or_default().push(IndexPart { position, column, prefix });
-    }
-    let mut unique: BTreeMap<usize, Vec<UniqueIndex>> = BTreeMap::new();
-    for ((i, name), mut parts) in parts {
-        parts.sort();
-        let own = columns.get(&i).map(Vec::as_slice).unwrap_or_default();
-        let nullable = |name: &str| own.iter().any(|column| column.name.0 == name && column.nullable);
-        let sound =
-            |part: &IndexPart| !part.prefix && part.column.as_deref().is_some_and(|name| !nullable(name));
-        let index = UniqueIndex {
-            primary: name == "PRIMARY",
-            safe: parts.iter().all(sound),
-            columns: parts.into_iter().filter_map(|part| part.column.map(ColumnName)).collect(),
-            name,
-        };
-        unique.entry(i).or_default().push(index);
-    }
-    for indexes in unique.values_mut() {
-        indexes.sort_by_key(|index| !index.primary);
-    }
-    Ok(unique)
 }
 
 async fn references(session: &mut MySql, places: &[Place]) -> Result<BTreeMap<usize, Vec<String>>, HisError> {
@@ -325,32 +300,35 @@ async fn references(session: &mut MySql, places: &[Place]) -> Result<BTreeMap<us
     Ok(references)
 }
 
-/// What the login may do, where that decides whether it sees triggers: MariaDB shows them to everyone.
-async fn grants(session: &mut MySql) -> Result<Option<Vec<String>>, HisError> {
-    if session.server.contains("MariaDB") {
-        return Ok(None);
+/// What the login may do, with its active roles (which both products show without being asked).
+async fn grants(session: &mut MySql) -> Result<Grants, HisError> {
+    match session.ask("SHOW GRANTS".to_owned(), &[]).await {
+        Ok(rows) => Ok(Grants::read(rows.into_iter().flatten().flatten())),
+        Err(error) if error.class == FaultClass::Unreachable => Err(error),
+        // Some proxies and servers that speak MySQL's protocol have no such thing.
+        Err(_) => Ok(Grants::unknown()),
     }
-    let rows = session.ask("SHOW GRANTS".to_owned(), &[]).await?;
-    Ok(Some(rows.into_iter().flatten().flatten().collect()))
 }
 
-/// Whether one of the grants has TRIGGER on that table. Without it MySQL shows none, and there may be some.
-fn sees_triggers(grants: &[String], place: &Place) -> bool {
-    let objects =
-        ["*.*".to_owned(), format!("`{}`.*", place.schema), format!("`{}`.`{}`", place.schema, place.table)];
-    grants.iter().any(|grant| {
-        let Some((what, rest)) = grant.split_once(" ON ") else { return false };
-        let object = rest.split(" TO ").next().unwrap_or_default().replace('\\', "");
-        let all = what.strip_prefix("GRANT ").unwrap_or(what);
-        let trigger = all.split(", ").any(|p| p == "TRIGGER" || p == "ALL PRIVILEGES");
-        trigger && objects.iter().any(|o| o.eq_ignore_ascii_case(&object))
-    })
+/// The tables' triggers, as far as the login sees them.
+async fn triggers(session: &mut MySql, places: &[Place]) -> Result<BTreeMap<usize, Vec<Trigger>>, HisError> {
+    let what = "TRIGGER_NAME, EVENT_MANIPULATION, ACTION_TIMING FROM information_schema.TRIGGERS \
+                WHERE EVENT_OBJECT_SCHEMA = ? AND EVENT_OBJECT_TABLE = ?";
+    let mut triggers: BTreeMap<usize, Vec<Trigger>> = BTreeMap::new();
+    for mut row in ask(session, what, places).await? {
+        let trigger = Trigger { name: row.text(), event: row.text(), timing: row.text() };
+        triggers.entry(row.place).or_default().push(trigger);
+    }
+    for triggers in triggers.values_mut() {
+        triggers.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    Ok(triggers)
 }
 
-/// The places whose tables have INSERT triggers, as far as the login sees them.
-async fn triggers(session: &mut MySql, places: &[Place]) -> Result<BTreeSet<usize>, HisError> {
-    let what = "TRIGGER_NAME FROM information_schema.TRIGGERS \
-                WHERE EVENT_OBJECT_SCHEMA = ? AND EVENT_OBJECT_TABLE = ? AND EVENT_MANIPULATION = 'INSERT'";
+/// The places of views that no row can be written through.
+async fn fixed_views(session: &mut MySql, places: &[Place]) -> Result<BTreeSet<usize>, HisError> {
+    let what = "TABLE_NAME FROM information_schema.VIEWS \
+                WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND IS_UPDATABLE = 'NO'";
     Ok(ask(session, what, places).await?.into_iter().map(|row| row.place).collect())
 }
 
@@ -387,20 +365,5 @@ mod tests {
         check("a.b.c", &[("own", "a.b.c"), ("a", "b.c"), ("a.b", "c")]);
         check(".t", &[("own", ".t")]);
         check("t.", &[("own", "t.")]);
-    }
-
-    #[test]
-    fn triggers_are_seen_by_those_who_may() {
-        let place = Place { schema: "his_db".into(), table: "visits".into() };
-        let check = |grant: &str, expected| {
-            assert_eq!(sees_triggers(&[grant.to_owned()], &place), expected, "{grant}");
-        };
-        check("GRANT USAGE ON *.* TO `b`@`%`", false);
-        check("GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` WITH GRANT OPTION", true);
-        check("GRANT SELECT, INSERT, TRIGGER ON `his\\_db`.* TO `b`@`%`", true);
-        check("GRANT SELECT, INSERT, UPDATE ON `his_db`.* TO 'b'@'%'", false);
-        check("GRANT TRIGGER ON `his_db`.`visits` TO `b`@`%`", true);
-        check("GRANT TRIGGER ON `his_db`.`other` TO `b`@`%`", false);
-        check("GRANT TRIGGER ON `another`.* TO `b`@`%`", false);
     }
 }

@@ -45,6 +45,7 @@ pub(super) async fn open(database: &Database, network: &Network) -> Result<MySql
         connection,
         server: PRODUCT.to_owned(),
         schema: network.database.clone(),
+        account: network.user.clone(),
         address,
         statement_bytes_max: PACKET_BYTES_DEFAULT,
         encrypted: false,
@@ -99,7 +100,7 @@ async fn settle(session: &mut MySql, lock_time: Duration) -> Result<(), HisError
         ))
         .await?;
     set_lock_time(session, lock_time).await?;
-    let select = "SELECT CAST(@@max_allowed_packet AS CHAR), VERSION(), DATABASE()";
+    let select = "SELECT CAST(@@max_allowed_packet AS CHAR), VERSION(), DATABASE(), CURRENT_USER()";
     let row = session.ask(select.to_owned(), &[]).await?.into_iter().next().unwrap_or_default();
     let mut row = row.into_iter().map(Option::unwrap_or_default);
     let packet = row.next().and_then(|bytes| bytes.parse().ok()).unwrap_or(PACKET_BYTES_DEFAULT);
@@ -109,6 +110,7 @@ async fn settle(session: &mut MySql, lock_time: Duration) -> Result<(), HisError
     if let Some(schema) = row.next().filter(|name| !name.is_empty()) {
         session.schema = schema;
     }
+    session.account = row.next().unwrap_or_default();
     let galera = session.ask("SHOW VARIABLES LIKE 'wsrep_on'".to_owned(), &[]).await?;
     session.clustered =
         galera.into_iter().flatten().nth(1).flatten().is_some_and(|on| on.eq_ignore_ascii_case("ON"));

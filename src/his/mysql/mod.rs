@@ -13,9 +13,10 @@ use tokio::time::{error::Elapsed, timeout};
 
 use crate::{
     config::{Database, Network},
-    his::{HisError, Session, SessionFuture, faults},
+    his::{HisError, Remark, Session, SessionFuture, faults},
     model::{
         clock::{Clock, SystemClock},
+        need::Needs,
         outcome::FaultClass,
         table::{Schema, TableName},
     },
@@ -28,7 +29,9 @@ use crate::{
 mod bind;
 mod catalog;
 mod connect;
+mod grants;
 mod kind;
+mod remarks;
 
 /// How the product is called in error codes and log lines.
 const PRODUCT: &str = "MySQL";
@@ -47,6 +50,8 @@ pub(super) struct MySql {
     server: String,
     /// The session's database, in the server's spelling.
     schema: String,
+    /// The login as the server knows it, `buktor@%`.
+    account: String,
     /// `host:port`, for messages.
     address: String,
     statement_bytes_max: usize,
@@ -252,6 +257,14 @@ impl Session for MySql {
 
     fn describe<'a>(&'a mut self, tables: &'a [TableName]) -> SessionFuture<'a, Schema> {
         Box::pin(catalog::describe(self, tables))
+    }
+
+    fn remarks(&mut self) -> SessionFuture<'_, Vec<Remark>> {
+        Box::pin(remarks::remarks(self))
+    }
+
+    fn grants(&self, needs: &Needs) -> Vec<String> {
+        grants::statements(needs, &self.account, &self.schema)
     }
 
     fn set_lock_time(&mut self, time: Duration) -> SessionFuture<'_, ()> {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row};
 use super::kind;
 use crate::{
     his::near,
-    model::table::{Column, ColumnName, Filled, Schema, Table, TableName, UniqueIndex},
+    model::table::{Column, ColumnName, Filled, Privileges, Schema, Table, TableName, Trigger, UniqueIndex},
 };
 
 /// Describes the tables; those that are not there come with the names of some that are.
@@ -45,7 +45,12 @@ fn table_of(connection: &Connection, name: String, view: bool) -> Result<Table> 
         [only] if !indexes.iter().any(|index| index.primary) => Some(only.name.clone()),
         _ => None,
     };
-    let columns: Vec<Column> = parts.into_iter().map(|part| part.column(row_number.as_deref())).collect();
+    let mut columns: Vec<Column> = parts.into_iter().map(|part| part.column(row_number.as_deref())).collect();
+    let indexed = first_columns(connection, &name)?;
+    for column in &mut columns {
+        column.indexed |= indexed.contains(&column.name.0);
+    }
+    let triggers = triggers(connection, &name)?;
     let mut unique = Vec::new();
     if let Some(name) = row_number {
         unique.push(UniqueIndex {
@@ -62,6 +67,8 @@ fn table_of(connection: &Connection, name: String, view: bool) -> Result<Table> 
     Ok(Table {
         schema: None,
         view,
+        updatable: !view || triggers.iter().any(|t| t.timing == "INSTEAD OF"),
+        engine: String::new(),
         columns,
         unique,
         references: query(
@@ -70,9 +77,13 @@ fn table_of(connection: &Connection, name: String, view: bool) -> Result<Table> 
             &name,
             |row| row.get(0),
         )?,
-        insert_triggers: has_insert_trigger(connection, &name)?,
+        insert_triggers: triggers.iter().any(|t| t.event == "INSERT"),
+        triggers,
+        triggers_hidden: false,
         transactional: true,
         ignore_case: true,
+        may: Privileges::all(),
+        columns_hidden: false,
         name,
     })
 }
@@ -102,6 +113,7 @@ impl Part {
             Filled::ByNobody
         };
         Column {
+            indexed: row_number == Some(self.name.as_str()),
             name: ColumnName(self.name),
             kind: kind::column_type(&self.declared),
             declared: self.declared,
@@ -162,21 +174,40 @@ fn indexes(connection: &Connection, table: &str) -> Result<Vec<Index>> {
     })
 }
 
-fn has_insert_trigger(connection: &Connection, table: &str) -> Result<bool> {
-    let sql = "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE";
-    let triggers: Vec<String> = query(connection, sql, table, |row| row.get(0))?;
-    Ok(triggers.iter().any(|sql| fires_on_insert(sql)))
+/// The columns that indexes of all rows begin with.
+fn first_columns(connection: &Connection, table: &str) -> Result<Vec<String>> {
+    let sql = "SELECT x.name FROM pragma_index_list(?1) AS i, pragma_index_xinfo(i.name) AS x \
+               WHERE i.partial = 0 AND x.seqno = 0 AND x.name IS NOT NULL";
+    query(connection, sql, table, |row| row.get(0))
 }
 
-/// Whether a `CREATE TRIGGER` is for INSERT: the words before its first ON say so.
-fn fires_on_insert(sql: &str) -> bool {
-    let mut words = sql.split_ascii_whitespace();
-    let mut before = "";
-    words.any(|word| {
-        let found = word.eq_ignore_ascii_case("on") && before.eq_ignore_ascii_case("insert");
-        before = word;
-        found
+fn triggers(connection: &Connection, table: &str) -> Result<Vec<Trigger>> {
+    let sql = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE ORDER BY name";
+    query(connection, sql, table, |row| {
+        let (name, sql): (String, String) = (row.get(0)?, row.get(1)?);
+        let (timing, event) = when_it_fires(&sql, &name);
+        Ok(Trigger { timing: timing.to_owned(), event: event.to_owned(), name })
     })
+}
+
+/// Timing and event of a `CREATE TRIGGER`: what stands behind its name.
+fn when_it_fires(sql: &str, name: &str) -> (&'static str, &'static str) {
+    let upper = sql.to_ascii_uppercase();
+    let after = |text: &str, part: &str| text.split_once(part).map(|(_, rest)| rest.to_owned());
+    let rest = after(&upper, "TRIGGER").unwrap_or_default();
+    let rest = after(&rest, &name.to_ascii_uppercase()).unwrap_or(rest);
+    let mut timing = "BEFORE";
+    for word in rest.split_ascii_whitespace() {
+        match word {
+            "AFTER" => timing = "AFTER",
+            "INSTEAD" => timing = "INSTEAD OF",
+            "INSERT" => return (timing, "INSERT"),
+            "UPDATE" => return (timing, "UPDATE"),
+            "DELETE" => return (timing, "DELETE"),
+            _ => {}
+        }
+    }
+    (timing, "")
 }
 
 fn query<T>(
@@ -193,13 +224,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn triggers_on_insert() {
-        fn check(sql: &str, expected: bool) {
-            assert_eq!(fires_on_insert(sql), expected, "{sql}");
+    fn triggers() {
+        fn check(sql: &str, name: &str, timing: &str, event: &str) {
+            assert_eq!(when_it_fires(sql, name), (timing, event), "{sql}");
         }
-        check("CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END", true);
-        check("CREATE TRIGGER t\nbefore insert\non a begin select 1; end", true);
-        check("CREATE TRIGGER insert_log AFTER UPDATE ON a BEGIN INSERT INTO b VALUES (1); END", false);
-        check("CREATE TRIGGER t AFTER DELETE ON a BEGIN SELECT 1; END", false);
+        check("CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END", "t", "AFTER", "INSERT");
+        check("CREATE TRIGGER t\nbefore insert\non a begin select 1; end", "t", "BEFORE", "INSERT");
+        check("CREATE TRIGGER if not exists \"t insert\" DELETE ON a", "t insert", "BEFORE", "DELETE");
+        check(
+            "CREATE TRIGGER insert AFTER UPDATE OF b ON a BEGIN SELECT 1; END",
+            "insert",
+            "AFTER",
+            "UPDATE",
+        );
+        check(
+            "CREATE TEMP TRIGGER t INSTEAD OF DELETE ON a BEGIN SELECT 1; END",
+            "t",
+            "INSTEAD OF",
+            "DELETE",
+        );
     }
 }

@@ -15,8 +15,9 @@ use rusqlite::{
 
 use crate::{
     config::Database,
-    his::{HisError, Session, SessionFuture, faults, text},
+    his::{HisError, Remark, Session, SessionFuture, faults, text},
     model::{
+        need::Needs,
         outcome::FaultClass,
         table::{Schema, TableName},
         value::SqlValue,
@@ -176,6 +177,14 @@ impl Session for Sqlite {
         Box::pin(
             self.run(move |connection| catalog::describe(connection, &names).map_err(|error| fault(&error))),
         )
+    }
+
+    fn remarks(&mut self) -> SessionFuture<'_, Vec<Remark>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn grants(&self, _: &Needs) -> Vec<String> {
+        Vec::new()
     }
 
     fn set_lock_time(&mut self, time: Duration) -> SessionFuture<'_, ()> {

@@ -13,6 +13,7 @@ fn column(kind: ColumnType) -> Column {
         nullable: false,
         filled: Filled::ByDefault,
         folds: false,
+        indexed: false,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::{
     clock::Timestamp,
     event::{EventKind, Seq},
     mapping::{Codes, Condition, Constant, Field, Origin, Source, What, Write, WriteRule},
-    table::{Charset, Column, ColumnName, ColumnType, Filled, Table, TextLength, UniqueIndex},
+    table::{Charset, Column, ColumnName, ColumnType, Filled, Privileges, Table, TextLength, UniqueIndex},
     value::Literal,
 };
 
@@ -22,11 +22,14 @@ fn appointments() -> Table {
         nullable: filled == Filled::ByDefault,
         filled,
         folds: false,
+        indexed: false,
     };
     Table {
         schema: Some("his".into()),
         name: "HIS_appointments".into(),
         view: false,
+        updatable: true,
+        engine: "InnoDB".into(),
         columns: vec![
             column("HIS_appointment_id", ColumnType::Int { min: 0, max: 1 << 31 }, Filled::ByNobody),
             column("HIS_status", text(10), Filled::ByDefault),
@@ -41,9 +44,13 @@ fn appointments() -> Table {
             safe: true,
         }],
         references: vec![],
+        triggers: vec![],
+        triggers_hidden: false,
         insert_triggers: false,
         transactional: true,
         ignore_case: true,
+        may: Privileges::all(),
+        columns_hidden: false,
     }
 }
 

@@ -279,7 +279,8 @@ async fn play(acts: Vec<Act>) {
                 list.pass();
             }
             Act::Propose { record, row, proof } => {
-                let proposal = Proposal { entity: entity(record), his_key: row.to_string(), proof, instead_of: None };
+                let proposal =
+                    Proposal { entity: entity(record), his_key: row.to_string(), proof, instead_of: None };
                 let done = queue.propose(vec![proposal], Timestamp(500)).await;
                 if list.links.get(&record).is_some_and(|link| link.proof.is_none()) {
                     assert!(matches!(done, Err(QueueError::Linked { .. })), "{done:?}");

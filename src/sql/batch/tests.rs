@@ -5,7 +5,7 @@ use crate::{
     model::{
         change::{Op, Role},
         entity::Entity,
-        table::{Column, ColumnName, ColumnType, Filled, Table, UniqueIndex},
+        table::{Column, ColumnName, ColumnType, Filled, Privileges, Table, UniqueIndex},
         value::SqlValue,
     },
     sql::ident::MYSQL,
@@ -21,18 +21,25 @@ fn table(name: &str, references: &[&str]) -> Arc<Table> {
         nullable: true,
         filled: Filled::ByDefault,
         folds: false,
+        indexed: false,
     };
     let id = ColumnName("id".into());
     Arc::new(Table {
         schema: None,
         name: name.into(),
         view: false,
+        updatable: true,
+        engine: "InnoDB".into(),
         columns: vec![column("id"), column("a"), column("b")],
         unique: vec![UniqueIndex { name: "PRIMARY".into(), columns: vec![id], primary: true, safe: true }],
         references: references.iter().map(|r| (*r).to_owned()).collect(),
+        triggers: vec![],
+        triggers_hidden: false,
         insert_triggers: false,
         transactional: true,
         ignore_case: true,
+        may: Privileges::all(),
+        columns_hidden: false,
     })
 }
 

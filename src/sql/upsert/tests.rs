@@ -4,7 +4,9 @@ use std::{fmt::Write, sync::Arc};
 
 use super::*;
 use crate::{
-    model::table::{Charset, Column, ColumnName, ColumnType, Filled, Table, TextLength, UniqueIndex},
+    model::table::{
+        Charset, Column, ColumnName, ColumnType, Filled, Grant, Privileges, Table, TextLength, UniqueIndex,
+    },
     sql::ident::{MYSQL, SQLITE},
 };
 
@@ -16,6 +18,7 @@ fn column(name: &str, kind: ColumnType, filled: Filled) -> Column {
         nullable: filled != Filled::ByNobody,
         filled,
         folds: false,
+        indexed: false,
     }
 }
 
@@ -27,6 +30,8 @@ fn table(unique: &[(&str, &[&str])]) -> Table {
         schema: Some("his db".into()),
         name: "order`s \"x\"".into(),
         view: false,
+        updatable: true,
+        engine: "InnoDB".into(),
         columns: vec![
             column("id", ColumnType::Int { min: 0, max: 9 }, Filled::ByNobody),
             column("clinic", decimal, Filled::ByDefault),
@@ -44,9 +49,13 @@ fn table(unique: &[(&str, &[&str])]) -> Table {
             })
             .collect(),
         references: vec![],
+        triggers: vec![],
+        triggers_hidden: false,
         insert_triggers: false,
         transactional: true,
         ignore_case: true,
+        may: Privileges::all(),
+        columns_hidden: false,
     }
 }
 
@@ -158,6 +167,21 @@ fn rows_share_an_upsert_only_where_that_is_right() {
         true,
     );
     check("a trigger on insert", |s| edit(s, |t| t.insert_triggers = true), false, false);
+    check("unknown privileges", |s| edit(s, |t| t.may = Privileges::default()), true, true);
+    let by_columns = |names: &[&str]| Grant::Columns(names.iter().map(|n| ColumnName((*n).into())).collect());
+    let all = by_columns(&["ID", "clinic", "select", "created at", "note"]);
+    let read = by_columns(&["id", "clinic", "select", "note"]);
+    let least = by_columns(&["select", "note"]);
+    for (update, select, expected) in
+        [(&all, &read, true), (&all, &least, false), (&least, &read, false), (&Grant::No, &Grant::No, false)]
+    {
+        let mut s = shape(Op::Upsert, table(&[("PRIMARY", &["id", "clinic"])]), &ALL);
+        edit(&mut s, |t| {
+            t.may = Privileges { update: update.clone(), select: select.clone(), ..Privileges::all() };
+        });
+        assert_eq!(many::is_bulk(&s, &MYSQL), expected, "{update:?}, {select:?}");
+    }
+    check("columns that are not seen", |s| edit(s, |t| t.columns_hidden = true), false, false);
     check("a view", |s| edit(s, |t| t.view = true), false, false);
     check(
         "a NOT NULL column that the event does not fill",
