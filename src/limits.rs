@@ -103,6 +103,8 @@ pub const LOCK_TIMEOUT_S_DEFAULT: u64 = 5;
 
 /// Largest configuration file.
 pub const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Longest `format` of a mapping.
+pub const FORMAT_BYTES_MAX: usize = 128;
 /// Daily log files that are kept, `logging.keep_days`.
 pub const LOG_DAYS_DEFAULT: u64 = 14;
 /// Log lines that wait for the disk before further ones are dropped.

@@ -142,7 +142,7 @@ impl Target<'_> {
             | ColumnType::DateTime { .. }
             | ColumnType::Timestamp { .. } => self.moment(Moment::Zoned(utc)),
             ColumnType::Text { .. } | ColumnType::Other | ColumnType::Bytes { .. } | ColumnType::Json => {
-                self.text(&utc.with_timezone(&self.zone).format("%Y-%m-%d %H:%M:%S").to_string())
+                self.text(&moment_text(utc, self.zone))
             }
             _ => misfit("not-a-number", "a date and time is no number"),
         }
@@ -229,6 +229,11 @@ impl Target<'_> {
             ),
         }
     }
+}
+
+/// A built-in moment as text, where no format says otherwise.
+pub(super) fn moment_text(utc: DateTime<Utc>, zone: Tz) -> String {
+    utc.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// What in a text the column's character set cannot hold, in words.

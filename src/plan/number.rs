@@ -49,6 +49,17 @@ pub(super) fn decimal(text: &str, precision: u32, scale: u32, unsigned: bool) ->
     Ok(if fraction.is_empty() { format!("{sign}{digits}") } else { format!("{sign}{digits}.{fraction}") })
 }
 
+/// Whether it is negative, its digits before (without leading zeros) and after the point.
+pub(super) fn written_out(text: &str) -> Result<(bool, String, String), Misfit> {
+    let number = Digits::parse(text)?;
+    let too_long = || Misfit {
+        cause: "out-of-range",
+        words: format!("written out it has more than {PLAIN_DIGITS_MAX} digits"),
+    };
+    let (whole, fraction) = number.plain().ok_or_else(too_long)?;
+    Ok((number.negative, whole, fraction))
+}
+
 /// MySQL would make 1999 of 99, and of "25" another year than of 25.
 pub(super) fn year(text: &str) -> Result<i128, Misfit> {
     match whole(text, 0, 2155)? {

@@ -9,6 +9,16 @@ pub enum Bulk {
     OnConflict,
 }
 
+/// What a database reads as a comment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comments {
+    /// `--` to the end of the line, `/* */`.
+    Standard,
+    /// `--` only before white space, `#` too, and `/*! */` is no comment but code:
+    /// <https://dev.mysql.com/doc/refman/8.4/en/comments.html>.
+    MySql,
+}
+
 /// One database's SQL.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Dialect {
@@ -24,6 +34,13 @@ pub struct Dialect {
     pub from_nothing: &'static str,
     /// A decimal key must be compared as a decimal, or the database compares doubles.
     pub cast_decimal_keys: bool,
+    /// In '...' and "..." a backslash takes the next character's meaning away:
+    /// <https://dev.mysql.com/doc/refman/8.4/en/string-literals.html>.
+    pub backslash_escapes: bool,
+    /// Names may be quoted with [ ]: <https://sqlite.org/lang_keywords.html>.
+    pub brackets: bool,
+    /// Comments.
+    pub comments: Comments,
 }
 
 /// MySQL 5.5 to 9 and `MariaDB`: <https://dev.mysql.com/doc/refman/8.4/en/insert-on-duplicate.html>.
@@ -34,6 +51,9 @@ pub static MYSQL: Dialect = Dialect {
     bulk: Bulk::OnDuplicateKey,
     from_nothing: " FROM DUAL",
     cast_decimal_keys: true,
+    backslash_escapes: true,
+    brackets: false,
+    comments: Comments::MySql,
 };
 
 /// The embedded HIS: <https://sqlite.org/lang_upsert.html>, <https://sqlite.org/limits.html>.
@@ -44,6 +64,9 @@ pub static SQLITE: Dialect = Dialect {
     bulk: Bulk::OnConflict,
     from_nothing: "",
     cast_decimal_keys: false,
+    backslash_escapes: false,
+    brackets: true,
+    comments: Comments::Standard,
 };
 
 impl Dialect {

@@ -1,7 +1,7 @@
 //! Changes rendered as SQL: pure. Knows no mapping, no event and no driver.
 //!
 //! `ident` holds what differs between databases as data, `upsert` is the one skeleton of all statements,
-//! `batch` packs events into transactions' statements.
+//! `batch` packs events into transactions' statements, `parameters` reads the SQL that a configuration writes itself.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use crate::model::value::SqlValue;
 
 pub mod batch;
 pub mod ident;
+pub mod parameters;
 pub mod upsert;
 
 /// One statement with its bound values, in the order of its placeholders.
