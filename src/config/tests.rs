@@ -262,10 +262,12 @@ fn all_mistakes_are_told_at_once_in_their_order() {
     his-config.json:11:39: sync.batch_events: must be a whole number, e.g. DEFAULT, not text; leave out the quotes
     his-config.json:17:62: mapping.appointment.fields.patient_info.patient_id.timezone: "Nowhere/City" is no IANA time zone; write a name such as "Asia/Kolkata" (no offset, no abbreviation, no Windows name)
     his-config.json:18:9: mapping.appointment.fields.ünïcode: must be text in double quotes, an object in { } or a list in [ ], not a number; put it in double quotes
-    his-config.json:18:58: mapping.appointment.fields.status.lookup: not supported yet; remove it, and map the id as Buktor sends it, or use "values"
+    his-config.json:18:58: mapping.appointment.fields.status.lookup.match: is missing; add the column that holds the event's value, "match": "HIS_..."
+    his-config.json:18:58: mapping.appointment.fields.status.lookup.table: is missing; add the table to look in, "table": "HIS_..."
+    his-config.json:18:58: mapping.appointment.fields.status.lookup.take: is missing; add the column whose value is written, "take": "HIS_..."
     his-config.json:20:7: mapping.appointment.key: "appointmentid" is not among "fields"; did you mean "appointment_id"?
     his-config.json:22:70: mapping.payment.on.deleted: says nothing about the deletion; write { "action": "delete" }, what to mark, e.g. { "constants": { "HIS_status": "X" } }, or { "ignore": true }
-    10 problems in the configuration
+    12 problems in the configuration
     "#);
 }
 

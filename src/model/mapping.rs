@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::model::{
     event::EventKind,
+    format::Format,
     table::{ColumnName, TableName},
+    template::Template,
     value::Literal,
 };
 
@@ -80,13 +82,17 @@ pub struct Write {
 pub struct Step {
     /// What later steps, and the crosswalk, call it: the event type before the dot where the mapping names none.
     pub name: String,
+    /// For this operation it writes nothing, and is here because a later step refers to it: its row's link is read by its
+    /// key, whatever `when` says, and what it would write into a column counts as missing.
+    pub skip: bool,
     /// The row or the statement.
     pub what: What,
     /// Columns, or parameters, filled from the event.
     pub fields: Vec<Field>,
     /// Columns, or parameters, with fixed values.
     pub constants: Vec<Constant>,
-    /// Sources that identify the row, where the mapping names them.
+    /// Sources that identify the row, where the mapping names them. With a generated key, and for a statement, they need
+    /// not be among `fields`.
     pub key: Option<Vec<Source>>,
     /// All must hold, else nothing is written.
     pub when: Vec<Condition>,
@@ -110,8 +116,10 @@ pub enum What {
     },
     /// Runs a statement of the configuration's own.
     Sql {
-        /// One statement with `:name` parameters.
+        /// One statement in the database's own form, with a `?` for each parameter.
         sql: String,
+        /// A name for each `?`, in their order: each is the column of a field or of a constant.
+        parameters: Vec<ColumnName>,
         /// Running it twice does no harm.
         repeatable: bool,
     },
@@ -195,6 +203,8 @@ pub struct Field {
     pub lookup: Option<Lookup>,
     /// Codes for values.
     pub values: Option<Codes>,
+    /// How a date, a time or a number is written as text.
+    pub format: Option<Format>,
     /// Used when the event lacks the source.
     pub default: Option<Literal>,
     /// When it is written.
@@ -208,12 +218,12 @@ pub struct Field {
 }
 
 impl Field {
-    /// The source in the event, where it comes from one.
+    /// The source in the event, where it comes from one; a text made of several has none.
     #[must_use]
     pub fn source(&self) -> Option<&Source> {
         match &self.from {
             Origin::Event(source) => Some(source),
-            Origin::Step { .. } => None,
+            Origin::Step { .. } | Origin::Text(_) => None,
         }
     }
 }
@@ -230,6 +240,8 @@ pub enum Origin {
         /// The column; none for its generated key.
         column: Option<ColumnName>,
     },
+    /// A text made of several sources (`concat`).
+    Text(Template),
 }
 
 /// A table of the HIS in which a value is looked up.

@@ -54,6 +54,7 @@ fn field(source: &str, column: &str) -> Field {
         lookup: None,
         column: ColumnName(column.into()),
         values: None,
+        format: None,
         default: None,
         write: if source == "received_at" { WriteRule::InsertOnly } else { WriteRule::Always },
         timezone: None,
@@ -74,6 +75,7 @@ fn step() -> Step {
     Step {
         name: "appointment".into(),
         what: row("HIS_appointments", Action::Upsert),
+        skip: false,
         marker: None,
         fields: vec![
             field("status", "his_STATUS"),

@@ -1,0 +1,414 @@
+//! From a mapping's steps, each resolved by itself, to a rule for each operation: which steps it has, what they refer to
+//! among each other, and that each of them is whole. It looks at no event and at no live table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    config::{
+        keypath::{KeyPath, printable},
+        problem::nearest,
+        resolve::Resolver,
+        resolve_field::GENERATED_KEY,
+        resolve_mapping::folded,
+        resolve_operation::Whole,
+        resolve_step::{Base, Draft, Parts},
+    },
+    model::{
+        event::EventKind,
+        mapping::{
+            Action, DELETIONS, Field, GeneratedKey, Marker, MissingRow, Origin, Rule, Source, Step, What,
+            Write, WriteRule, is_deletion,
+        },
+        table::ColumnName,
+    },
+};
+
+/// The steps of a mapping.
+pub(crate) struct Drafts<'d> {
+    pub(crate) at: &'d KeyPath,
+    pub(crate) kind: &'d EventKind,
+    pub(crate) steps: &'d [Draft],
+}
+
+/// A step in the rule of one operation.
+struct Turn<'d> {
+    draft: &'d Draft,
+    parts: Parts,
+    /// It does nothing for this operation.
+    skip: bool,
+}
+
+impl Resolver<'_> {
+    /// The rule for operations that no `on` names.
+    pub(crate) fn rule(&mut self, drafts: &Drafts<'_>) -> Option<Rule> {
+        self.names(drafts.steps);
+        self.write(drafts.at, drafts.steps.iter().map(always).collect()).map(Rule::Write)
+    }
+
+    /// The rules of all operations that some `on` names.
+    pub(crate) fn rules(
+        &mut self,
+        drafts: &Drafts<'_>,
+        whole: &BTreeMap<String, Whole>,
+    ) -> BTreeMap<String, Rule> {
+        let own = drafts.steps.iter().flat_map(|step| step.on.keys());
+        let names: BTreeSet<&String> = own.chain(whole.keys()).collect();
+        let mut rules = BTreeMap::new();
+        for name in names {
+            let rule = match whole.get(name) {
+                Some(whole) => self.whole_rule(drafts, name, whole),
+                None => self.operation_rule(drafts, name),
+            };
+            rules.extend(rule.map(|rule| (name.clone(), rule)));
+        }
+        rules
+    }
+
+    fn whole_rule(&mut self, drafts: &Drafts<'_>, name: &str, whole: &Whole) -> Option<Rule> {
+        for own in drafts.steps.iter().filter_map(|step| step.on.get(name)) {
+            let message = format!(
+                "has no use: {} replaces all steps for this operation; remove one of the two",
+                whole.at
+            );
+            self.wrong(&own.at, message);
+        }
+        let Some(steps) = &whole.steps else { return Some(Rule::Ignore) };
+        let whole = Drafts { at: &whole.at, kind: drafts.kind, steps };
+        self.rule(&whole)
+    }
+
+    fn operation_rule(&mut self, drafts: &Drafts<'_>, name: &str) -> Option<Rule> {
+        let deletion = is_deletion(name);
+        let mut turns = Vec::new();
+        for step in drafts.steps {
+            // Both words mean the same, and each is looked for where the other is not written.
+            let words = DELETIONS.iter().filter(|_| deletion).copied();
+            let own = std::iter::once(name).chain(words).find_map(|word| step.on.get(word));
+            turns.push(match own {
+                Some(own) if !own.ignore => {
+                    Turn { draft: step, parts: self.merged(step, own, deletion), skip: false }
+                }
+                None if !deletion => always(step),
+                _ => {
+                    let at = own.map_or_else(|| step.at.key("on").key(name), |own| own.at.clone());
+                    Turn { draft: step, parts: Parts { at, ..step.parts.clone() }, skip: true }
+                }
+            });
+        }
+        if turns.iter().all(|turn| turn.skip) {
+            return Some(Rule::Ignore);
+        }
+        let at = match turns.as_slice() {
+            [only] if only.draft.at == *drafts.at => only.parts.at.clone(),
+            _ => drafts.at.key("on").key(name),
+        };
+        self.write(&at, turns).map(Rule::Write)
+    }
+
+    /// Two steps of one mapping must not remember their rows under the same name.
+    fn names(&mut self, steps: &[Draft]) {
+        for (i, step) in steps.iter().enumerate() {
+            let same = |other: &&Draft| {
+                other.name == step.name
+                    && other.base.generated().is_some()
+                    && other
+                        .base
+                        .table()
+                        .zip(step.base.table())
+                        .is_some_and(|(a, b)| a.0.eq_ignore_ascii_case(&b.0))
+            };
+            let earlier = steps.iter().take(i).find(same).filter(|_| step.base.generated().is_some());
+            if let Some(earlier) = earlier {
+                let message = format!(
+                    "is \"{}\" as that of {}, and both remember rows of the same table, which would be taken for the same row; \
+                     give each a name of its own",
+                    step.name, earlier.at
+                );
+                self.wrong(&step.at.key("name"), message);
+            }
+        }
+    }
+
+    /// What an operation does: its steps, without those that do nothing and that no other refers to.
+    fn write(&mut self, at: &KeyPath, mut turns: Vec<Turn<'_>>) -> Option<Write> {
+        for turn in &mut turns {
+            self.fill_parameters(turn);
+        }
+        let referred = self.references(&turns);
+        let mut steps = Vec::new();
+        let mut whole = true;
+        for (i, turn) in turns.into_iter().enumerate() {
+            if turn.skip && !referred.contains(&i) {
+                continue;
+            }
+            if !turn.skip {
+                self.check(&turn);
+            }
+            match turn.step() {
+                Some(step) => steps.push(step),
+                None => whole = false,
+            }
+        }
+        (whole && !steps.is_empty()).then(|| Write { steps, at: at.canonical() })
+    }
+
+    /// A statement's parameters that are no column of its fields are sources themselves.
+    fn fill_parameters(&mut self, turn: &mut Turn<'_>) {
+        let Base::Sql { statement: Some(statement), .. } = &turn.draft.base else { return };
+        let parameters = &statement.parameters;
+        for (column, at) in turn.parts.columns().filter(|(column, _)| !parameters.contains(column)) {
+            let names = parameters.iter().map(|name| name.0.as_str());
+            let shown = printable(&column.0);
+            let message = match nearest(&column.0, names) {
+                Some(meant) => {
+                    format!("fills :{shown}, which \"sql\" does not have; did you mean \"{meant}\"?")
+                }
+                None => format!(
+                    "fills :{shown}, which \"sql\" does not have; write :{shown} there, or remove this"
+                ),
+            };
+            self.wrong(&KeyPath::parse(at), message);
+        }
+        let at = turn.draft.at.key("sql");
+        for name in parameters {
+            if turn.parts.columns().any(|(column, _)| column == name) {
+                continue;
+            }
+            let Some(from) = self.origin(&at, &name.0) else { continue };
+            turn.parts.fields.push(Field {
+                from,
+                or_from: Vec::new(),
+                column: name.clone(),
+                lookup: None,
+                values: None,
+                format: None,
+                default: None,
+                write: WriteRule::Always,
+                timezone: None,
+                truncate: false,
+                at: at.canonical(),
+            });
+        }
+    }
+
+    /// The steps that others refer to.
+    fn references(&mut self, turns: &[Turn<'_>]) -> BTreeSet<usize> {
+        let mut referred = BTreeSet::new();
+        for (i, turn) in turns.iter().enumerate().filter(|(_, turn)| !turn.skip) {
+            for field in &turn.parts.fields {
+                let Origin::Step { name, column } = &field.from else { continue };
+                match refer(turns, i, name, column.as_ref()) {
+                    Ok(step) => {
+                        referred.insert(step);
+                    }
+                    // What is not there may be what `shape` took out.
+                    Err(_) if turns.iter().any(|turn| self.is_broken(&turn.draft.at)) => {}
+                    Err(message) => self.wrong(&KeyPath::parse(&field.at), message),
+                }
+            }
+        }
+        referred
+    }
+
+    /// A complete step, its parts held against each other.
+    fn check(&mut self, turn: &Turn<'_>) {
+        let Base::Row { generated, .. } = &turn.draft.base else { return };
+        let parts = &turn.parts;
+        let action = parts.action.unwrap_or(Action::Upsert);
+        let keys = parts.key.as_deref().unwrap_or_default();
+        let is_key = |field: &Field| keys.iter().any(|(_, key)| Some(key) == field.source());
+        let generates = generated.is_some() || self.is_broken(&turn.draft.at.key(GENERATED_KEY));
+        for (at, key) in keys.iter().filter(|_| !generates) {
+            let mapped = parts.fields.iter().any(|field| field.source() == Some(key));
+            if !mapped && !self.is_told_of(at, key, parts) {
+                self.unmapped_key(at, key, &parts.fields);
+            }
+        }
+        for field in parts.fields.iter().filter(|field| field.truncate && is_key(field)) {
+            let message =
+                "a field of the key is never cut: two records would become one; remove \"truncate\"";
+            self.wrong(&KeyPath::parse(&field.at), message);
+        }
+        let nothing_else = !keys.is_empty() && parts.constants.is_empty() && parts.fields.iter().all(is_key);
+        if action == Action::Update && nothing_else && !generates && !self.is_broken(&parts.at) {
+            self.wrong(
+                &parts.at,
+                "updates the row with nothing but its own key; add what to write, or another \"action\"",
+            );
+        }
+        let empty = parts.columns().next().is_none();
+        if generates && empty && matches!(action, Action::Upsert | Action::Insert) {
+            let message = "maps nothing, so that new rows would be empty; add e.g. \"fields\": { \"status\": \"HIS_status\" }";
+            self.missing(&parts.at.key("fields"), message);
+        }
+        self.taken_columns(generated.as_ref(), parts);
+    }
+
+    /// The generated key and the marker are columns that nothing else fills.
+    fn taken_columns(&mut self, generated: Option<&ColumnName>, parts: &Parts) {
+        let marker = match &parts.marker {
+            Some(Marker::Column(column)) => Some(column),
+            _ => None,
+        };
+        let is = |taken: Option<&ColumnName>, column: &ColumnName| {
+            taken.is_some_and(|taken| folded(taken) == folded(column))
+        };
+        for (column, at) in parts.columns() {
+            let shown = printable(&column.0);
+            if is(generated, column) {
+                let message = format!(
+                    "writes the column {shown}, which the table fills itself (\"generated_key\"); remove it"
+                );
+                self.wrong(&KeyPath::parse(at), message);
+            }
+            if is(marker, column) {
+                let message =
+                    format!("writes the column {shown}, which \"marker\" needs for itself; keep one of them");
+                self.wrong(&KeyPath::parse(at), message);
+            }
+        }
+        if marker.is_some_and(|marker| is(generated, marker)) {
+            let message = "is the \"generated_key\", which the table fills itself; name a text column that nothing else uses";
+            self.wrong(&parts.at.key("marker"), message);
+        }
+    }
+
+    /// Whether a field of the key is missed only because `shape` found fault with it, in `fields` beside the key or
+    /// beside the operation.
+    fn is_told_of(&self, key_at: &KeyPath, key: &Source, parts: &Parts) -> bool {
+        let depth = key_at.parts().iter().rposition(|part| part == "key").unwrap_or(0);
+        let beside_key = KeyPath::of(key_at.parts().get(..depth).unwrap_or_default());
+        [&beside_key, &parts.at].into_iter().any(|at| {
+            let fields = at.key("fields");
+            self.broken.contains(&fields) || self.is_broken(&fields.key(&key.written))
+        })
+    }
+
+    fn unmapped_key(&mut self, at: &KeyPath, key: &Source, fields: &[Field]) {
+        let shown = printable(&key.written);
+        let sources = fields.iter().filter_map(|field| Some(field.source()?.written.as_str()));
+        let column = fields.iter().find(|field| field.column.0 == key.written).and_then(Field::source);
+        let message = if let Some(source) = column {
+            let source = printable(&source.written);
+            format!("\"{shown}\" is a column; write the field that fills it, \"{source}\"")
+        } else if let Some(meant) = nearest(&key.written, sources) {
+            format!("\"{shown}\" is not among \"fields\"; did you mean \"{}\"?", printable(meant))
+        } else {
+            format!(
+                "\"{shown}\" is not among \"fields\"; add it there with its column, \"{shown}\": \"HIS_...\""
+            )
+        };
+        self.wrong(at, message);
+    }
+}
+
+/// A step as it is without any `on`.
+fn always(step: &Draft) -> Turn<'_> {
+    Turn { draft: step, parts: step.parts.clone(), skip: false }
+}
+
+/// The index of the step that `$name...` in the step of index `from` means, or what is wrong with it.
+fn refer(turns: &[Turn<'_>], from: usize, name: &str, column: Option<&ColumnName>) -> Result<usize, String> {
+    let shown = printable(name);
+    let mut called = turns.iter().enumerate().filter(|(_, turn)| turn.draft.name == name);
+    let (at, turn) = match (called.next(), called.next()) {
+        (Some((at, turn)), None) if at < from => (at, turn),
+        (Some((at, _)), None) if at == from => {
+            return Err(format!(
+                "the step \"{shown}\" is this step itself; only what an earlier step got or wrote is known here"
+            ));
+        }
+        (Some(_), None) => {
+            return Err(format!("the step \"{shown}\" comes later; move it before this one"));
+        }
+        (Some(_), Some(_)) => {
+            return Err(format!("two steps are called \"{shown}\"; give each a \"name\" of its own"));
+        }
+        (None, _) if from == 0 => {
+            return Err(format!(
+                "refers to an earlier step \"{shown}\", and there is none; write both rows as \"steps\": [ ... ], the one \
+                 that this refers to first, with \"name\": \"{shown}\""
+            ));
+        }
+        (None, _) => {
+            let earlier = turns.iter().take(from).map(|turn| turn.draft.name.as_str());
+            return Err(match nearest(name, earlier) {
+                Some(meant) => {
+                    format!("no earlier step is called \"{shown}\"; did you mean \"${}\"?", printable(meant))
+                }
+                None => format!(
+                    "no earlier step is called \"{shown}\"; give the step that is meant \"name\": \"{shown}\", before this one"
+                ),
+            });
+        }
+    };
+    let Base::Row { generated, .. } = &turn.draft.base else {
+        return Err(format!(
+            "the step \"{shown}\" runs a statement, which gives nothing back; refer to a step with a \"table\""
+        ));
+    };
+    let Some(column) = column else {
+        return match generated {
+            Some(_) => Ok(at),
+            None => Err(format!(
+                "the step \"{shown}\" has no \"generated_key\"; add it there, with the column that numbers the table's rows"
+            )),
+        };
+    };
+    let written = || turn.parts.columns().map(|(column, _)| column);
+    if written().any(|other| folded(other) == folded(column)) {
+        return Ok(at);
+    }
+    let generated_key = generated.as_ref().map(|_| GENERATED_KEY);
+    let meant = match generated {
+        Some(generated) if folded(generated) == folded(column) => generated_key,
+        _ => nearest(&column.0, written().map(|other| other.0.as_str()).chain(generated_key)),
+    };
+    let wrong = printable(&column.0);
+    Err(match meant {
+        Some(meant) => format!(
+            "the step \"{shown}\" does not write {wrong}; did you mean \"${shown}.{}\"?",
+            printable(meant)
+        ),
+        None => {
+            let all: Vec<String> = written().map(|other| printable(&other.0)).collect();
+            format!("the step \"{shown}\" does not write {wrong}; it writes {}", all.join(", "))
+        }
+    })
+}
+
+impl Turn<'_> {
+    /// The step, unless its table or statement has a problem.
+    fn step(self) -> Option<Step> {
+        let Parts { at, action, key, when, fields, constants, missing_row, marker, .. } = self.parts;
+        let what = match &self.draft.base {
+            Base::Row { table, generated } => What::Row {
+                table: table.clone()?,
+                action: action.unwrap_or(Action::Upsert),
+                generated: generated.clone().map(|column| GeneratedKey {
+                    column,
+                    missing_row: missing_row.unwrap_or(MissingRow::Park),
+                }),
+            },
+            Base::Sql { statement, repeatable } => {
+                let statement = statement.as_ref()?;
+                What::Sql {
+                    sql: statement.sql.clone(),
+                    parameters: statement.parameters.clone(),
+                    repeatable: *repeatable,
+                }
+            }
+        };
+        Some(Step {
+            name: self.draft.name.clone(),
+            skip: self.skip,
+            what,
+            fields,
+            constants,
+            key: key.map(|key| key.into_iter().map(|(_, source)| source).collect()),
+            when: when.unwrap_or_default(),
+            marker,
+            at: at.canonical(),
+        })
+    }
+}
