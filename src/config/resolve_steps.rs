@@ -412,3 +412,235 @@ impl Turn<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::{check, columns, good, mapping, rule, steps};
+
+    const PATIENT: &str = r#"{"name": "patient", "table": "P", "generated_key": "NO", "key": "pid", "fields": {"name": "NAME", "code": "CODE"}"#;
+
+    /// A mapping of a patient, with more keys, and of a visit that refers to it, with more keys.
+    fn visit(patient: &str, visit: &str, more: &str) -> String {
+        mapping(&format!(
+            r#""visit": {{"steps": [{PATIENT}{patient}}},
+              {{"table": "V", "key": "visit_id", "fields": {{"visit_id": "ID", "$patient.generated_key": "P_NO", "$patient.CODE": "P_CODE"}}{visit}}}]{more}}}"#
+        ))
+    }
+
+    #[test]
+    fn steps_are_resolved_for_each_operation() {
+        let config = good(&visit(
+            r#", "missing_row": "insert", "on": {"Seen": {"ignore": true}, "moved": {"fields": {"x": "X"}, "missing_row": "park"}}"#,
+            r#", "on": {"deleted": {"action": "delete"}, "gone": {"constants": {"P_CODE": null}}}"#,
+            r#", "on": {"dropped": {"ignore": true}, "left": {"steps": [{"table": "W", "fields": {"visit_id": "ID"}}]}}"#,
+        ));
+        let told = |on: Option<&str>| -> Vec<(String, String, bool, Vec<&str>)> {
+            let all = steps(&config, "visit", on).iter();
+            all.map(|s| (s.at.replace("mapping.visit", ""), s.name.clone(), s.skip, columns(s))).collect()
+        };
+        let (patient, visit) = (vec!["NAME", "CODE"], vec!["ID", "P_NO", "P_CODE"]);
+        let row = |at: &str, name: &str, skip, columns: &[&'static str]| {
+            (at.to_owned(), name.to_owned(), skip, columns.to_vec())
+        };
+        assert_eq!(
+            told(None),
+            [row(".steps.0", "patient", false, &patient), row(".steps.1", "visit", false, &visit)]
+        );
+        // A step that is left out stays where another refers to it.
+        assert_eq!(
+            told(Some("seen")),
+            [row(".steps.0.on.Seen", "patient", true, &patient), row(".steps.1", "visit", false, &visit)]
+        );
+        assert_eq!(
+            told(Some("moved")),
+            [
+                row(".steps.0.on.moved", "patient", false, &["NAME", "CODE", "X"]),
+                row(".steps.1", "visit", false, &visit)
+            ]
+        );
+        // Of a deletion only what says so; the other step is there for its link alone.
+        assert_eq!(
+            told(Some("deleted")),
+            [
+                row(".steps.0.on.deleted", "patient", true, &patient),
+                row(".steps.1.on.deleted", "visit", false, &visit)
+            ]
+        );
+        assert_eq!(
+            told(Some("gone")),
+            [
+                row(".steps.0", "patient", false, &patient),
+                row(".steps.1.on.gone", "visit", false, &["ID", "P_NO"])
+            ]
+        );
+        assert_eq!(told(Some("left")), [row(".on.left.steps.0", "visit", false, &["ID"])]);
+        assert_eq!(*rule(&config, "visit", Some("dropped")), Rule::Ignore);
+        assert!(!config.mappings.by_kind["visit"].on.contains_key("delete"));
+        let Rule::Write(write) = rule(&config, "visit", Some("deleted")) else { panic!() };
+        assert_eq!(write.at, "mapping.visit.on.deleted");
+        let missing = |on: Option<&str>| match &steps(&config, "visit", on)[0].what {
+            What::Row { generated: Some(generated), .. } => generated.missing_row,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((missing(None), missing(Some("moved"))), (MissingRow::Insert, MissingRow::Park));
+        assert_eq!(
+            steps(&config, "visit", None)[1].fields[1].from,
+            Origin::Step { name: "patient".into(), column: None }
+        );
+        assert_eq!(
+            steps(&config, "visit", None)[1].fields[2].from,
+            Origin::Step { name: "patient".into(), column: Some(ColumnName("CODE".into())) }
+        );
+        assert_eq!(steps(&config, "visit", Some("deleted"))[1].action(), Some(Action::Delete));
+    }
+
+    #[test]
+    fn deletions_and_operations_that_all_steps_leave_out() {
+        let config = good(&mapping(
+            r#""a": {"steps": [
+                {"table": "A", "fields": {"a_id": "ID"}, "on": {"deleted": {"constants": {"GONE": 1}}, "seen": {"ignore": true}}},
+                {"table": "B", "fields": {"a_id": "ID"}, "on": {"delete": {"action": "delete"}, "SEEN": {"ignore": true}}},
+                {"table": "C", "fields": {"a_id": "ID"}, "on": {"deleted": {"ignore": true}, "seen": {"ignore": true}}}]},
+              "b.deleted": {"steps": [{"table": "A", "action": "delete", "fields": {"b_id": "ID"}}, {"sql": "CALL gone(:b_id)", "repeatable": true}]}"#,
+        ));
+        // "deleted" and "delete" mean the same: a step's word for one counts for the other.
+        for word in DELETIONS {
+            let tables: Vec<_> =
+                steps(&config, "a", Some(word)).iter().map(|s| s.table().unwrap().0.as_str()).collect();
+            assert_eq!(tables, ["A", "B"], "{word}");
+        }
+        assert_eq!(*rule(&config, "a", Some("seen")), Rule::Ignore);
+        assert_eq!(steps(&config, "b.deleted", None).len(), 2);
+    }
+
+    #[test]
+    fn what_may_stand_beside_steps() {
+        let step = r#"{"table": "A", "fields": {"a_id": "ID"}}"#;
+        let a = |inner: &str, expected: &[(&str, &str)]| {
+            let expected: Vec<_> =
+                expected.iter().map(|(at, part)| (format!("mapping.a.{at}"), *part)).collect();
+            let expected: Vec<_> = expected.iter().map(|(at, part)| (at.as_str(), *part)).collect();
+            check(&mapping(&format!(r#""a": {{{inner}}}"#)), &expected);
+        };
+        a(r#""steps": []"#, &[("steps", "names no step; add one")]);
+        a(r#""steps": {}"#, &[("steps", "a list in [ ]")]);
+        a(r#""steps": [5]"#, &[("steps.0", "an object in { }")]);
+        a(
+            &format!(r#""steps": [{step}], "table": "A", "fields": {{}}, "name": "x""#),
+            &[
+                ("table", "belongs into one of the \"steps\""),
+                ("fields", "belongs into one of the \"steps\""),
+                ("name", "belongs into one of the \"steps\""),
+            ],
+        );
+        a(
+            &format!(r#""steps": [{step}], "ignore": true"#),
+            &[("ignore", "no other key may stand beside it")],
+        );
+        a(
+            r#""steps": [{"table": "A", "fields": {"a_id": "ID"}, "ignore": true, "steps": []}]"#,
+            &[("steps.0.ignore", "leave the step out"), ("steps.0.steps", "one after the other in one list")],
+        );
+        a(
+            &format!(r#""steps": [{step}], "on": {{"x": {{"constants": {{"C": 1}}}}}}"#),
+            &[("on.x", "write what differs in one step into that step's own \"on\"")],
+        );
+        a(
+            &format!(r#""steps": [{step}], "on": {{"x": {{"constants": 5}}}}"#),
+            &[("on.x.constants", "an object in { }")],
+        );
+        a(
+            &format!(
+                r#""steps": [{step}], "on": {{"x": {{"steps": [{step}], "key": "a_id", "ignore": true}}}}"#
+            ),
+            &[
+                ("on.x.key", "replaces all that the mapping does"),
+                ("on.x.ignore", "replaces all that the mapping does"),
+            ],
+        );
+        a(
+            r#""steps": [{"table": "A", "fields": {"a_id": "ID"}, "on": {"x": {"steps": []}}}]"#,
+            &[("steps.0.on.x.steps", "does not go into one")],
+        );
+        a(
+            &format!(
+                r#""steps": [{{"table": "A", "fields": {{"a_id": "ID"}}, "on": {{"x": {{"key": "a_id"}}}}}}], "on": {{"X": {{"steps": [{step}]}}}}"#
+            ),
+            &[("steps.0.on.x", "mapping.a.on.X replaces all steps")],
+        );
+        a(
+            r#""steps": [{"table": "A", "fields": {"a_id": "ID"}}], "on": {"deleted": {"steps": [{"table": "A", "fields": {"a_id": "ID"}}]}}"#,
+            &[("on.deleted.steps.0.action", "what a deletion does is never guessed")],
+        );
+        a(
+            r#""table": "A", "fields": {"a_id": "ID"}, "on": {"x": {"steps": [{"table": "A", "fields": {"a_id": "ID"}, "on": {}}]}}"#,
+            &[("on.x.steps.0.on", "for the operation \"x\" alone")],
+        );
+        // All mistakes of all steps, each at its own place.
+        a(
+            r#""steps": [{"tabel": "A", "fields": {"a_id": "ID", "x": 5}}, {"table": "B", "fields": {"b": "B"}, "key": "c"}]"#,
+            &[
+                ("steps.0.tabel", "did you mean \"table\"?"),
+                ("steps.0.fields.x", "not a number"),
+                ("steps.1.key", "not among \"fields\""),
+            ],
+        );
+    }
+
+    #[test]
+    fn references_lead_to_an_earlier_step() {
+        let refer = |from: &str, part: &str| {
+            let text = mapping(&format!(
+                r#""visit": {{"steps": [{PATIENT}}}, {{"table": "S"}}, {{"name": "v", "table": "V", "fields": {{"visit_id": "ID", "{from}": "P_NO"}}}},
+                   {{"name": "late", "table": "L", "generated_key": "NO", "fields": {{"x": "X"}}}}]}}"#
+            ))
+            .replace(r#"{"table": "S"}"#, r#"{"name": "run", "sql": "CALL f()", "repeatable": true}, {"name": "plain", "table": "S", "fields": {"visit_id": "ID"}}"#);
+            check(&text, &[(&format!("mapping.visit.steps.3.fields.{from}"), part)]);
+        };
+        refer("$patiant.generated_key", "did you mean \"$patient\"?");
+        refer("$doctor.generated_key", "give the step that is meant \"name\": \"doctor\"");
+        refer("$late.generated_key", "comes later; move it before this one");
+        refer("$v.generated_key", "is this step itself");
+        refer("$plain.generated_key", "has no \"generated_key\"; add it there");
+        refer("$run.generated_key", "runs a statement");
+        refer("$patient.COD", "did you mean \"$patient.CODE\"?");
+        refer("$patient.no", "did you mean \"$patient.generated_key\"?");
+        refer("$patient.generatedkey", "did you mean \"$patient.generated_key\"?");
+        refer("$patient.BIRTH", "does not write BIRTH; it writes NAME, CODE");
+        refer("$patient.", "names no step and column");
+        refer("$a b.c", "names no step and column");
+        let key = |key: &str, at: &str| {
+            check(
+                &visit("", key, ""),
+                &[(&format!("mapping.visit.steps.1.{at}"), "write a field of the event here")],
+            );
+        };
+        key(r#", "when": {"$patient.CODE": 1}"#, "when.$patient.CODE");
+        check(
+            &visit("", r#", "name": "patient", "generated_key": "ID2""#, ""),
+            &[
+                ("mapping.visit.steps.1.fields.$patient.generated_key", "two steps are called \"patient\""),
+                ("mapping.visit.steps.1.fields.$patient.CODE", "two steps are called \"patient\""),
+            ],
+        );
+        let same = |table: &str| {
+            mapping(&format!(
+                r#""visit": {{"steps": [{{"table": "P", "generated_key": "NO", "fields": {{"a": "A"}}}}, {{"table": "{table}", "generated_key": "NO", "fields": {{"a": "A"}}}}]}}"#
+            ))
+        };
+        check(&same("p"), &[("mapping.visit.steps.1.name", "is \"visit\" as that of mapping.visit.steps.0")]);
+        good(&same("Q"));
+        // What is not there because it is misspelt is not told twice.
+        check(
+            &mapping(
+                r#""visit": {"steps": [{"nam": "patient", "table": "P", "generated_ky": "NO", "fields": {"a": "A"}},
+                        {"table": "V", "fields": {"visit_id": "ID", "$patient.generated_key": "P"}}]}"#,
+            ),
+            &[
+                ("mapping.visit.steps.0.nam", "did you mean \"name\"?"),
+                ("mapping.visit.steps.0.generated_ky", "did you mean \"generated_key\"?"),
+            ],
+        );
+    }
+}
