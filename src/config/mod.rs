@@ -20,6 +20,7 @@ mod resolve_database;
 mod resolve_field;
 mod resolve_mapping;
 mod resolve_operation;
+mod resolve_reference;
 mod resolve_step;
 mod resolve_steps;
 mod resolve_target;

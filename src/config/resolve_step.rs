@@ -144,16 +144,13 @@ impl Resolver<'_> {
                 );
             }
             let table_at = at.key("table");
-            let table = match &written.table {
-                Some(name) => self.table(&table_at, name),
-                None => {
-                    self.missing(
-                        &table_at,
-                        "is missing; add the HIS table, \"table\": \"HIS_...\" (or \"ignore\": true)",
-                    );
-                    None
-                }
-            };
+            let table = written.table.as_deref().and_then(|name| self.table(&table_at, name));
+            if written.table.is_none() {
+                self.missing(
+                    &table_at,
+                    "is missing; add the HIS table, \"table\": \"HIS_...\" (or \"ignore\": true)",
+                );
+            }
             let generated = written.generated_key.as_deref();
             let generated = generated.and_then(|name| self.column(&at.key("generated_key"), name));
             return Base::Row { table, generated };
@@ -369,5 +366,198 @@ impl file::Action {
             Self::Update => Action::Update,
             Self::Delete => Action::Delete,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::tests::{appointment, check, columns, good, mapping, step},
+        model::mapping::{GeneratedKey, What},
+    };
+
+    #[test]
+    fn generated_keys_and_markers_are_resolved() {
+        let config = good(&mapping(
+            r#""a": {"name": "patient", "table": "A", "generated_key": "NO", "marker": "REF", "key": ["x", "y.z"], "fields": {"n": "N"},
+                     "on": {"moved": {"missing_row": "insert", "marker": "REF2", "key": "x"}, "deleted": {"action": "delete"}}},
+               "b": {"table": "B", "generated_key": "NO", "action": "delete"},
+               "c": {"table": "C", "action": "insert", "marker": {"table": "M", "column": "R"}, "constants": {"K": 1}},
+               "d": {"table": "D", "generated_key": "NO", "action": "update", "key": "x"}"#,
+        ));
+        let generated = |kind: &str, on: Option<&str>| match &step(&config, kind, on).what {
+            What::Row { generated: Some(GeneratedKey { column, missing_row }), .. } => {
+                (column.0.clone(), *missing_row)
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(generated("a", None), ("NO".to_owned(), MissingRow::Park));
+        assert_eq!(generated("a", Some("moved")), ("NO".to_owned(), MissingRow::Insert));
+        let column = |name: &str| Some(Marker::Column(ColumnName(name.to_owned())));
+        assert_eq!(
+            (step(&config, "a", None).name.as_str(), &step(&config, "a", None).marker),
+            ("patient", &column("REF"))
+        );
+        assert_eq!(step(&config, "a", Some("moved")).marker, column("REF2"));
+        assert_eq!(step(&config, "a", Some("deleted")).marker, column("REF"));
+        let key = |kind: &str, on| step(&config, kind, on).key.as_ref().map(Vec::len);
+        assert_eq!((key("a", None), key("a", Some("moved")), key("b", None)), (Some(2), Some(1), None));
+        assert_eq!(step(&config, "b", None).name, "b");
+        let marker = Marker::Table { table: TableName("M".to_owned()), column: ColumnName("R".to_owned()) };
+        assert_eq!(step(&config, "c", None).marker, Some(marker));
+    }
+
+    #[test]
+    fn mistakes_about_generated_keys() {
+        let row = |inner: &str, at: &str, part: &str| {
+            check(
+                &appointment(&format!(r#""fields": {{"appointment_id": "ID", "s": "ST"}}, {inner}"#)),
+                &[(&format!("mapping.appointment.{at}"), part)],
+            );
+        };
+        row(r#""missing_row": "park""#, "missing_row", "belongs to \"generated_key\"");
+        row(r#""on": {"x": {"missing_row": "insert"}}"#, "on.x.missing_row", "belongs to \"generated_key\"");
+        row(r#""generated_key": "NO", "missing_row": "instert""#, "missing_row", "did you mean \"insert\"?");
+        row(
+            r#""generated_key": "id""#,
+            "fields.appointment_id",
+            "which the table fills itself (\"generated_key\")",
+        );
+        row(
+            r#""generated_key": "NO", "constants": {"no": 1}"#,
+            "constants.no",
+            "which the table fills itself",
+        );
+        row(r#""generated_key": "NO", "concat": {"NO": "{x}"}"#, "concat.NO", "which the table fills itself");
+        row(
+            r#""generated_key": "NO", "on": {"x": {"fields": {"y": "NO"}}}"#,
+            "on.x.fields.y",
+            "which the table fills itself",
+        );
+        row(r#""generated_key": """#, "generated_key", "no column's name");
+        row(r#""auto_increment": "NO""#, "auto_increment", "did you mean \"generated_key\"?");
+        row(r#""name": "a.b""#, "name", "letters, digits, _ and - alone");
+        row(r#""name": """#, "name", "is no step's name");
+        let empty = |inner: &str, at: &str, part: &str| {
+            check(&appointment(inner), &[(&format!("mapping.appointment.{at}"), part)]);
+        };
+        empty(r#""generated_key": "NO""#, "fields", "new rows would be empty");
+        empty(
+            r#""generated_key": "NO", "action": "update", "on": {"x": {"action": "upsert"}}"#,
+            "on.x.fields",
+            "new rows would be empty",
+        );
+        empty(r#""constants": {"C": 1}"#, "fields", "maps no field");
+        empty(r#""concat": {"C": "{x}"}"#, "fields", "maps no field");
+        empty(r#""action": "insert""#, "fields", "maps no field");
+        good(&appointment(r#""action": "insert", "concat": {"C": "{x}"}"#));
+        good(&appointment(r#""generated_key": "NO", "constants": {"C": 1}"#));
+    }
+
+    #[test]
+    fn mistakes_about_markers() {
+        let row = |inner: &str, part: &str| {
+            check(
+                &appointment(&format!(r#""fields": {{"appointment_id": "ID", "s": "ST"}}, {inner}"#)),
+                &[("mapping.appointment.marker", part)],
+            );
+        };
+        row(r#""marker": "REF""#, "has no use here: the row is found by its key");
+        row(r#""marker": "REF", "action": "update""#, "has no use here");
+        row(r#""generated_key": "NO", "marker": "REF", "action": "delete""#, "has no use here");
+        row(r#""generated_key": "NO", "marker": {"table": "M", "column": "R"}"#, "the name of a text column");
+        row(r#""generated_key": "NO", "marker": "no""#, "is the \"generated_key\"");
+        row(
+            r#""action": "insert", "marker": {"table": "a", "column": "R"}"#,
+            "is the table that is written itself",
+        );
+        row(r#""action": "insert", "marker": """#, "no column's name");
+        row(r#""action": "insert", "marker": 5"#, "text in double quotes or an object in { }");
+        let at = |inner: &str, at: &str, part: &str| {
+            check(
+                &appointment(&format!(r#""action": "insert", "fields": {{"s": "ST"}}, {inner}"#)),
+                &[(&format!("mapping.appointment.{at}"), part)],
+            );
+        };
+        at(r#""marker": "st""#, "fields.s", "which \"marker\" needs for itself");
+        at(r#""marker": {"table": "M"}"#, "marker.column", "is missing; add the text column in it");
+        at(r#""marker": {"tabel": "M", "column": "C"}"#, "marker.tabel", "did you mean \"table\"?");
+    }
+
+    #[test]
+    fn statements_are_resolved() {
+        let config = good(&mapping(
+            r#""a": {"sql": "CALL f(:x, :b.c, :t, :x, ':no', :$event_id, :received_at);", "marker": {"table": "M", "column": "R"}, "key": "k",
+                     "fields": {"start": {"column": "t", "format": "%H:%M"}},
+                     "on": {"moved": {"fields": {"new": "t"}, "constants": {"x": 1}}, "deleted": {}}},
+               "b": {"sql": "CALL g(:s)", "repeatable": true, "when": {"s": 1}}"#,
+        ));
+        let base = step(&config, "a", None);
+        let What::Sql { sql, parameters, repeatable: false } = &base.what else { panic!("{base:?}") };
+        assert_eq!(sql, "CALL f(?, ?, ?, ?, ':no', ?, ?)");
+        let names: Vec<&str> = parameters.iter().map(|p| p.0.as_str()).collect();
+        assert_eq!(names, ["x", "b.c", "t", "x", "$event_id", "received_at"]);
+        // Each has a field or a constant; those that none names are sources.
+        assert_eq!(columns(base), ["t", "x", "b.c", "$event_id", "received_at"]);
+        assert!(base.fields.iter().all(|f| f.write == crate::model::mapping::WriteRule::Always));
+        let moved = step(&config, "a", Some("moved"));
+        assert_eq!(columns(moved), ["t", "b.c", "$event_id", "received_at"]);
+        assert_eq!((moved.fields[0].source().unwrap().written.as_str(), moved.constants.len()), ("new", 1));
+        assert_eq!(step(&config, "a", Some("deleted")).action(), None);
+        assert!(matches!(step(&config, "b", None).what, What::Sql { repeatable: true, .. }));
+    }
+
+    #[test]
+    fn mistakes_about_statements() {
+        let sql = |inner: &str, at: &str, part: &str| {
+            check(
+                &mapping(&format!(r#""a": {{"sql": "CALL f(:x, :start)", {inner}}}"#)),
+                &[(&format!("mapping.a.{at}"), part)],
+            );
+        };
+        for key in ["table", "generated_key"] {
+            sql(&format!(r#""{key}": "A""#), key, "has no use beside \"sql\"");
+        }
+        sql(r#""action": "update""#, "action", "has no use beside \"sql\"");
+        sql(r#""missing_row": "park""#, "missing_row", "has no use beside \"sql\"");
+        sql(r#""on": {"x": {"action": "delete"}}"#, "on.x.action", "has no use beside \"sql\"");
+        sql(r#""marker": "REF""#, "marker", "a statement has no table of its own");
+        sql(r#""repeatable": true, "marker": {"table": "M", "column": "C"}"#, "marker", "keep one of them");
+        sql(r#""fields": {"x": "strat"}"#, "fields.x", "did you mean \"start\"?");
+        sql(r#""fields": {"x": "X"}"#, "fields.x", "did you mean \"x\"?");
+        sql(r#""constants": {"other": 1}"#, "constants.other", "write :other there, or remove this");
+        sql(r#""concat": {"other": "{x}"}"#, "concat.other", "write :other there");
+        sql(r#""on": {"c": {"constants": {"other": 1}}}"#, "on.c.constants.other", "write :other there");
+        sql(
+            r#""fields": {"x": {"column": "x", "write": "if_null"}}"#,
+            "fields.x.write",
+            "no column of a row",
+        );
+        sql(
+            r#""fields": {"x": {"column": "x", "truncate": true}}"#,
+            "fields.x.truncate",
+            "no column of a row",
+        );
+        sql(
+            r#""concat": {"x": {"text": "{x}", "truncate": true}}"#,
+            "concat.x.truncate",
+            "no column of a row",
+        );
+        let text = |sql: &str, part: &str| {
+            check(&mapping(&format!(r#""a": {{"sql": "{sql}"}}"#)), &[("mapping.a.sql", part)]);
+        };
+        text("", "has no statement");
+        text("CALL f(:x); CALL g(:x)", "line 1, column 13");
+        text("CALL f(?)", "write its name after a colon");
+        text("DROP TABLE x", "let the DBA do that by hand");
+        text("CALL f(:$now)", "\"$now\" is not built in");
+        text("CALL f(:$p.generated_key)", "refers to an earlier step \"p\", and there is none");
+        check(&mapping(r#""a": {"sql": 5}"#), &[("mapping.a.sql", "text in double quotes")]);
+        check(&mapping(r#""a": {"query": "CALL f()"}"#), &[("mapping.a.query", "did you mean \"sql\"?")]);
+        check(
+            &appointment(r#""fields": {"x": "X"}, "repeatable": false"#),
+            &[("mapping.appointment.repeatable", "belongs to \"sql\"")],
+        );
     }
 }

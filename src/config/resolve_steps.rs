@@ -11,6 +11,7 @@ use crate::{
         resolve_field::GENERATED_KEY,
         resolve_mapping::folded,
         resolve_operation::Whole,
+        resolve_reference::refer,
         resolve_step::{Base, Draft, Parts},
     },
     model::{
@@ -31,9 +32,9 @@ pub(crate) struct Drafts<'d> {
 }
 
 /// A step in the rule of one operation.
-struct Turn<'d> {
-    draft: &'d Draft,
-    parts: Parts,
+pub(crate) struct Turn<'d> {
+    pub(crate) draft: &'d Draft,
+    pub(crate) parts: Parts,
     /// It does nothing for this operation.
     skip: bool,
 }
@@ -305,76 +306,6 @@ impl Resolver<'_> {
 /// A step as it is without any `on`.
 fn always(step: &Draft) -> Turn<'_> {
     Turn { draft: step, parts: step.parts.clone(), skip: false }
-}
-
-/// The index of the step that `$name...` in the step of index `from` means, or what is wrong with it.
-fn refer(turns: &[Turn<'_>], from: usize, name: &str, column: Option<&ColumnName>) -> Result<usize, String> {
-    let shown = printable(name);
-    let mut called = turns.iter().enumerate().filter(|(_, turn)| turn.draft.name == name);
-    let (at, turn) = match (called.next(), called.next()) {
-        (Some((at, turn)), None) if at < from => (at, turn),
-        (Some((at, _)), None) if at == from => {
-            return Err(format!(
-                "the step \"{shown}\" is this step itself; only what an earlier step got or wrote is known here"
-            ));
-        }
-        (Some(_), None) => {
-            return Err(format!("the step \"{shown}\" comes later; move it before this one"));
-        }
-        (Some(_), Some(_)) => {
-            return Err(format!("two steps are called \"{shown}\"; give each a \"name\" of its own"));
-        }
-        (None, _) if from == 0 => {
-            return Err(format!(
-                "refers to an earlier step \"{shown}\", and there is none; write both rows as \"steps\": [ ... ], the one \
-                 that this refers to first, with \"name\": \"{shown}\""
-            ));
-        }
-        (None, _) => {
-            let earlier = turns.iter().take(from).map(|turn| turn.draft.name.as_str());
-            return Err(match nearest(name, earlier) {
-                Some(meant) => {
-                    format!("no earlier step is called \"{shown}\"; did you mean \"${}\"?", printable(meant))
-                }
-                None => format!(
-                    "no earlier step is called \"{shown}\"; give the step that is meant \"name\": \"{shown}\", before this one"
-                ),
-            });
-        }
-    };
-    let Base::Row { generated, .. } = &turn.draft.base else {
-        return Err(format!(
-            "the step \"{shown}\" runs a statement, which gives nothing back; refer to a step with a \"table\""
-        ));
-    };
-    let Some(column) = column else {
-        return match generated {
-            Some(_) => Ok(at),
-            None => Err(format!(
-                "the step \"{shown}\" has no \"generated_key\"; add it there, with the column that numbers the table's rows"
-            )),
-        };
-    };
-    let written = || turn.parts.columns().map(|(column, _)| column);
-    if written().any(|other| folded(other) == folded(column)) {
-        return Ok(at);
-    }
-    let generated_key = generated.as_ref().map(|_| GENERATED_KEY);
-    let meant = match generated {
-        Some(generated) if folded(generated) == folded(column) => generated_key,
-        _ => nearest(&column.0, written().map(|other| other.0.as_str()).chain(generated_key)),
-    };
-    let wrong = printable(&column.0);
-    Err(match meant {
-        Some(meant) => format!(
-            "the step \"{shown}\" does not write {wrong}; did you mean \"${shown}.{}\"?",
-            printable(meant)
-        ),
-        None => {
-            let all: Vec<String> = written().map(|other| printable(&other.0)).collect();
-            format!("the step \"{shown}\" does not write {wrong}; it writes {}", all.join(", "))
-        }
-    })
 }
 
 impl Turn<'_> {

@@ -218,3 +218,173 @@ impl Resolver<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::{appointment, check, columns, good, step};
+
+    #[test]
+    fn what_a_target_says_is_resolved() {
+        let config = good(&appointment(
+            r##""fields": {"appointment_id": "ID", "d": {"column": "D", "lookup": {"table": "h.T", "match": "M", "take": "K", "where": {"A": 1}}},
+                           "e": {"column": "E", "lookup": {"table": "T", "match": "M", "take": "K", "missing": null}},
+                           "f": {"column": "F", "lookup": {"table": "T", "match": "M", "take": "K", "missing": "null"}},
+                           "g": {"column": "G", "lookup": {"table": "T", "match": "M", "take": "K", "missing": -1}},
+                           "t": {"column": "T", "format": "%d/%m/%Y", "timezone": "UTC", "default_from": ["u", "$received_at"], "default": "x"},
+                           "n": {"column": "N", "format": "#,##0.00"}},
+                "concat": {"NAME": "{first} {last}", "NOTE": {"text": "{start:%H:%M}", "write": "insert_only", "truncate": true, "timezone": "UTC"}},
+                "on": {"x": {"concat": {"name": "{last}"}, "constants": {"NOTE": null}}}"##,
+        ));
+        let base = step(&config, "appointment", None);
+        assert_eq!(columns(base), ["ID", "D", "E", "F", "G", "T", "N", "NAME", "NOTE"]);
+        let missing: Vec<_> = base.fields.iter().filter_map(|f| Some(&f.lookup.as_ref()?.missing)).collect();
+        let null = Missing::Value(Literal::Null);
+        let minus = Missing::Value(Literal::Number("-1".to_owned()));
+        assert_eq!(missing, [&Missing::Park, &null, &null, &minus]);
+        let lookup = base.fields[1].lookup.as_ref().unwrap();
+        assert_eq!(
+            (lookup.table.0.as_str(), lookup.matches.0.as_str(), lookup.take.0.as_str(), lookup.only.len()),
+            ("h.T", "M", "K", 1)
+        );
+        assert_eq!(lookup.at, "mapping.appointment.fields.d.lookup");
+        assert!(matches!(
+            (&base.fields[5].format, &base.fields[6].format),
+            (Some(Format::Date(_)), Some(Format::Number(_)))
+        ));
+        let or_from: Vec<_> = base.fields[5].or_from.iter().map(|s| s.written.as_str()).collect();
+        assert_eq!(or_from, ["u", "$received_at"]);
+        let note = &base.fields[8];
+        assert_eq!(
+            (note.write, note.truncate, note.timezone),
+            (WriteRule::InsertOnly, true, Some(chrono_tz::UTC))
+        );
+        assert!(matches!(note.from, Origin::Text(_)) && note.source().is_none());
+        assert_eq!(note.at, "mapping.appointment.concat.NOTE");
+        assert_eq!(
+            columns(step(&config, "appointment", Some("x"))),
+            ["ID", "D", "E", "F", "G", "T", "N", "name"]
+        );
+    }
+
+    const LOOKUP: &str = r#""lookup": {"table": "T", "match": "M", "take": "K"}"#;
+
+    #[test]
+    fn mistakes_in_lookups_and_formats() {
+        let field = |inner: &str, at: &str, part: &str| {
+            check(
+                &appointment(&format!(r#""fields": {{"x": {{"column": "X", {inner}}}}}"#)),
+                &[(&format!("mapping.appointment.fields.x.{at}"), part)],
+            );
+        };
+        let lookup = |inner: &str, at: &str, part: &str| {
+            field(&LOOKUP.replace("\"K\"", &format!("\"K\", {inner}")), &format!("lookup.{at}"), part);
+        };
+        lookup(r#""from": "T""#, "from", "known here: match, missing, table, take, where");
+        lookup(r#""mising": null"#, "mising", "did you mean \"missing\"?");
+        lookup(r#""filter": {}"#, "filter", "did you mean \"where\"?");
+        lookup(r#""missing": "Park""#, "missing", "would be written as it stands; write \"park\"");
+        lookup(r#""missing": []"#, "missing", "not a list");
+        lookup(r#""where": {"m": 1}"#, "where.m", "is the column of \"match\"");
+        field(
+            r#""lookup": {"from": "T", "match": "M", "take": "K"}"#,
+            "lookup.from",
+            "did you mean \"table\"?",
+        );
+        field(
+            r#""lookup": {"table": "T", "match": "M"}"#,
+            "lookup.take",
+            "add the column whose value is written",
+        );
+        field(
+            r#""lookup": {"table": "a.b.c", "match": "M", "take": "K"}"#,
+            "lookup.table",
+            "no table's name",
+        );
+        field(r#""lookup": "T""#, "lookup", "an object in { }");
+        field(&format!(r#"{LOOKUP}, "values": {{"a": 1}}"#), "lookup", "cannot stand beside \"values\"");
+        field(&format!(r#"{LOOKUP}, "truncate": true"#), "truncate", "beside \"lookup\"");
+        field(&format!(r#"{LOOKUP}, "format": "%d""#), "format", "beside \"lookup\"");
+        field(&format!(r#"{LOOKUP}, "timezone": "UTC""#), "timezone", "beside \"lookup\"");
+        field(r#""format": "%d", "values": {"a": 1}"#, "format", "beside \"values\"");
+        field(r#""format": "%d", "truncate": true"#, "truncate", "another date or number");
+        field(r#""format": "dd.mm.yyyy""#, "format", "is no format");
+        field(r#""format": """#, "format", "the format is empty");
+        field(r#""default_from": []"#, "default_from", "names no field");
+        field(r#""default_from": "x""#, "default_from", "is the field itself");
+        field(r#""default_from": ["y", "y"]"#, "default_from.1", "stands twice");
+        field(r#""default_from": "$p.C""#, "default_from", "write a field of the event here");
+        field(r#""ref": {}"#, "ref", "did you mean \"lookup\"?");
+        field(r#""concat": "{a}""#, "concat", "stands beside \"fields\"");
+    }
+
+    #[test]
+    fn mistakes_in_texts_of_several_fields() {
+        let concat = |inner: &str, at: &str, part: &str| {
+            check(
+                &appointment(&format!(r#""fields": {{"appointment_id": "ID"}}, "concat": {{{inner}}}"#)),
+                &[(&format!("mapping.appointment.{at}"), part)],
+            );
+        };
+        concat(r#""C": "fixed""#, "concat.C", "under \"constants\"");
+        concat(r#""C": {"text": "{a"}"#, "concat.C.text", "is not closed");
+        concat(r#""C": {}"#, "concat.C.text", "is missing; add \"text\"");
+        concat(
+            r#""C": {"text": "{a}", "format": "%d"}"#,
+            "concat.C.format",
+            "stands in the text, after a colon",
+        );
+        concat(r#""C": {"text": "{a}", "timezone": "Kolkata"}"#, "concat.C.timezone", "did you mean");
+        concat(r#""C": "{a:xyz}""#, "concat.C", "is no format");
+        concat(r#""C": "{$patient.NAME}""#, "concat.C", "what an earlier step wrote");
+        concat(r#""C": 5"#, "concat.C", "text in double quotes");
+        concat(r#""`C`": "{a}""#, "concat.`C`", "no column's name");
+        concat(
+            r#""id": "{a}""#,
+            "concat.id",
+            "writes the column id, which mapping.appointment.fields.appointment_id writes too",
+        );
+        concat(
+            r#""C": "{a}", "c": "{b}""#,
+            "concat.c",
+            "writes the column c, which mapping.appointment.concat.C writes too",
+        );
+        check(
+            &appointment(
+                r#""fields": {"appointment_id": "ID"}, "concat": {"C": "{a}"}, "constants": {"C": 1}"#,
+            ),
+            &[("mapping.appointment.constants.C", "which mapping.appointment.concat.C writes too")],
+        );
+        check(
+            &appointment(r#""fields": {"appointment_id": "ID"}, "template": {"C": "{a}"}"#),
+            &[("mapping.appointment.template", "did you mean \"concat\"?")],
+        );
+    }
+
+    #[test]
+    fn what_a_step_gives_is_taken_as_it_is() {
+        let text = |inner: &str| {
+            appointment("\"fields\": {}").replace(
+                r#""table": "A", "fields": {}"#,
+                &format!(
+                    r#""steps": [{{"name": "p", "table": "P", "generated_key": "NO", "fields": {{"c": "C"}}}},
+                       {{"table": "A", "fields": {{"appointment_id": "ID", "$p.generated_key": {{"column": "P", {inner}}}}}}}]"#
+                ),
+            )
+        };
+        let at = "mapping.appointment.steps.1.fields.$p.generated_key";
+        for (key, value) in [
+            ("values", r#"{"a": 1}"#),
+            ("format", r#""00""#),
+            ("truncate", "true"),
+            ("timezone", r#""UTC""#),
+            ("lookup", r#"{"table": "T", "match": "M", "take": "K"}"#),
+        ] {
+            check(
+                &text(&format!(r#""{key}": {value}"#)),
+                &[(&format!("{at}.{key}"), "is taken over as it is")],
+            );
+        }
+        good(&text(r#""default": 0, "default_from": "z", "write": "if_null""#));
+    }
+}
