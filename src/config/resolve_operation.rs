@@ -9,7 +9,7 @@ use crate::{
         keypath::{KeyPath, printable},
         resolve::Resolver,
         resolve_mapping::folded,
-        resolve_step::{Base, Draft, Parts},
+        resolve_step::{Base, Draft, Parts, is_step},
     },
     model::{
         event::EventKind,
@@ -208,11 +208,14 @@ impl Resolver<'_> {
         match step.parts.action {
             Some(Action::Delete | Action::Update) => {}
             Some(Action::Upsert | Action::Insert) => self.never_upsert(&step.at),
-            None => self.missing(
-                &step.at.key("action"),
-                "is missing, and what a deletion does is never guessed; add \"action\": \"delete\" (removes the row), \
-                 \"action\": \"update\" (marks it), or \"ignore\": true",
-            ),
+            None => {
+                let otherwise = if is_step(&step.at) { "leave this step out" } else { "\"ignore\": true" };
+                let message = format!(
+                    "is missing, and what a deletion does is never guessed; add \"action\": \"delete\" (removes the row), \
+                     \"action\": \"update\" (marks it), or {otherwise}"
+                );
+                self.missing(&step.at.key("action"), message);
+            }
         }
     }
 

@@ -9,16 +9,23 @@ use crate::{
     model::table::ColumnName,
 };
 
-/// The index of the step that `$name.column` in the step of index `from` means; no column is the generated key. Else
-/// what is wrong, in words.
+/// Why a reference leads nowhere.
+pub(crate) struct Lost {
+    /// The step that is meant, which lacks something; none where no step has the name.
+    pub(crate) step: Option<usize>,
+    /// In words.
+    pub(crate) message: String,
+}
+
+/// The index of the step that `$name.column` in the step of index `from` means; no column is the generated key.
 pub(crate) fn refer(
     turns: &[Turn<'_>],
     from: usize,
     name: &str,
     column: Option<&ColumnName>,
-) -> Result<usize, String> {
-    let (at, turn) = earlier(turns, from, name)?;
-    gives(turn, &printable(name), column)?;
+) -> Result<usize, Lost> {
+    let (at, turn) = earlier(turns, from, name).map_err(|message| Lost { step: None, message })?;
+    gives(turn, &printable(name), column).map_err(|message| Lost { step: Some(at), message })?;
     Ok(at)
 }
 

@@ -146,10 +146,10 @@ impl Resolver<'_> {
             let table_at = at.key("table");
             let table = written.table.as_deref().and_then(|name| self.table(&table_at, name));
             if written.table.is_none() {
-                self.missing(
-                    &table_at,
-                    "is missing; add the HIS table, \"table\": \"HIS_...\" (or \"ignore\": true)",
-                );
+                let otherwise = if is_step(at) { "\"sql\": \"...\"" } else { "\"ignore\": true" };
+                let message =
+                    format!("is missing; add the HIS table, \"table\": \"HIS_...\" (or {otherwise})");
+                self.missing(&table_at, message);
             }
             let generated = written.generated_key.as_deref();
             let generated = generated.and_then(|name| self.column(&at.key("generated_key"), name));
@@ -355,6 +355,11 @@ impl Resolver<'_> {
         };
         self.wrong(&at, message);
     }
+}
+
+/// Whether this is the place of one of several steps.
+pub(crate) fn is_step(at: &KeyPath) -> bool {
+    at.parts().iter().nth_back(1).is_some_and(|part| part == "steps")
 }
 
 impl file::Action {

@@ -202,13 +202,21 @@ impl Resolver<'_> {
                     Ok(step) => {
                         referred.insert(step);
                     }
-                    // What is not there may be what `shape` took out.
-                    Err(_) if turns.iter().any(|turn| self.is_broken(&turn.draft.at)) => {}
-                    Err(message) => self.wrong(&KeyPath::parse(&field.at), message),
+                    Err(lost) if self.is_told_of_step(turns, lost.step) => {}
+                    Err(lost) => self.wrong(&KeyPath::parse(&field.at), lost.message),
                 }
             }
         }
         referred
+    }
+
+    /// Whether a step, or a name, is missed only because `shape` found fault with it.
+    fn is_told_of_step(&self, turns: &[Turn<'_>], step: Option<usize>) -> bool {
+        let Some(turn) = step.and_then(|step| turns.get(step)) else {
+            return turns.iter().any(|turn| self.is_broken(&turn.draft.at.key("name")));
+        };
+        let keys = [GENERATED_KEY, "fields", "concat", "constants"];
+        [&turn.draft.at, &turn.parts.at].iter().any(|at| keys.iter().any(|key| self.is_broken(&at.key(key))))
     }
 
     /// A complete step, its parts held against each other.
@@ -502,7 +510,7 @@ mod tests {
         );
         a(
             r#""steps": [{"table": "A", "fields": {"a_id": "ID"}}], "on": {"deleted": {"steps": [{"table": "A", "fields": {"a_id": "ID"}}]}}"#,
-            &[("on.deleted.steps.0.action", "what a deletion does is never guessed")],
+            &[("on.deleted.steps.0.action", "(marks it), or leave this step out")],
         );
         a(
             r#""table": "A", "fields": {"a_id": "ID"}, "on": {"x": {"steps": [{"table": "A", "fields": {"a_id": "ID"}, "on": {}}]}}"#,
@@ -571,6 +579,14 @@ mod tests {
             &[
                 ("mapping.visit.steps.0.nam", "did you mean \"name\"?"),
                 ("mapping.visit.steps.0.generated_ky", "did you mean \"generated_key\"?"),
+            ],
+        );
+        // But what is misspelt besides is.
+        check(
+            &visit(r#", "actoin": "update""#, r#", "on": {"x": {"fields": {"$patient.COD": "Z"}}}"#, ""),
+            &[
+                ("mapping.visit.steps.0.actoin", "did you mean \"action\"?"),
+                ("mapping.visit.steps.1.on.x.fields.$patient.COD", "did you mean \"$patient.CODE\"?"),
             ],
         );
     }
