@@ -79,7 +79,7 @@ pub(super) fn mapping_lines(config: &Config) -> Vec<String> {
     let words = |rule: &Rule| match rule {
         Rule::Ignore => "ignored".to_owned(),
         Rule::Write(write) => {
-            let steps = write.steps.iter().map(|step| match &step.what {
+            let steps = write.steps.iter().filter(|step| !step.skip).map(|step| match &step.what {
                 What::Row { table, action: Action::Upsert, .. } => table.to_string(),
                 What::Row { table, action: Action::Insert, .. } => format!("{table} (insert)"),
                 What::Row { table, action: Action::Update, .. } => format!("{table} (update)"),

@@ -7,12 +7,10 @@ const DATABASE_LINES: &str =
 /// The few lines that a file without `mapping` lacks.
 const MAPPING_LINES: &str = r#""mapping": { "appointment": { "table": "HIS_appointments", "fields": { "appointment_id": "HIS_appointment_id" } } }"#;
 
-const STEPS: &str = "not supported yet; remove it: this version writes one table for each event type";
-const LOOKUP: &str = "not supported yet; remove it, and map the id as Buktor sends it, or use \"values\"";
-const FORMAT: &str =
-    "not supported yet; remove it: a date is written into a text column as 2025-03-02 11:00:00";
-const GENERATED: &str = "not supported yet; remove it, and give the table a column for Buktor's id that \"fields\" and \"key\" name";
-const SQL: &str = "not supported yet; remove it, and name a \"table\" and its \"fields\"";
+const OF_COLUMN: &str = "belongs to a column; write it in \"fields\", e.g. { \"start_time\": { \"column\": \"HIS_start\", \"format\": \"%d/%m/%Y\" } }";
+const OF_COLUMN_LOOKUP: &str = "belongs to a column; write it in \"fields\", e.g. { \"doctor_id\": { \"column\": \"DOC_ID\", \"lookup\": { ... } } }";
+const OWN_MAPPING: &str = "cannot differ by operation; write a mapping of its own, e.g. \"appointment.cancelled\", or \"steps\" here";
+const OF_ROW: &str = "belongs to the mapping or step, beside its \"table\"; move it there";
 const SQL_SERVER: &str = "belongs to the type \"sqlserver\", which is not supported yet; remove it";
 const ORACLE: &str = "belongs to the type \"oracle\", which is not supported yet; remove it";
 
@@ -30,20 +28,16 @@ const NOT_HERE: &[(&str, &str, &str)] = &[
         "belongs to the types \"sqlserver\" and \"oracle\", which are not supported yet; with MySQL a schema is a \
          database: write its name as \"database\", or as schema.table in a mapping's \"table\"",
     ),
-    ("Mapping", "generated_key", GENERATED),
-    ("Mapping", "steps", STEPS),
-    ("Mapping", "name", STEPS),
-    ("Mapping", "sql", SQL),
-    ("Mapping", "repeatable", SQL),
-    ("Mapping", "lookup", LOOKUP),
-    ("Mapping", "format", FORMAT),
-    ("Operation", "generated_key", GENERATED),
-    ("Operation", "steps", STEPS),
-    ("Operation", "name", STEPS),
-    ("Operation", "sql", SQL),
-    ("Operation", "repeatable", SQL),
-    ("Operation", "lookup", LOOKUP),
-    ("Operation", "format", FORMAT),
+    ("Mapping", "lookup", OF_COLUMN_LOOKUP),
+    ("Mapping", "format", OF_COLUMN),
+    ("Mapping", "default_from", OF_COLUMN),
+    ("Operation", "lookup", OF_COLUMN_LOOKUP),
+    ("Operation", "format", OF_COLUMN),
+    ("Operation", "default_from", OF_COLUMN),
+    ("Operation", "generated_key", OF_ROW),
+    ("Operation", "name", OF_ROW),
+    ("Operation", "sql", OWN_MAPPING),
+    ("Operation", "repeatable", OWN_MAPPING),
     ("Operation", "on", "does not go into itself; write each operation beside the others"),
     (
         "Operation",
@@ -51,8 +45,13 @@ const NOT_HERE: &[(&str, &str, &str)] = &[
         "an operation is written to its mapping's table; for another table write a mapping of its own, \
          e.g. \"appointment.cancelled\"",
     ),
-    ("Column", "lookup", LOOKUP),
-    ("Column", "format", FORMAT),
+    (
+        "Column",
+        "concat",
+        "stands beside \"fields\": \"concat\": { \"PATIENT_NAME\": \"{first_name} {last_name}\" }",
+    ),
+    ("Concat", "format", "stands in the text, after a colon: \"{start_time:%d/%m/%Y}\""),
+    ("Concat", "column", "is the name on the left: \"concat\": { \"PATIENT_NAME\": { \"text\": \"...\" } }"),
     ("Server", "port", "unknown key; the port is a part of \"listen\": \"127.0.0.1:5000\""),
     ("Server", "host", "unknown key; the address is a part of \"listen\": \"127.0.0.1:5000\""),
 ];
@@ -75,13 +74,37 @@ const OTHER_NAMES: &[(&str, &[&str], &str)] = &[
     ("Mapping", &["operation", "operations"], "on"),
     ("Mapping", &["where", "condition", "conditions", "filter", "if"], "when"),
     ("Mapping", &["values", "fixed", "defaults"], "constants"),
+    (
+        "Mapping",
+        &["auto_increment", "autoincrement", "identity", "serial", "generated", "generated_id"],
+        "generated_key",
+    ),
+    ("Mapping", &["procedure", "stored_procedure", "query", "statement", "call", "command"], "sql"),
+    ("Mapping", &["template", "join", "text", "texts", "concatenate"], "concat"),
+    ("Mapping", &["on_missing", "if_missing", "missing"], "missing_row"),
+    ("Mapping", &["guard", "mark"], "marker"),
+    ("Mapping", &["idempotent", "repeat"], "repeatable"),
+    ("Mapping", &["step", "tables", "rows", "sequence"], "steps"),
     ("Operation", &["columns", "field", "map", "mapping"], "fields"),
     ("Operation", &["where", "condition", "conditions", "filter", "if"], "when"),
     ("Operation", &["values", "fixed"], "constants"),
+    ("Operation", &["template", "join", "text", "texts", "concatenate"], "concat"),
     ("Column", &["name", "field", "target", "to"], "column"),
     ("Column", &["codes", "map", "mapping", "translate"], "values"),
     ("Column", &["tz", "time_zone"], "timezone"),
     ("Column", &["cut"], "truncate"),
+    ("Column", &["pattern", "date_format", "mask"], "format"),
+    ("Column", &["fallback", "or_from", "else_from", "otherwise"], "default_from"),
+    ("Column", &["reference", "ref", "references", "foreign_key"], "lookup"),
+    ("Concat", &["template", "value", "concat"], "text"),
+    ("Concat", &["tz", "time_zone"], "timezone"),
+    ("Concat", &["cut"], "truncate"),
+    ("Lookup", &["from", "ref", "in"], "table"),
+    ("Lookup", &["key", "column", "by", "find", "code"], "match"),
+    ("Lookup", &["id", "get", "value", "select", "return", "returns"], "take"),
+    ("Lookup", &["default", "else", "not_found", "on_missing", "missing_row"], "missing"),
+    ("Lookup", &["when", "filter", "constants", "condition", "conditions"], "where"),
+    ("MarkerTable", &["name", "field"], "column"),
     ("Sync", &["cron", "interval"], "schedule"),
     ("Sync", &["batch", "batch_size"], "batch_events"),
     ("Logging", &["dir", "folder", "path"], "directory"),
@@ -135,6 +158,12 @@ pub(crate) fn missing(object: &str, key: &str) -> String {
         ("File", "mapping") => MAPPING_LINES,
         ("Database", "type") => "\"type\": \"mysql\"",
         ("Column", "column") => "\"column\": \"HIS_...\"",
+        ("Concat", "text") => "\"text\": \"{first_name} {last_name}\"",
+        ("Lookup", "table") => "the table to look in, \"table\": \"HIS_...\"",
+        ("Lookup", "match") => "the column that holds the event's value, \"match\": \"HIS_...\"",
+        ("Lookup", "take") => "the column whose value is written, \"take\": \"HIS_...\"",
+        ("MarkerTable", "table") => "\"table\": \"HIS_...\"",
+        ("MarkerTable", "column") => "the text column in it, \"column\": \"HIS_...\"",
         _ => return "is missing; add it".to_owned(),
     };
     format!("is missing; add {line}")

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(crate) use crate::config::file_mapping::{Mapping, OneOrMany};
+pub(crate) use crate::config::{file_mapping::Mapping, file_shapes::OneOrMany};
 use crate::limits::{
     BATCH_EVENTS_DEFAULT, BATCH_EVENTS_MAX, BODY_KIB_DEFAULT, BODY_KIB_MAX, BODY_TIME_DEFAULT,
     CONNECT_TIMEOUT_S_DEFAULT, CONNECTIONS_DEFAULT, HEADER_TIME_DEFAULT, KEEP_APPLIED_DAYS_DEFAULT,
@@ -263,7 +263,7 @@ pub(crate) struct Logging {
     pub(crate) format: Option<LogFormat>,
     /// Folder of the daily log files. Default: the folder that systemd gives the service ($LOGS_DIRECTORY), else
     /// "logs" beside this file. null: no files.
-    #[serde(default, deserialize_with = "crate::config::file_mapping::present")]
+    #[serde(default, deserialize_with = "crate::config::file_shapes::present")]
     #[schemars(extend("x-null" = true, "examples" = ["logs"]))]
     #[expect(clippy::option_option, reason = "null means no files, absence means the default")]
     pub(crate) directory: Option<Option<String>>,

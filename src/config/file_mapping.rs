@@ -1,19 +1,17 @@
-//! `mapping` as it is written, and the few keys that take several shapes. Nothing is checked here.
+//! `mapping` as it is written: plain structs, one for each object. The keys that take several shapes are in
+//! `file_shapes`. Nothing is checked here.
 
 #![expect(clippy::doc_markdown, reason = "these comments are shown by editors as plain text")]
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, Error as _},
-};
-use serde_json::Value;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use crate::config::file::{SecretFrom, SecretText};
+use crate::config::file_shapes::{Joined, MarkerAt, OneOrMany, Scalar, Target, present};
 
-/// What is written to the HIS for events of one type.
+/// What is written to the HIS for events of one type: a row of a table, or a statement; with "steps", several of them.
+/// Each of the steps has these keys, too.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mapping {
@@ -23,27 +21,58 @@ pub(crate) struct Mapping {
     /// Which column each field of the event is written to. A key is a field's name, or a path with dots and indexes
     /// ("patient_info.patient_id", "slots.0.start"). Built-in: received_at, updated_at, event_id, event_type,
     /// operation, timestamp, source, used where the event has no field of that name; with a $ before it
-    /// ("$received_at") always.
+    /// ("$received_at") always. In a later step "$NAME.generated_key" is the number that the row of the step NAME
+    /// got, and "$NAME.COLUMN" what that step writes into the column.
     #[schemars(extend("examples" = [{"appointment_id": "HIS_appointment_id", "status": "HIS_status"}]))]
     pub(crate) fields: Option<BTreeMap<String, OneOrMany<Target>>>,
+    /// Columns with a text made of several fields of the event. {first_name} is replaced by the field,
+    /// {start_time:%d/%m/%Y} by the field in that form.
+    #[schemars(extend("examples" = [{"PATIENT_NAME": "{first_name} {last_name}"}]))]
+    pub(crate) concat: Option<BTreeMap<String, Joined>>,
     /// Columns with fixed values.
     #[schemars(extend("examples" = [{"SOURCE": "BUKTOR"}]))]
     pub(crate) constants: Option<BTreeMap<String, Scalar>>,
-    /// The field, or a list of fields, that identifies the row; each must be among "fields". Default: the field
-    /// "<event type>_id" where it is mapped, else the table's primary key where all of it is mapped.
+    /// The field, or a list of fields, that identifies the row; each must be among "fields", unless there is a
+    /// "generated_key". Default: the field "<event type>_id" where it is mapped, else the table's primary key where all
+    /// of it is mapped; with "generated_key", the field "<event type>_id".
     #[schemars(extend("examples" = ["appointment_id"]))]
     pub(crate) key: Option<OneOrMany<String>>,
     /// What is done with the row.
     #[schemars(extend("default" = "upsert"))]
     pub(crate) action: Option<Action>,
-    /// Conditions: the event is written only if each of these fields has the value, or one of the list of values.
+    /// Conditions: this is written only if each of these fields has the value, or one of the list of values.
     #[schemars(extend("examples" = [{"status": ["confirmed", "cancelled"]}]))]
     pub(crate) when: Option<BTreeMap<String, OneOrMany<Scalar>>>,
+    /// The column that numbers the table's rows by itself (AUTO_INCREMENT), where the table has no column for
+    /// Buktor's id. Which number belongs to which id is remembered in the queue file.
+    #[schemars(extend("examples" = ["APPT_NO"]))]
+    pub(crate) generated_key: Option<String>,
+    /// With "generated_key": what happens where somebody has deleted the row in the HIS. Default: "park".
+    #[schemars(extend("default" = "park"))]
+    pub(crate) missing_row: Option<MissingRow>,
+    /// Where to see, after a crash, that a row was inserted or a statement was run before: a text column of the table
+    /// (40 characters or more) that nothing else uses, or a table that is there for this alone.
+    #[schemars(extend("examples" = ["BUKTOR_REF"]))]
+    pub(crate) marker: Option<MarkerAt>,
+    /// Instead of "table": one statement. :name stands for the field of that name, or for what "fields", "concat" or
+    /// "constants" write into the "column" of that name.
+    #[schemars(extend("examples" = ["CALL book_appointment(:appointment_id, :start_time)"]))]
+    pub(crate) sql: Option<String>,
+    /// With "sql". true: running the statement twice for the same event does no harm.
+    #[schemars(extend("default" = false))]
+    pub(crate) repeatable: Option<bool>,
     /// What differs for an operation ("created", "cancelled", "deleted"): the event's "operation", else the part of
-    /// its type after the dot. "fields" and "constants" are added to those above, the other keys replace them. A
-    /// deletion that is not provided for here is kept, and an operator decides.
+    /// its type after the dot. "fields", "concat" and "constants" are added to those above, the other keys replace
+    /// them. A deletion that is not provided for here is kept, and an operator decides.
     #[schemars(extend("examples" = [{"deleted": {"action": "delete"}}]))]
     pub(crate) on: Option<BTreeMap<String, Operation>>,
+    /// What this step is called by later steps ("$NAME.generated_key"). Mappings that give the same name and table
+    /// share the rows that "generated_key" remembers. Default: the event type before the dot.
+    #[schemars(extend("examples" = ["patient"]))]
+    pub(crate) name: Option<String>,
+    /// Several rows or statements for one event, written in this order, all or none. Each is as a mapping. Only "on"
+    /// may stand beside it.
+    pub(crate) steps: Option<Vec<Mapping>>,
     /// true: events of this type are accepted and dropped. No other key may stand beside it.
     #[schemars(extend("default" = false))]
     pub(crate) ignore: Option<bool>,
@@ -56,6 +85,8 @@ pub(crate) struct Operation {
     /// Fields besides those of the mapping; a field of the same name, or for the same column, replaces the
     /// mapping's.
     pub(crate) fields: Option<BTreeMap<String, OneOrMany<Target>>>,
+    /// Texts besides those of the mapping; one for the same column replaces the mapping's.
+    pub(crate) concat: Option<BTreeMap<String, Joined>>,
     /// Fixed values besides those of the mapping; one for the same column replaces the mapping's, also its field.
     #[schemars(extend("examples" = [{"HIS_status": "X"}]))]
     pub(crate) constants: Option<BTreeMap<String, Scalar>>,
@@ -65,7 +96,14 @@ pub(crate) struct Operation {
     pub(crate) action: Option<Action>,
     /// Conditions in place of the mapping's.
     pub(crate) when: Option<BTreeMap<String, OneOrMany<Scalar>>>,
-    /// true: events of this operation are accepted and dropped. No other key may stand beside it.
+    /// What happens where the row was deleted in the HIS, in place of what the mapping says.
+    pub(crate) missing_row: Option<MissingRow>,
+    /// The marker in place of the mapping's.
+    pub(crate) marker: Option<MarkerAt>,
+    /// Other steps in place of all that the mapping does. No other key may stand beside it; not inside a step.
+    pub(crate) steps: Option<Vec<Mapping>>,
+    /// true: events of this operation are accepted and dropped; inside a step, the step is left out for them. No other
+    /// key may stand beside it.
     #[schemars(extend("default" = false))]
     pub(crate) ignore: Option<bool>,
 }
@@ -84,13 +122,14 @@ pub(crate) enum Action {
     Delete,
 }
 
-/// Where a field goes: a column's name, or an object that says more.
-#[derive(Debug)]
-pub(crate) enum Target {
-    /// The column.
-    Column(String),
-    /// The column and how it is written.
-    Detailed(Box<Detailed>),
+/// What happens where the row was deleted in the HIS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MissingRow {
+    /// The event is kept, and an operator decides.
+    Park,
+    /// The row is inserted again.
+    Insert,
 }
 
 /// A column and how it is written.
@@ -98,13 +137,24 @@ pub(crate) enum Target {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Column", extend("required" = ["column"]))]
 pub(crate) struct Detailed {
-    /// The column's name.
+    /// The column's name; beside "sql", the parameter's.
     #[schemars(extend("examples" = ["HIS_status"]))]
     pub(crate) column: Option<String>,
     /// What the HIS calls each value: {"confirmed": "C", "cancelled": "X"}. "*" stands for all other values;
     /// without it an event with another value is kept, and an operator decides.
     #[schemars(extend("examples" = [{"confirmed": "C", "cancelled": "X", "*": "?"}]))]
     pub(crate) values: Option<BTreeMap<String, Scalar>>,
+    /// The HIS's own id of a doctor, a place and the like: the event's value is looked for in another table, and a
+    /// column of the row found there is written instead.
+    #[schemars(extend("examples" = [{"table": "DOCTORS", "match": "BUKTOR_CODE", "take": "DOC_ID"}]))]
+    pub(crate) lookup: Option<Lookup>,
+    /// For text columns. A date or time in a form of your own: "%d/%m/%Y %H:%M". A number in a form of your own: "00000"
+    /// (five digits, zeros in front), "0.00" (two decimals), "#,##0.00" (thousands). Nothing is rounded.
+    #[schemars(extend("examples" = ["%d/%m/%Y %H:%M"]))]
+    pub(crate) format: Option<String>,
+    /// A field, or a list of fields, used where the event does not have this one; before "default".
+    #[schemars(extend("examples" = [["mobile", "phone"]]))]
+    pub(crate) default_from: Option<OneOrMany<String>>,
     /// What is written where the event does not have the field.
     #[serde(default, deserialize_with = "present")]
     pub(crate) default: Option<Scalar>,
@@ -119,6 +169,65 @@ pub(crate) struct Detailed {
     pub(crate) truncate: Option<bool>,
 }
 
+/// A text made of several fields, and how it is written.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["text"]))]
+pub(crate) struct Concat {
+    /// The text. {first_name} is replaced by the field, {start_time:%d/%m/%Y} by the field in that form; {{ and }} are
+    /// braces.
+    #[schemars(extend("examples" = ["{first_name} {last_name}"]))]
+    pub(crate) text: Option<String>,
+    /// When the column is written.
+    #[schemars(extend("default" = "always"))]
+    pub(crate) write: Option<Write>,
+    /// Time zone of the times in this text, by its IANA name, where it is not the database's.
+    #[schemars(extend("examples" = ["UTC"]))]
+    pub(crate) timezone: Option<String>,
+    /// true: a text that is too long for the column is cut, instead of holding the event back.
+    #[schemars(extend("default" = false))]
+    pub(crate) truncate: Option<bool>,
+}
+
+/// A table of the HIS in which a value is looked up.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["table", "match", "take"]))]
+pub(crate) struct Lookup {
+    /// The table, as table or schema.table.
+    #[schemars(extend("examples" = ["DOCTORS"]))]
+    pub(crate) table: Option<String>,
+    /// The column that holds the event's value.
+    #[serde(rename = "match")]
+    #[schemars(extend("examples" = ["BUKTOR_CODE"]))]
+    pub(crate) matches: Option<String>,
+    /// The column whose value is written.
+    #[schemars(extend("examples" = ["DOC_ID"]))]
+    pub(crate) take: Option<String>,
+    /// What happens where no row has the value. "park": the event waits until the row is there. null: NULL is written.
+    /// Anything else is written as it stands.
+    #[serde(default, deserialize_with = "present")]
+    #[schemars(extend("default" = "park"))]
+    pub(crate) missing: Option<Scalar>,
+    /// Values that the row must have in other columns besides.
+    #[serde(rename = "where")]
+    #[schemars(extend("examples" = [{"ACTIVE": 1}]))]
+    pub(crate) only: Option<BTreeMap<String, Scalar>>,
+}
+
+/// A table that is there only to see that something was done before.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("required" = ["table", "column"]))]
+pub(crate) struct MarkerTable {
+    /// The table, as table or schema.table.
+    #[schemars(extend("examples" = ["BUKTOR_DONE"]))]
+    pub(crate) table: Option<String>,
+    /// Its column: a text of 40 characters or more, unique.
+    #[schemars(extend("examples" = ["REF"]))]
+    pub(crate) column: Option<String>,
+}
+
 /// When a column is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -129,124 +238,4 @@ pub(crate) enum Write {
     InsertOnly,
     /// Only where the column is NULL.
     IfNull,
-}
-
-/// A text, a number, true, false or null.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Scalar(pub(crate) Value);
-
-/// One, or a list.
-#[derive(Debug)]
-pub(crate) enum OneOrMany<T> {
-    /// Written alone.
-    One(T),
-    /// Written as a list.
-    Many(Vec<T>),
-}
-
-/// Decodes a key that is there, so that its `null` differs from its absence.
-pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
-}
-
-fn decode<T: DeserializeOwned, E: serde::de::Error>(value: Value) -> Result<T, E> {
-    // serde's own message can repeat the value, which may be a secret.
-    serde_json::from_value(value).map_err(|_| E::custom("a value of another shape was expected"))
-}
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match Value::deserialize(from)? {
-            many @ Value::Array(_) => decode(many).map(Self::Many),
-            one => decode(one).map(Self::One),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Target {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match Value::deserialize(from)? {
-            Value::String(column) => Ok(Self::Column(column)),
-            detailed => decode(detailed).map(Self::Detailed),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for SecretText {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match Value::deserialize(from)? {
-            Value::String(text) => Ok(Self::Plain(text)),
-            from @ Value::Object(_) => decode(from).map(Self::From),
-            _ => Err(D::Error::custom("a secret was expected")),
-        }
-    }
-}
-
-impl fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plain(_) => f.write_str("[secret]"),
-            Self::From(from) => from.fmt(f),
-        }
-    }
-}
-
-impl JsonSchema for Scalar {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Scalar".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "number", "boolean", "null"] })
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        format!("OneOrMany_{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let one = generator.subschema_for::<T>();
-        json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
-    }
-}
-
-impl JsonSchema for Target {
-    fn schema_name() -> Cow<'static, str> {
-        "Target".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let detailed = generator.subschema_for::<Detailed>();
-        json_schema!({
-            "description": "Where a field goes: a column's name, or an object that says more.",
-            "anyOf": [{ "type": "string" }, detailed],
-        })
-    }
-}
-
-impl JsonSchema for SecretText {
-    fn schema_name() -> Cow<'static, str> {
-        "Secret".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let from = generator.subschema_for::<SecretFrom>();
-        json_schema!({
-            "description": "A secret: the text itself, or where it is kept outside this file.",
-            "anyOf": [{ "type": "string" }, from],
-        })
-    }
 }

@@ -95,7 +95,15 @@ fn parse(bytes: &[u8], path: &Path, environment: &Environment<'_>) -> Result<Con
         return Err(problems);
     };
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut resolver = Resolver { folder, environment, places: &located.places, broken: &broken, problems };
+    let kind = file.database.as_ref().and_then(|database| database.kind);
+    let mut resolver = Resolver {
+        folder,
+        environment,
+        places: &located.places,
+        broken: &broken,
+        dialect: kind.map(resolve::dialect),
+        problems,
+    };
     match resolve::resolve(file, path, &mut resolver) {
         Some(config) => Ok(config),
         None => Err(resolver.problems),

@@ -24,6 +24,7 @@ use crate::{
         BATCH_EVENTS_DEFAULT, BODY_KIB_DEFAULT, BODY_TIME_DEFAULT, CONNECTIONS_DEFAULT, HEADER_TIME_DEFAULT,
         KEEP_APPLIED_DAYS_DEFAULT, LOG_DAYS_DEFAULT, QUEUE_EVENTS_DEFAULT, QUEUE_FREE_MIB_DEFAULT,
     },
+    sql::ident::{Dialect, MYSQL, SQLITE},
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -37,6 +38,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) places: &'a Places,
     /// Keys that `shape` found fault with, and that are therefore not in the file as it comes here.
     pub(crate) broken: &'a BTreeSet<KeyPath>,
+    /// How the database reads SQL; none where its type has a problem.
+    pub(crate) dialect: Option<&'static Dialect>,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -266,6 +269,14 @@ pub(crate) fn resolve(file: File, path: &Path, resolver: &mut Resolver<'_>) -> O
         logging: logging?,
         places: resolver.places.clone(),
     })
+}
+
+/// How a database of that type reads SQL.
+pub(crate) fn dialect(kind: file::DatabaseType) -> &'static Dialect {
+    match kind {
+        file::DatabaseType::MySql => &MYSQL,
+        file::DatabaseType::Sqlite => &SQLITE,
+    }
 }
 
 fn to_usize(number: u64) -> usize {

@@ -1,4 +1,5 @@
-//! From `fields` and `constants` as written to the model's fields, in the order of the file.
+//! From `fields` and `constants` as written to the model's fields, in the order of the file, and the names of sources
+//! and columns. What an object says beside its column is for `resolve_target`.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +7,28 @@ use serde_json::Value;
 
 use crate::{
     config::{
-        file_mapping::{Detailed, OneOrMany, Scalar, Target, Write},
+        file_mapping::{Detailed, Write},
+        file_shapes::{OneOrMany, Scalar, Target},
         keypath::{KeyPath, printable},
         problem::nearest,
         resolve::Resolver,
         resolve_mapping::is_no_name,
     },
     model::{
-        mapping::{Builtin, Codes, Constant, Field, Origin, Source, WriteRule},
-        table::ColumnName,
+        mapping::{Builtin, Constant, Field, Origin, Source, WriteRule},
+        table::{ColumnName, TableName},
         value::Literal,
     },
 };
+
+/// What the fields of a step fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filling {
+    /// Columns of a row.
+    Columns,
+    /// Parameters of a statement.
+    Parameters,
+}
 
 impl<T> OneOrMany<T> {
     /// Its items, each with its path.
@@ -42,6 +53,17 @@ impl Scalar {
     }
 }
 
+impl Write {
+    /// The rule as the model has it.
+    pub(crate) fn rule(self) -> WriteRule {
+        match self {
+            Self::Always => WriteRule::Always,
+            Self::InsertOnly => WriteRule::InsertOnly,
+            Self::IfNull => WriteRule::IfNull,
+        }
+    }
+}
+
 impl Resolver<'_> {
     /// An object's entries with their paths, in the order of the file.
     pub(crate) fn in_file_order<T>(
@@ -59,22 +81,23 @@ impl Resolver<'_> {
         &mut self,
         at: &KeyPath,
         written: BTreeMap<String, OneOrMany<Target>>,
+        filling: Filling,
     ) -> Vec<Field> {
         let mut fields = Vec::new();
         for (at, name, targets) in self.in_file_order(at, written) {
-            let Some(source) = self.source(&at, &name) else { continue };
+            let Some(from) = self.origin(&at, &name) else { continue };
             let targets = targets.at(&at);
             if targets.is_empty() {
                 self.wrong(&at, "lists no column; write one, or remove the field");
             }
             for (at, target) in targets {
-                fields.extend(self.field(&at, &source, target));
+                fields.extend(self.field(&at, &from, target, filling));
             }
         }
         fields
     }
 
-    /// Resolves `constants`.
+    /// Resolves `constants`, and a lookup's `where`.
     pub(crate) fn constants(&mut self, at: &KeyPath, written: BTreeMap<String, Scalar>) -> Vec<Constant> {
         let mut constants = Vec::new();
         for (at, name, value) in self.in_file_order(at, written) {
@@ -85,6 +108,23 @@ impl Resolver<'_> {
         constants
     }
 
+    /// Where a field comes from: a source, or an earlier step, which may or may not be there.
+    pub(crate) fn origin(&mut self, at: &KeyPath, written: &str) -> Option<Origin> {
+        let Some((name, column)) = written.strip_prefix('$').and_then(|rest| rest.split_once('.')) else {
+            return self.source(at, written).map(Origin::Event);
+        };
+        if is_no_step_name(name) || is_no_name(column) {
+            let shown = printable(written);
+            self.wrong(
+                at,
+                format!("\"{shown}\" names no step and column; write \"$NAME.generated_key\" or \"$NAME.COLUMN\", without spaces"),
+            );
+            return None;
+        }
+        let column = (column != GENERATED_KEY).then(|| ColumnName(column.to_owned()));
+        Some(Origin::Step { name: name.to_owned(), column })
+    }
+
     /// A source as it is written, or what is wrong with it.
     pub(crate) fn source(&mut self, at: &KeyPath, written: &str) -> Option<Source> {
         let shown = printable(written);
@@ -93,9 +133,10 @@ impl Resolver<'_> {
             return Some(source);
         }
         let message = match written.strip_prefix('$') {
-            Some(name) if name.ends_with(".generated_key") => {
-                "not supported yet; remove it: this version knows no generated keys".to_owned()
-            }
+            Some(name) if name.contains('.') => format!(
+                "\"{shown}\" is what an earlier step got or wrote; that stands on the left side of \"fields\", or in \"sql\" \
+                 after a colon, alone; write a field of the event here"
+            ),
             Some(name) => {
                 let names = Builtin::ALL.map(|(name, _)| name);
                 match nearest(name, names) {
@@ -120,7 +161,8 @@ impl Resolver<'_> {
         None
     }
 
-    fn column(&mut self, at: &KeyPath, written: &str) -> Option<ColumnName> {
+    /// A column's name.
+    pub(crate) fn column(&mut self, at: &KeyPath, written: &str) -> Option<ColumnName> {
         if is_no_name(written) {
             let shown = printable(written);
             self.wrong(
@@ -132,62 +174,59 @@ impl Resolver<'_> {
         Some(ColumnName(written.to_owned()))
     }
 
-    fn field(&mut self, at: &KeyPath, source: &Source, target: Target) -> Option<Field> {
+    /// A table's name.
+    pub(crate) fn table(&mut self, at: &KeyPath, written: &str) -> Option<TableName> {
+        let parts: Vec<&str> = written.split('.').collect();
+        if parts.len() > 2 || parts.iter().any(|part| is_no_name(part)) {
+            let shown = printable(written);
+            self.wrong(at, format!("\"{shown}\" is no table's name; write table or schema.table, without quotes and spaces around it"));
+            return None;
+        }
+        Some(TableName(written.to_owned()))
+    }
+
+    fn field(&mut self, at: &KeyPath, from: &Origin, target: Target, filling: Filling) -> Option<Field> {
         let (column_at, detailed) = match target {
             Target::Column(column) => {
                 (at.clone(), Box::new(Detailed { column: Some(column), ..Detailed::default() }))
             }
             Target::Detailed(detailed) => (at.key("column"), detailed),
         };
-        let Detailed { column, values, default, write, timezone, truncate } = *detailed;
-        let truncate = truncate.unwrap_or(false);
-        let has_values = values.is_some();
+        self.contradictions(at, from, &detailed, filling);
+        let Detailed { column, values, lookup, format, default_from, default, write, timezone, truncate } =
+            *detailed;
         let values = values.and_then(|written| self.codes(&at.key("values"), written));
-        if has_values && truncate {
-            self.wrong(&at.key("truncate"), "has no use beside \"values\", whose texts are fixed; remove it");
-        }
-        if has_values && timezone.is_some() {
-            self.wrong(&at.key("timezone"), "has no use beside \"values\", which are no times; remove it");
-        }
+        let lookup = lookup.and_then(|written| self.lookup(&at.key("lookup"), written));
+        let format = format.and_then(|written| self.format(&at.key("format"), &written));
+        let or_from = default_from
+            .map_or_else(Vec::new, |written| self.default_from(&at.key("default_from"), from, written));
         let timezone = timezone.and_then(|zone| self.timezone(&at.key("timezone"), &zone));
         let column = self.column(&column_at, column.as_deref()?)?;
-        let by_source = if source.builtin == Some(Builtin::ReceivedAt) {
-            WriteRule::InsertOnly
-        } else {
-            WriteRule::Always
-        };
+        let received = matches!(from, Origin::Event(Source { builtin: Some(Builtin::ReceivedAt), .. }));
+        let by_source =
+            if received && filling == Filling::Columns { WriteRule::InsertOnly } else { WriteRule::Always };
         Some(Field {
-            from: Origin::Event(source.clone()),
-            or_from: Vec::new(),
-            lookup: None,
+            from: from.clone(),
+            or_from,
             column,
+            lookup,
             values,
-            format: None,
+            format,
             default: default.map(Scalar::literal),
-            write: write.map_or(by_source, |write| match write {
-                Write::Always => WriteRule::Always,
-                Write::InsertOnly => WriteRule::InsertOnly,
-                Write::IfNull => WriteRule::IfNull,
-            }),
+            write: write.map_or(by_source, Write::rule),
             timezone,
-            truncate,
+            truncate: truncate.unwrap_or(false),
             at: at.canonical(),
         })
     }
+}
 
-    fn codes(&mut self, at: &KeyPath, written: BTreeMap<String, Scalar>) -> Option<Codes> {
-        if written.is_empty() {
-            self.missing(
-                at,
-                "has no codes, so that every value would hold its event back; add some, or remove it",
-            );
-            return None;
-        }
-        let mut by_value: BTreeMap<String, Literal> =
-            written.into_iter().map(|(value, code)| (value, code.literal())).collect();
-        let rest = by_value.remove("*");
-        Some(Codes { by_value, rest })
-    }
+/// What stands after `$NAME.` where the row's generated key is meant.
+pub(crate) const GENERATED_KEY: &str = "generated_key";
+
+/// Whether a text cannot be a step's name, which stands in `$NAME.COLUMN`, in SQL after a colon, and in markers.
+pub(crate) fn is_no_step_name(name: &str) -> bool {
+    name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
 }
 
 #[cfg(test)]
@@ -217,22 +256,18 @@ mod tests {
             &mapping(r#""a": {"table": "A", "fields": {"x": "X"}, "amount": "AMOUNT"}"#),
             &[("mapping.a.amount", "inside \"fields\"")],
         );
-        for key in ["generated_key", "steps", "sql", "name", "repeatable", "lookup", "format"] {
+        for key in ["lookup", "format", "default_from"] {
             check(
                 &appointment(&format!(r#""fields": {{"x": "X"}}, "{key}": 1"#)),
-                &[(&format!("mapping.appointment.{key}"), "not supported yet")],
+                &[(&format!("mapping.appointment.{key}"), "belongs to a column")],
             );
         }
         check(
-            &appointment(r#""fields": {"x": {"column": "X", "lookup": {}, "format": "%d"}}"#),
-            &[
-                ("mapping.appointment.fields.x.lookup", "not supported yet"),
-                ("mapping.appointment.fields.x.format", "not supported yet"),
-            ],
-        );
-        check(
             &appointment(r#""fields": {"x": "X", "$patient.generated_key": "P"}"#),
-            &[("mapping.appointment.fields.$patient.generated_key", "not supported yet")],
+            &[(
+                "mapping.appointment.fields.$patient.generated_key",
+                "refers to an earlier step \"patient\", and there is none; write both rows as \"steps\"",
+            )],
         );
         check(&appointment(r#""fields": {}"#), &[("mapping.appointment.fields", "maps no field")]);
     }

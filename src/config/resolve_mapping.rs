@@ -1,38 +1,19 @@
-//! From `mapping` as written to [`Mappings`]: which keys belong together. It knows no live table; that is `plan`'s part.
+//! From `mapping` as written to [`Mappings`]: event types, and which of a mapping's keys may stand together. It knows no
+//! live table; that is `plan`'s part.
 
 use std::collections::BTreeMap;
 
 use crate::{
     config::{
-        file_mapping::{self as file, OneOrMany},
-        keypath::{KeyPath, printable},
-        resolve::Resolver,
+        file_mapping as file, keypath::KeyPath, resolve::Resolver, resolve_step::Draft, resolve_steps::Drafts,
     },
     limits::EVENT_KIND_BYTES_MAX,
     model::{
         event::EventKind,
-        mapping::{
-            Action, Condition, Constant, DELETIONS, Field, Mapping, Mappings, Rule, Source, Step, What, Write,
-        },
-        table::{ColumnName, TableName},
+        mapping::{DELETIONS, Mapping, Mappings, Rule, is_deletion},
+        table::ColumnName,
     },
 };
-
-/// A rule's parts, of a mapping or of what differs for an operation.
-#[derive(Clone, Default)]
-pub(crate) struct Parts {
-    pub(crate) at: KeyPath,
-    pub(crate) ignore: bool,
-    /// A key besides `ignore` is written.
-    pub(crate) others: bool,
-    /// Nothing is written, or nothing but empty objects.
-    pub(crate) silent: bool,
-    pub(crate) action: Option<Action>,
-    pub(crate) key: Option<Vec<(KeyPath, Source)>>,
-    pub(crate) when: Option<Vec<Condition>>,
-    pub(crate) fields: Vec<Field>,
-    pub(crate) constants: Vec<Constant>,
-}
 
 impl Resolver<'_> {
     /// Resolves `mapping`; nothing where it has a problem that leaves nothing to write.
@@ -79,28 +60,84 @@ impl Resolver<'_> {
         None
     }
 
-    fn mapping(&mut self, at: &KeyPath, kind: EventKind, written: file::Mapping) -> Option<Mapping> {
-        let file::Mapping { table, fields, constants, key, action, when, on, ignore } = written;
-        let lone = table.is_none() && on.is_none();
-        let base = self.parts(at, file::Operation { fields, constants, key, action, when, ignore });
+    fn mapping(&mut self, at: &KeyPath, kind: EventKind, mut written: file::Mapping) -> Option<Mapping> {
         let text = at.canonical();
-        if base.ignore {
-            if base.others || !lone {
+        if written.ignore == Some(true) {
+            if !others(&written).is_empty() || written.on.is_some() || written.steps.is_some() {
                 self.not_alone(at);
             }
             // A deletion is parked unless `on` has it, and all events of this type are to be dropped.
             let on = DELETIONS.map(|word| (word.to_owned(), Rule::Ignore)).into();
             return Some(Mapping { kind, rule: Rule::Ignore, on, at: text });
         }
-        self.deletion_of_its_own(at, &kind, &base);
-        let table = self.table(&at.key("table"), table.as_deref());
-        if base.fields.is_empty() {
-            let message = "maps no field; add at least one, e.g. \"fields\": { \"appointment_id\": \"HIS_appointment_id\" }";
-            self.missing(&at.key("fields"), message);
+        let on = written.on.take();
+        let steps_at = at.key("steps");
+        let (steps, whole) = match written.steps.take() {
+            None if self.is_broken(&steps_at) => return None,
+            None => {
+                let mut draft = self.draft(at, &kind, written);
+                let whole = self.operations(&mut draft, &kind, on);
+                (vec![draft], whole)
+            }
+            Some(steps) => {
+                for key in others(&written) {
+                    let message = "belongs into one of the \"steps\" when there are any; move it there, or remove \"steps\"";
+                    self.wrong(&at.key(key), message);
+                }
+                let whole = self.whole_operations(at, &kind, on);
+                (self.steps(&steps_at, &kind, steps, None), whole)
+            }
+        };
+        if kind.suffix().is_some_and(is_deletion) {
+            for step in &steps {
+                self.says_what_it_deletes(step);
+            }
         }
-        let rule = table.clone().map(|table| self.rule(&kind, table, &base));
-        let on = self.operations(at, &kind, table.as_ref(), &base, on);
+        let drafts = Drafts { at, kind: &kind, steps: &steps };
+        let rule = self.rule(&drafts);
+        let on = self.rules(&drafts, &whole);
         Some(Mapping { rule: rule?, on, kind, at: text })
+    }
+
+    /// Resolves `steps`; `operation` is that which they are for alone.
+    pub(crate) fn steps(
+        &mut self,
+        at: &KeyPath,
+        kind: &EventKind,
+        written: Vec<file::Mapping>,
+        operation: Option<&str>,
+    ) -> Vec<Draft> {
+        if written.is_empty() {
+            self.missing(at, "names no step; add one or more, { \"table\": \"HIS_...\", \"fields\": { ... } }, or remove it");
+        }
+        let mut steps = Vec::new();
+        for (i, mut step) in written.into_iter().enumerate() {
+            let at = at.item(i);
+            if step.steps.is_some() {
+                self.wrong(
+                    &at.key("steps"),
+                    "do not go into a step; write them one after the other in one list",
+                );
+            }
+            if step.ignore.is_some() {
+                let message = "does not go into a step; leave the step out, or write \"on\": { \"...\": { \"ignore\": true } } for \
+                               the operations that it is not for";
+                self.wrong(&at.key("ignore"), message);
+            }
+            let on = step.on.take();
+            let mut draft = self.draft(&at, kind, step);
+            match (on, operation) {
+                (Some(_), Some(operation)) => {
+                    let message = format!(
+                        "has no use here: these steps are for the operation \"{operation}\" alone; remove it"
+                    );
+                    self.wrong(&at.key("on"), message);
+                }
+                (on, _) => self.step_operations(&mut draft, kind, on),
+            }
+            steps.push(draft);
+        }
+        steps
     }
 
     pub(crate) fn not_alone(&mut self, at: &KeyPath) {
@@ -109,171 +146,26 @@ impl Resolver<'_> {
             "drops these events, so that no other key may stand beside it; remove the others, or remove it",
         );
     }
+}
 
-    fn table(&mut self, at: &KeyPath, written: Option<&str>) -> Option<TableName> {
-        let Some(name) = written else {
-            self.missing(at, "is missing; add the HIS table, \"table\": \"HIS_...\" (or \"ignore\": true)");
-            return None;
-        };
-        let parts: Vec<&str> = name.split('.').collect();
-        if parts.len() > 2 || parts.iter().any(|part| is_no_name(part)) {
-            let shown = printable(name);
-            self.wrong(at, format!("\"{shown}\" is no table's name; write table or schema.table, without quotes and spaces around it"));
-            return None;
-        }
-        Some(TableName(name.to_owned()))
-    }
-
-    pub(crate) fn parts(&mut self, at: &KeyPath, written: file::Operation) -> Parts {
-        let file::Operation { fields, constants, key, action, when, ignore } = written;
-        let others =
-            fields.is_some() || constants.is_some() || key.is_some() || action.is_some() || when.is_some();
-        let silent = fields.as_ref().is_none_or(BTreeMap::is_empty)
-            && constants.as_ref().is_none_or(BTreeMap::is_empty)
-            && when.as_ref().is_none_or(BTreeMap::is_empty)
-            && key.is_none()
-            && action.is_none();
-        let fields = fields.map_or_else(Vec::new, |written| self.fields(&at.key("fields"), written));
-        let constants =
-            constants.map_or_else(Vec::new, |written| self.constants(&at.key("constants"), written));
-        self.written_twice(&fields, &constants);
-        Parts {
-            at: at.clone(),
-            ignore: ignore.unwrap_or(false),
-            others,
-            silent,
-            action: action.map(|action| match action {
-                file::Action::Upsert => Action::Upsert,
-                file::Action::Insert => Action::Insert,
-                file::Action::Update => Action::Update,
-                file::Action::Delete => Action::Delete,
-            }),
-            key: key.and_then(|written| self.key(&at.key("key"), written)),
-            when: when.map(|written| self.conditions(&at.key("when"), written)),
-            fields,
-            constants,
-        }
-    }
-
-    fn key(&mut self, at: &KeyPath, written: OneOrMany<String>) -> Option<Vec<(KeyPath, Source)>> {
-        let all = written.at(at);
-        if all.is_empty() {
-            self.wrong(at, "names no field; write one or more, or remove it");
-            return None;
-        }
-        let mut key: Vec<(KeyPath, Source)> = Vec::new();
-        for (at, name) in all {
-            if key.iter().any(|(_, source)| source.written == name) {
-                self.wrong(&at, "stands twice in this key; remove one");
-            } else if let Some(source) = self.source(&at, &name) {
-                key.push((at, source));
-            }
-        }
-        Some(key)
-    }
-
-    fn conditions(
-        &mut self,
-        at: &KeyPath,
-        written: BTreeMap<String, OneOrMany<file::Scalar>>,
-    ) -> Vec<Condition> {
-        let mut all = Vec::new();
-        for (at, name, values) in self.in_file_order(at, written) {
-            let any_of: Vec<_> = values.at(&at).into_iter().map(|(_, value)| value.literal()).collect();
-            if any_of.is_empty() {
-                self.wrong(
-                    &at,
-                    "lists no value, so that nothing would ever be written; list the values, or remove it",
-                );
-            }
-            if let Some(source) = self.source(&at, &name) {
-                all.push(Condition { source, any_of });
-            }
-        }
-        all
-    }
-
-    /// A column may be written once in `fields` and `constants` of one object.
-    fn written_twice(&mut self, fields: &[Field], constants: &[Constant]) {
-        let columns =
-            fields.iter().map(|f| (&f.column, &f.at)).chain(constants.iter().map(|c| (&c.column, &c.at)));
-        let mut first: BTreeMap<String, &String> = BTreeMap::new();
-        for (column, at) in columns {
-            if let Some(other) = first.insert(folded(column), at) {
-                let shown = printable(&column.0);
-                let other = KeyPath::parse(other);
-                self.wrong(
-                    &KeyPath::parse(at),
-                    format!("writes the column {shown}, which {other} writes too; keep one of them"),
-                );
-            }
-        }
-    }
-
-    /// A complete rule, its parts held against each other.
-    pub(crate) fn rule(&mut self, kind: &EventKind, table: TableName, parts: &Parts) -> Rule {
-        let action = parts.action.unwrap_or(Action::Upsert);
-        let keys = parts.key.as_deref().unwrap_or_default();
-        let is_key = |field: &Field| keys.iter().any(|(_, key)| Some(key) == field.source());
-        for (at, key) in keys {
-            let mapped = parts.fields.iter().any(|field| field.source() == Some(key));
-            if !mapped && !self.is_told_of(at, key, parts) {
-                self.unmapped_key(at, key, &parts.fields);
-            }
-        }
-        for field in parts.fields.iter().filter(|field| field.truncate && is_key(field)) {
-            let message =
-                "a field of the key is never cut: two records would become one; remove \"truncate\"";
-            self.wrong(&KeyPath::parse(&field.at), message);
-        }
-        let nothing_else = !keys.is_empty() && parts.constants.is_empty() && parts.fields.iter().all(is_key);
-        if action == Action::Update && nothing_else && !self.is_broken(&parts.at) {
-            self.wrong(
-                &parts.at,
-                "updates the row with nothing but its own key; add what to write, or another \"action\"",
-            );
-        }
-        let step = Step {
-            name: kind.base().to_owned(),
-            skip: false,
-            what: What::Row { table, action, generated: None },
-            fields: parts.fields.clone(),
-            constants: parts.constants.clone(),
-            key: parts.key.as_ref().map(|key| key.iter().map(|(_, source)| source.clone()).collect()),
-            when: parts.when.clone().unwrap_or_default(),
-            marker: None,
-            at: parts.at.canonical(),
-        };
-        Rule::Write(Write { at: step.at.clone(), steps: vec![step] })
-    }
-
-    /// Whether a field of the key is missed only because `shape` found fault with it, in `fields` beside the key or
-    /// beside the operation.
-    fn is_told_of(&self, key_at: &KeyPath, key: &Source, parts: &Parts) -> bool {
-        let depth = key_at.parts().iter().rposition(|part| part == "key").unwrap_or(0);
-        let beside_key = KeyPath::of(key_at.parts().get(..depth).unwrap_or_default());
-        [&beside_key, &parts.at].into_iter().any(|at| {
-            let fields = at.key("fields");
-            self.broken.contains(&fields) || self.is_broken(&fields.key(&key.written))
-        })
-    }
-
-    fn unmapped_key(&mut self, at: &KeyPath, key: &Source, fields: &[Field]) {
-        let shown = printable(&key.written);
-        let sources = fields.iter().filter_map(|field| Some(field.source()?.written.as_str()));
-        let column = fields.iter().find(|field| field.column.0 == key.written).and_then(Field::source);
-        let message = if let Some(source) = column {
-            let source = printable(&source.written);
-            format!("\"{shown}\" is a column; write the field that fills it, \"{source}\"")
-        } else if let Some(meant) = crate::config::problem::nearest(&key.written, sources) {
-            format!("\"{shown}\" is not among \"fields\"; did you mean \"{}\"?", printable(meant))
-        } else {
-            format!(
-                "\"{shown}\" is not among \"fields\"; add it there with its column, \"{shown}\": \"HIS_...\""
-            )
-        };
-        self.wrong(at, message);
-    }
+/// The keys of a step that are written, but for `on`, `steps` and `ignore`.
+fn others(written: &file::Mapping) -> Vec<&'static str> {
+    let all = [
+        ("table", written.table.is_some()),
+        ("fields", written.fields.is_some()),
+        ("concat", written.concat.is_some()),
+        ("constants", written.constants.is_some()),
+        ("key", written.key.is_some()),
+        ("action", written.action.is_some()),
+        ("when", written.when.is_some()),
+        ("generated_key", written.generated_key.is_some()),
+        ("missing_row", written.missing_row.is_some()),
+        ("marker", written.marker.is_some()),
+        ("sql", written.sql.is_some()),
+        ("repeatable", written.repeatable.is_some()),
+        ("name", written.name.is_some()),
+    ];
+    all.into_iter().filter(|(_, there)| *there).map(|(key, _)| key).collect()
 }
 
 /// Columns are the same without regard to case: so `MySQL`, `MariaDB` and `SQLite` compare them.
@@ -295,7 +187,10 @@ mod tests {
     use super::*;
     use crate::{
         config::tests::{appointment, check, columns, good, mapping, step},
-        model::{mapping::WriteRule, value::Literal},
+        model::{
+            mapping::{Action, WriteRule},
+            value::Literal,
+        },
     };
 
     #[test]

@@ -73,6 +73,21 @@ mod tests {
 
     const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/his-config.schema.json");
 
+    /// What the example leaves out, so that it can still be read: docs/mapping.md shows these.
+    const RARE: [&str; 11] = [
+        "Mapping.marker",
+        "Mapping.missing_row",
+        "Mapping.repeatable",
+        "Mapping.sql",
+        "Operation.concat",
+        "Operation.marker",
+        "Operation.missing_row",
+        "Operation.steps",
+        "Concat.",
+        "MarkerTable.",
+        "SecretFrom.",
+    ];
+
     #[test]
     fn the_example_loads_and_holds_every_key() {
         let text = std::fs::read_to_string(EXAMPLE).unwrap();
@@ -81,19 +96,15 @@ mod tests {
         let schema = schema();
         collect(&schema, &schema, "File", &serde_json::from_str(&text).unwrap(), &mut seen);
         // Of a choice, the example can hold one side only.
-        let other_sides = ["Database.path", "SecretFrom.env", "SecretFrom.file"];
+        let left_out = |key: &str| key == "Database.path" || RARE.iter().any(|rare| key.starts_with(rare));
         let objects = schema["$defs"].as_object().unwrap().iter().map(|(name, of)| (name.as_str(), of));
         for (name, object) in objects.chain([("File", &schema)]) {
             for key in
                 object["properties"].as_object().into_iter().flatten().map(|(key, _)| format!("{name}.{key}"))
             {
-                assert!(
-                    seen.contains(&key) || other_sides.contains(&key.as_str()),
-                    "{key} is not in the example"
-                );
+                assert_ne!(seen.contains(&key), left_out(&key), "{key} in the example");
             }
         }
-        assert!(other_sides.iter().all(|key| !seen.contains(*key)));
     }
 
     /// The keys of `value` by the names of the schema's objects.

@@ -32,19 +32,32 @@ pub(crate) fn mistakes(schema: &Value, file: &Value) -> Vec<Mistake> {
 /// Takes out of `file` what is mistaken, so that the rest can be looked at.
 pub(crate) fn without(file: &mut Value, mistakes: &[Mistake]) {
     for mistake in mistakes {
-        let mut here = &mut *file;
-        let mut parts = mistake.at.parts().iter().peekable();
-        while let (Value::Object(object), Some(part)) = (here, parts.next()) {
-            // A list with a wrong item goes as a whole.
-            if parts.peek().is_none() || !matches!(object.get(part), Some(Value::Object(_))) {
+        remove(file, mistake.at.parts());
+    }
+}
+
+fn remove(here: &mut Value, path: &[String]) {
+    let Some((part, rest)) = path.split_first() else { return };
+    match here {
+        Value::Object(object) => {
+            let whole = match object.get(part) {
+                Some(Value::Object(_)) => rest.is_empty(),
+                // A list with a wrong item goes as a whole, so that the others keep their numbers.
+                Some(Value::Array(_)) => rest.len() < 2,
+                _ => true,
+            };
+            if whole {
                 object.remove(part);
-                break;
-            }
-            match object.get_mut(part) {
-                Some(next) => here = next,
-                None => break,
+            } else if let Some(next) = object.get_mut(part) {
+                remove(next, rest);
             }
         }
+        Value::Array(items) => {
+            if let Some(item) = part.parse().ok().and_then(|i: usize| items.get_mut(i)) {
+                remove(item, rest);
+            }
+        }
+        _ => {}
     }
 }
 

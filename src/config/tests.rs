@@ -117,12 +117,20 @@ pub(super) fn check(text: &str, expected: &[(&str, &str)]) {
     assert!(error.problems.iter().all(|p| p.place.is_some()), "{shown}");
 }
 
-pub(super) fn step<'a>(config: &'a Config, kind: &str, on: Option<&str>) -> &'a Step {
+pub(super) fn rule<'a>(config: &'a Config, kind: &str, on: Option<&str>) -> &'a Rule {
     let mapping = config.mappings.find(&EventKind(kind.to_owned()), None).unwrap();
-    match on.map_or(&mapping.rule, |operation| &mapping.on[operation]) {
-        Rule::Write(write) => &write.steps[0],
+    on.map_or(&mapping.rule, |operation| &mapping.on[operation])
+}
+
+pub(super) fn steps<'a>(config: &'a Config, kind: &str, on: Option<&str>) -> &'a [Step] {
+    match rule(config, kind, on) {
+        Rule::Write(write) => &write.steps,
         Rule::Ignore => panic!("{kind} is ignored"),
     }
+}
+
+pub(super) fn step<'a>(config: &'a Config, kind: &str, on: Option<&str>) -> &'a Step {
+    &steps(config, kind, on)[0]
 }
 
 pub(super) fn columns(step: &Step) -> Vec<&str> {
@@ -262,10 +270,12 @@ fn all_mistakes_are_told_at_once_in_their_order() {
     his-config.json:11:39: sync.batch_events: must be a whole number, e.g. DEFAULT, not text; leave out the quotes
     his-config.json:17:62: mapping.appointment.fields.patient_info.patient_id.timezone: "Nowhere/City" is no IANA time zone; write a name such as "Asia/Kolkata" (no offset, no abbreviation, no Windows name)
     his-config.json:18:9: mapping.appointment.fields.ünïcode: must be text in double quotes, an object in { } or a list in [ ], not a number; put it in double quotes
-    his-config.json:18:58: mapping.appointment.fields.status.lookup: not supported yet; remove it, and map the id as Buktor sends it, or use "values"
+    his-config.json:18:58: mapping.appointment.fields.status.lookup.match: is missing; add the column that holds the event's value, "match": "HIS_..."
+    his-config.json:18:58: mapping.appointment.fields.status.lookup.table: is missing; add the table to look in, "table": "HIS_..."
+    his-config.json:18:58: mapping.appointment.fields.status.lookup.take: is missing; add the column whose value is written, "take": "HIS_..."
     his-config.json:20:7: mapping.appointment.key: "appointmentid" is not among "fields"; did you mean "appointment_id"?
     his-config.json:22:70: mapping.payment.on.deleted: says nothing about the deletion; write { "action": "delete" }, what to mark, e.g. { "constants": { "HIS_status": "X" } }, or { "ignore": true }
-    10 problems in the configuration
+    12 problems in the configuration
     "#);
 }
 
@@ -297,6 +307,38 @@ fn a_big_file_is_checked_in_reasonable_time_and_shown_in_part() {
     assert!(parse(&deep).is_err());
 }
 
+/// Every key that a mapping can have, which the example does not.
+const EVERYTHING: &str = r##"{
+  "a": {"name": "p", "table": "A", "generated_key": "NO", "missing_row": "insert", "marker": "REF", "key": ["x", "y.z"],
+    "fields": {"d": {"column": "D", "format": "%d/%m/%Y", "default_from": ["e", "f"], "default": null, "timezone": "UTC"},
+               "n": [{"column": "N", "format": "#,##0.00"}, {"column": "L", "write": "if_null",
+                      "lookup": {"table": "T", "match": "M", "take": "K", "missing": null, "where": {"ACTIVE": 1}}}]},
+    "concat": {"C": "{a} {b:%H:%M}", "O": {"text": "{{{a:000}}}", "truncate": true, "write": "insert_only", "timezone": "UTC"}},
+    "on": {"deleted": {"concat": {"C": "{a}"}, "missing_row": "park", "marker": "REF2"},
+           "moved": {"steps": [{"table": "B", "action": "insert", "fields": {"x": "X"}, "marker": {"table": "M", "column": "R"}}]}}},
+  "b": {"sql": "CALL f(:x, :$event_id, :t, :c)", "fields": {"start": {"column": "t", "format": "%H:%M"}}, "concat": {"c": "{a}"},
+    "marker": {"table": "M", "column": "R"}, "on": {"deleted": {}}},
+  "c": {"sql": "UPDATE X SET a = :a", "repeatable": true},
+  "d": {"steps": [{"name": "p", "table": "A", "generated_key": "NO", "fields": {"x": "X"}, "on": {"seen": {"ignore": true}}},
+                  {"sql": "CALL g(:$p.generated_key, :n)", "constants": {"n": 1}, "repeatable": true},
+                  {"table": "B", "key": "y", "fields": {"y": "Y", "$p.generated_key": "P", "$p.X": ["X", "X2"]}, "on": {"deleted": {"action": "delete"}}}],
+        "on": {"gone": {"ignore": true}, "moved": {"steps": [{"table": "B", "fields": {"b_id": "ID"}}]}}}
+}"##;
+
+/// The file that is changed at random.
+fn whole_file() -> Value {
+    let mut file: Value = serde_json::from_str(&std::fs::read_to_string(EXAMPLE).unwrap()).unwrap();
+    let more: Value = serde_json::from_str(EVERYTHING).unwrap();
+    file["mapping"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    file
+}
+
+#[test]
+fn every_key_of_a_mapping_loads() {
+    let config = good(&whole_file().to_string());
+    assert!(config.mappings.by_kind.len() > 8);
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -311,7 +353,10 @@ fn value() -> impl Strategy<Value = Value> {
             ".{0,4}",
             Just("column".to_owned()),
             Just("env".to_owned()),
-            Just("action".to_owned())
+            Just("action".to_owned()),
+            Just("steps".to_owned()),
+            Just("table".to_owned()),
+            Just("$p.generated_key".to_owned())
         ];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
@@ -336,7 +381,7 @@ proptest! {
     /// Whatever a file has become, reading it ends in a configuration or in problems, and what is right in form is decoded.
     #[test]
     fn mutated_text_never_panics(edits in prop::collection::vec((any::<prop::sample::Index>(), 0..3_u8, "\\PC|[\\x00-\\x20\"{}\\[\\],:0-9]"), 1..6)) {
-        let mut chars: Vec<char> = std::fs::read_to_string(EXAMPLE).unwrap().chars().collect();
+        let mut chars: Vec<char> = serde_json::to_string_pretty(&whole_file()).unwrap().chars().collect();
         for (index, kind, with) in edits {
             let at = index.index(chars.len());
             match kind {
@@ -355,7 +400,7 @@ proptest! {
     /// The same with values of any type in any place, which is always JSON.
     #[test]
     fn mutated_values_never_panic(at in any::<prop::sample::Index>(), with in value()) {
-        let mut file: Value = serde_json::from_str(&std::fs::read_to_string(EXAMPLE).unwrap()).unwrap();
+        let mut file = whole_file();
         let mut pointers = Vec::new();
         walk(&file, String::new(), &mut pointers);
         *file.pointer_mut(&pointers[at.index(pointers.len())]).unwrap() = with;

@@ -67,14 +67,6 @@ impl Reader<'_> {
         reject(&format!("{wrong}:{}.{name}", self.event.kind.base()), self.event, &message)
     }
 
-    /// Why a statement cannot be run.
-    pub(super) fn missing_parameter(&self, name: &str) -> Rejection {
-        let message = format!(
-            "the event has no field {name}, which the statement needs; give it a \"default\" under \"fields\" if it may be missing"
-        );
-        reject(&format!("missing-parameter:{}.{name}", self.event.kind.base()), self.event, &message)
-    }
-
     fn value(
         &mut self,
         field: &BoundField,

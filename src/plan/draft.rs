@@ -270,9 +270,9 @@ fn read_cells(
                 reader.field(field, column, &title, index < keys).map_err(|rejection| (rejection, known))?
             }
         };
-        if value.is_none() && matches!(bound.body, Body::Call(_)) {
-            return Err((reader.missing_parameter(&column.name.0), Some(step.entity.clone())));
-        }
+        // A statement has no columns to leave out.
+        let is_call = matches!(bound.body, Body::Call(_));
+        let value = value.or_else(|| is_call.then_some(DraftCell::Value(SqlValue::Null)));
         let place = u16::try_from(index).unwrap_or(u16::MAX);
         step.cells.extend(value.map(|value| (place, value)));
     }

@@ -43,13 +43,15 @@ pub struct Finished {
     pub change: EventChange,
     /// For each change the step that it comes from.
     pub of: Vec<Of>,
+    /// Records that it deletes, and of which no row is known: nothing is to be done, but it counts as done.
+    pub absent: Vec<Entity>,
 }
 
 impl Finished {
     /// Nothing to do for a record.
     #[must_use]
     pub fn nothing(entity: Entity) -> Self {
-        Self { change: EventChange { entity, rows: Vec::new() }, of: Vec::new() }
+        Self { change: EventChange { entity, rows: Vec::new() }, of: Vec::new(), absent: Vec::new() }
     }
 }
 
@@ -92,12 +94,17 @@ pub(super) fn finish(
     let mut finished = Finished {
         change: EventChange { entity: draft.entity.clone(), rows: Vec::with_capacity(draft.steps.len()) },
         of: Vec::with_capacity(draft.steps.len()),
+        absent: Vec::new(),
     };
     for (index, step) in draft.steps.iter().enumerate() {
         let known = steps.get(index).unwrap_or(&nothing);
         let place = finished.change.rows.len();
         let (change, made) = run.step(step, known, place)?;
         run.made.push(made);
+        let deletes = step.row().is_some_and(|row| row.action == Action::Delete);
+        if deletes && change.is_none() && !step.skipped {
+            finished.absent.push(step.entity.clone());
+        }
         if let Some(change) = change {
             finished.change.rows.push(change);
             finished.of.push(Of { step: index, findable: step.can_be_found(), relinks: step.relinks() });
@@ -151,7 +158,7 @@ impl Run<'_> {
                 let chosen = match &made.key {
                     _ if row.link.is_none() => plain(row, &made.cells, known),
                     Key::Known(_) => self.linked(row, &made.cells, known)?,
-                    Key::Of(_) | Key::None => self.unlinked(row, &made.cells, known)?,
+                    Key::Of(_) | Key::None => self.unlinked(row, &made.cells)?,
                 };
                 let Some((form, cells)) = chosen else { return Ok((None, made)) };
                 let mut values = Vec::with_capacity(cells.len() + 1);
@@ -270,12 +277,11 @@ impl Run<'_> {
     }
 
     /// The form of a row of which the crosswalk knows nothing.
-    fn unlinked(&self, row: &BoundRow, cells: &[(u16, Cell)], known: &StepKnown) -> Result<Chosen, Refusal> {
+    fn unlinked(&self, row: &BoundRow, cells: &[(u16, Cell)]) -> Result<Chosen, Refusal> {
         match row.action {
             Action::Upsert | Action::Insert => Ok(Some((Form::Insert, cells.to_vec()))),
-            // It was there once, and was deleted.
-            Action::Delete if known.seen => Ok(None),
-            Action::Update | Action::Delete => {
+            Action::Delete => Ok(None),
+            Action::Update => {
                 let message = format!(
                     "no row of {} is known for its record: it was made before this program, or not by it; say which row it is with `events link`, then retry",
                     row.table.title()

@@ -65,6 +65,8 @@ pub(super) struct Work {
     pub(super) of: Vec<Of>,
     /// For each change who writes what it writes.
     pub(super) writers: Vec<Arc<Writer>>,
+    /// Records that it deletes, and of which no row is known.
+    pub(super) absent: Vec<Entity>,
     /// The rule's place in the configuration.
     pub(super) rule: Arc<str>,
 }
@@ -94,9 +96,9 @@ impl Writers {
     }
 
     pub(super) fn work(&mut self, event: &StoredEvent, finished: Finished, rule: Arc<str>) -> Work {
-        let Finished { change, of } = finished;
+        let Finished { change, of, absent } = finished;
         let writers = change.rows.iter().map(|row| self.of(event.kind.base(), row)).collect();
-        Work { change, of, writers, rule }
+        Work { change, of, writers, absent, rule }
     }
 }
 
@@ -120,7 +122,9 @@ impl Item {
     pub(super) fn entities(&self) -> impl Iterator<Item = &Entity> {
         let steps: Vec<&Entity> = match &self.intent {
             Intent::Draft(draft, _) => draft.steps().iter().map(crate::plan::DraftStep::entity).collect(),
-            Intent::Work(work) => work.change.rows.iter().map(|row| &row.entity).collect(),
+            Intent::Work(work) => {
+                work.change.rows.iter().map(|row| &row.entity).chain(&work.absent).collect()
+            }
             Intent::Nothing(..) => Vec::new(),
         };
         let main = self.entity().filter(|main| !steps.contains(main));
@@ -282,6 +286,7 @@ pub(super) fn decide(planner: &Planner, page: &mut Page) {
             Intent::Work(work) => match judge(item, work) {
                 Judged::Stale(reason) => Some(Outcome::Stale(reason)),
                 _ if behind => Some(Outcome::Held),
+                Judged::Fresh if work.change.rows.is_empty() => Some(Outcome::Applied),
                 Judged::Fresh => None,
                 Judged::Without(knowns) => {
                     item.knowns = knowns;

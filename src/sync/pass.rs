@@ -13,7 +13,7 @@ use crate::{
         clock::{Clock, Timestamp},
         entity::Entity,
         event::{EventState, Seq},
-        outcome::{LinkChange, Outcome, Settlement},
+        outcome::{LinkChange, Outcome, Settlement, Writer},
     },
     policy,
     queue::{ClaimId, Queue, QueueError},
@@ -195,7 +195,9 @@ fn settlement(item: Item, outcome: Outcome, now: Timestamp) -> Settlement {
     let wrote = match item.intent {
         Intent::Work(work) if settled.state == EventState::Applied => {
             let entities = work.change.rows.into_iter().map(|change| change.entity);
-            entities.zip(work.writers).collect()
+            let gone = Arc::new(Writer { kind: item.event.kind.base().to_owned(), columns: None });
+            let absent = work.absent.into_iter().map(|entity| (entity, Arc::clone(&gone)));
+            entities.zip(work.writers).chain(absent).collect()
         }
         Intent::Work(_) | Intent::Draft(..) | Intent::Nothing(..) => Vec::new(),
     };

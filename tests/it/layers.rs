@@ -30,7 +30,8 @@ const STRANGERS: [(&str, &[&str]); 8] = [
         ],
     ),
     ("policy", &["plan", "sql", "config"]),
-    ("config", &["plan", "sql", "policy"]),
+    // How the SQL that a configuration writes itself is read, and nothing else.
+    ("config", &["plan", "sql::batch", "sql::upsert", "policy"]),
     ("queue", &["his", "http", "ingest", "admin"]),
     ("his", &["queue", "http", "ingest", "admin", "plan"]),
     ("http", &["queue", "his", "ingest", "admin"]),
