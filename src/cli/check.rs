@@ -1,6 +1,9 @@
 //! `check`: configuration, connection, and the live tables against the mapping. Changes nothing.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde_json::{Value, json};
 
@@ -9,11 +12,11 @@ use crate::{
         exit::{Exit, Failure},
         load_config, output,
         run::open_port_words,
-        runtime,
+        runtime, save_schema,
     },
     config::Config,
     his,
-    model::outcome::FaultClass,
+    model::{outcome::FaultClass, table::Schema},
     plan::{
         Planner, tables,
         verify::{Finding, Severity},
@@ -22,11 +25,15 @@ use crate::{
     sql::batch::Packer,
 };
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(super) struct Args {
     /// Print what was found as JSON, for scripts
     #[arg(long)]
     json: bool,
+    /// Also write the description of the mapped tables into this file, for `mapping test` and for support; it holds names
+    /// and types, and nothing that stands in the tables
+    #[arg(long, value_name = "FILE")]
+    save_schema: Option<PathBuf>,
 }
 
 /// What was found, in the order of the work.
@@ -35,11 +42,14 @@ struct Report {
     server: Option<String>,
     bindings: Vec<String>,
     findings: Vec<Finding>,
+    schema: Option<Schema>,
     unreachable: bool,
 }
 
 pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
+    // Said before the HIS is asked, not after.
+    args.save_schema.as_deref().map(save_schema::may_be_written).transpose()?;
     let mut report = Report::default();
     if config.queue.path.exists()
         && let Err(error) = Inspector::open(&config.queue.path)
@@ -53,6 +63,9 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
         report.print_json(&config)?;
     } else {
         report.print(&config)?;
+    }
+    if let Some(path) = &args.save_schema {
+        save_schema::save(path, report.schema.as_ref())?;
     }
     Ok(if report.unreachable {
         Exit::Unreachable
@@ -84,6 +97,7 @@ async fn look_at_his(config: &Config, report: &mut Report) {
     let planner = Planner::new(mappings, &schema, config.database.timezone, packer.row_bytes_max());
     report.bindings = planner.bindings();
     report.findings.extend_from_slice(planner.findings());
+    report.schema = Some(schema);
 }
 
 impl Report {

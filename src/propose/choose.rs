@@ -199,6 +199,12 @@ impl Proposal {
                 table.name
             )),
         }
+        for (source, column) in &self.other_ids {
+            self.hints.push(format!(
+                "{column} looks like {source}, and is not written: another record may have Buktor's number there. \
+                 --same-ids writes it, if Buktor sends the HIS's own ids; if not, \"lookup\" finds the HIS's id"
+            ));
+        }
         for filling in self.fillings.iter().filter(|f| !f.certain) {
             let column = table.column(&filling.column).filter(|(_, c)| c.filled == Filled::ByNobody);
             if let Some((_, column)) = column {
