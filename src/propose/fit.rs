@@ -110,25 +110,24 @@ fn type_points(source: &Source, column: &Column) -> TypeFit {
     let poor = TypeFit::Yes(0, Form::Plain);
     let chars = chars(&column.kind);
     match (source.kind, &column.kind) {
-        (_, ColumnType::Other) => poor,
+        (_, ColumnType::Other) | (Kind::Moment { parts: false }, ColumnType::Date) => poor,
         (Kind::OwnId | Kind::OtherId, ColumnType::Int { max, .. }) if *max >= ID_MIN => good,
-        (Kind::OwnId | Kind::OtherId, ColumnType::Decimal { precision: 10.., scale: 0, .. }) => good,
         (Kind::OwnId | Kind::OtherId, ColumnType::Text { .. }) if chars >= ID_CHARS_MIN => good,
-        (Kind::Moment { .. }, ColumnType::DateTime { .. } | ColumnType::Timestamp { .. }) => good,
-        (Kind::Moment { parts: true }, ColumnType::Date | ColumnType::Time { .. }) => good,
-        (Kind::Moment { parts: false }, ColumnType::Date) => poor,
         (Kind::Moment { .. }, ColumnType::Text { .. }) => TypeFit::Hint(format!(
             "looks like {}, and is a text: say with \"format\" how the HIS writes dates there",
             source.name
         )),
-        (Kind::Amount, ColumnType::Decimal { scale: 1.., .. } | ColumnType::Float { .. }) => good,
+        (Kind::OwnId | Kind::OtherId, ColumnType::Decimal { precision: 10.., scale: 0, .. })
+        | (Kind::Moment { .. }, ColumnType::DateTime { .. } | ColumnType::Timestamp { .. })
+        | (Kind::Moment { parts: true }, ColumnType::Date | ColumnType::Time { .. })
+        | (Kind::Amount, ColumnType::Decimal { scale: 1.., .. } | ColumnType::Float { .. })
+        | (Kind::Note, ColumnType::Text { length: TextLength::Unlimited, .. }) => good,
         (Kind::Amount, ColumnType::Int { .. } | ColumnType::Decimal { .. }) => TypeFit::Hint(format!(
             "looks like {}, and takes whole numbers only: an event with decimal places would be parked",
             source.name
         )),
         (Kind::Code(words), kind) => code(source, words, kind, chars),
         (Kind::Text, ColumnType::Text { .. }) if chars >= TEXT_CHARS_MIN => good,
-        (Kind::Note, ColumnType::Text { length: TextLength::Unlimited, .. }) => good,
         (Kind::Note, ColumnType::Text { .. }) => TypeFit::Yes(TYPE_POINTS, Form::Cut),
         _ => TypeFit::No,
     }
@@ -148,11 +147,11 @@ fn code(source: &Source, words: &Words, kind: &ColumnType, chars: u64) -> TypeFi
         ColumnType::Text { .. } if chars >= CODE_CHARS_MIN => TypeFit::Yes(TYPE_POINTS, Form::Plain),
         ColumnType::Text { .. } => by_hand(format!("holds {chars} characters only")),
         ColumnType::Choice { members, many: false } => {
-            let same = |word: &&str| {
+            let same = |word: &&'static str| {
                 let member = members.iter().find(|m| folded(m) == folded(word))?;
                 Some(((*word).to_owned(), member.clone()))
             };
-            let values: Vec<(String, String)> = words.all.iter().filter_map(|w| same(&w)).collect();
+            let values: Vec<(String, String)> = words.all.iter().filter_map(same).collect();
             if values.iter().any(|(word, _)| word == words.shown) {
                 return TypeFit::Yes(TYPE_POINTS, Form::Values(values));
             }

@@ -385,7 +385,13 @@ fn tables_are_ranked() {
         Some("appointments"),
     );
     check(EventType::ScheduleChange, &[], &["HIS_schedules"], Some("HIS_schedules"));
-    check(EventType::Payment, &[], &["HIS_payments", "payments"], None);
+    check(EventType::Payment, &[], &["HIS_payments", "payments"], Some("HIS_payments"));
+    check(
+        appointment,
+        &["HIS_appointments", "openemr_postcalendar_events"],
+        &["HIS_appointments", "openemr_postcalendar_events"],
+        None,
+    );
     check(appointment, &["TERMINE", "MULAKAT", "patients", "appointment_types"], &[], None);
     check(appointment, &["VISITS", "TERMINE"], &["VISITS"], Some("VISITS"));
 }

@@ -79,7 +79,7 @@ pub(super) fn connect(
                 }
                 Err(error) => (refused(&error), connection.wrong_for(&error)),
             },
-            Err(error) => (mistaken(&error), connection.mistakes(&error)),
+            Err(error) => (mistaken(&error), mistakes(&error)),
         };
         if !asker.is_there() || again.is_empty() {
             return Err(failure);
@@ -270,23 +270,23 @@ impl Connection {
             _ => vec![Part::Host, Part::Port, Part::User, Part::Password],
         }
     }
+}
 
-    /// What to ask again after the configuration's own checks.
-    fn mistakes(&self, error: &ConfigError) -> Vec<Part> {
-        let part = |problem: &config::Problem| match problem.at.to_string().as_str() {
-            "database.host" => Some(Part::Host),
-            "database.port" => Some(Part::Port),
-            "database.user" => Some(Part::User),
-            "database.password" => Some(Part::Password),
-            "database.database" => Some(Part::Database),
-            "database.path" => Some(Part::Path),
-            "database.timezone" => Some(Part::Timezone),
-            _ => None,
-        };
-        // One that cannot be asked for cannot be mended by asking for others.
-        let parts: Option<BTreeSet<Part>> = error.problems.iter().map(part).collect();
-        parts.unwrap_or_default().into_iter().collect()
-    }
+/// What to ask again after the configuration's own checks.
+fn mistakes(error: &ConfigError) -> Vec<Part> {
+    let part = |problem: &config::Problem| match problem.at.to_string().as_str() {
+        "database.host" => Some(Part::Host),
+        "database.port" => Some(Part::Port),
+        "database.user" => Some(Part::User),
+        "database.password" => Some(Part::Password),
+        "database.database" => Some(Part::Database),
+        "database.path" => Some(Part::Path),
+        "database.timezone" => Some(Part::Timezone),
+        _ => None,
+    };
+    // One that cannot be asked for cannot be mended by asking for others.
+    let parts: Option<BTreeSet<Part>> = error.problems.iter().map(part).collect();
+    parts.unwrap_or_default().into_iter().collect()
 }
 
 /// A path as the configuration must have it, which takes relative ones from its own folder.

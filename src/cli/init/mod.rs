@@ -24,6 +24,7 @@ mod write;
 use ask::Asker;
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(super) struct Args {
     /// The kind of database
     #[arg(long = "type", value_enum, value_name = "TYPE")]
@@ -61,7 +62,7 @@ pub(super) struct Args {
     /// Time zone of the dates and times in the HIS, by its IANA name; without it the machine's
     #[arg(long, value_name = "ZONE")]
     timezone: Option<String>,
-    /// The table for an event type (appointment, schedule_change, payment), e.g. appointment=VISITS; none leaves the
+    /// The table for an event type (`appointment`, `schedule_change`, `payment`), e.g. appointment=VISITS; none leaves the
     /// type out. Can be repeated
     #[arg(long, value_name = "EVENT=TABLE", value_parser = pair)]
     table: Vec<(EventType, String)>,
@@ -86,10 +87,11 @@ pub(super) struct Args {
 /// A kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Kind {
-    /// `MySQL` and `MariaDB`
-    #[value(name = "mysql", alias = "mariadb")]
+    /// `MySQL` and `MariaDB`.
+    #[value(name = "mysql", alias = "mariadb", help = "MySQL and MariaDB")]
     MySql,
-    /// An `SQLite` file, for trials
+    /// An `SQLite` file.
+    #[value(help = "An SQLite file, for trials")]
     Sqlite,
 }
 
@@ -158,22 +160,4 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pairs_are_read() {
-        let check = |written: &str, expected: Result<(EventType, &str), &str>| match (pair(written), expected)
-        {
-            (Ok((event, name)), Ok(expected)) => assert_eq!((event, name.as_str()), expected),
-            (Err(words), Err(part)) => assert!(words.contains(part), "{words}"),
-            (got, _) => panic!("{written}: {got:?}"),
-        };
-        check("appointment=VISITS", Ok((EventType::Appointment, "VISITS")));
-        check("schedule_change = a=b ", Ok((EventType::ScheduleChange, "a=b")));
-        check("payment=none", Ok((EventType::Payment, "none")));
-        check("payment=", Err("e.g. appointment=VISITS"));
-        check("VISITS", Err("e.g. appointment=VISITS"));
-        check("visit=VISITS", Err("there are appointment, schedule_change, payment"));
-    }
-}
+mod tests;
