@@ -10,6 +10,8 @@ pub mod model;
 pub mod config;
 pub mod plan;
 pub mod policy;
+pub mod propose;
+pub mod saved;
 pub mod sql;
 
 pub mod his;

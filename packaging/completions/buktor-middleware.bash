@@ -31,6 +31,9 @@ _buktor__middleware() {
             buktor__middleware,help)
                 cmd="buktor__middleware__subcmd__help"
                 ;;
+            buktor__middleware,init)
+                cmd="buktor__middleware__subcmd__init"
+                ;;
             buktor__middleware,run)
                 cmd="buktor__middleware__subcmd__run"
                 ;;
@@ -112,6 +115,9 @@ _buktor__middleware() {
             buktor__middleware__subcmd__help,help)
                 cmd="buktor__middleware__subcmd__help__subcmd__help"
                 ;;
+            buktor__middleware__subcmd__help,init)
+                cmd="buktor__middleware__subcmd__help__subcmd__init"
+                ;;
             buktor__middleware__subcmd__help,run)
                 cmd="buktor__middleware__subcmd__help__subcmd__run"
                 ;;
@@ -152,7 +158,7 @@ _buktor__middleware() {
 
     case "${cmd}" in
         buktor__middleware)
-            opts="-c -h -V --config --help --version run check demo send sync status events generate help"
+            opts="-c -h -V --config --help --version run check init demo send sync status events generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -180,6 +186,10 @@ _buktor__middleware() {
                 return 0
             fi
             case "${prev}" in
+                --save-schema)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -598,7 +608,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__help)
-            opts="run check demo send sync status events generate help"
+            opts="run check init demo send sync status events generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -779,6 +789,20 @@ _buktor__middleware() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         buktor__subcmd__middleware__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -828,6 +852,88 @@ _buktor__middleware() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__init)
+            opts="-o -y -c -h --type --host --port --user --password-env --password-file --password-stdin --database --path --tls --ca-file --timezone --table --marker --same-ids --output --force --yes --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --type)
+                    COMPREPLY=($(compgen -W "mysql sqlite" -- "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls)
+                    COMPREPLY=($(compgen -W "off prefer require verify" -- "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timezone)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --table)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --marker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -29,6 +29,7 @@ complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -s h -
 complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -s V -l version -d 'Print version'
 complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "run" -d 'Receive events and write them into the HIS until stopped (what happens without a command)'
 complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "check" -d 'Check the configuration, the connection to the HIS database, and the mapping against its tables'
+complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "init" -d 'Make his-config.json: connects to the HIS database, looks at its tables and proposes a mapping'
 complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "demo" -d 'Show the whole path with a small database that stands in for the HIS; needs no server and no configuration'
 complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "send" -d 'Send a test event to the running daemon'
 complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "sync" -d 'Write waiting events into the HIS now, without waiting for the schedule'
@@ -38,10 +39,35 @@ complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a 
 complete -c buktor-middleware -n "__fish_buktor_middleware_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand run" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand run" -s h -l help -d 'Print help'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand check" -l save-schema -d 'Also write the description of the mapped tables into this file, for `mapping test` and for support; it holds names and types, and nothing that stands in the tables' -r -F
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand check" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand check" -l json -d 'Print what was found as JSON, for scripts'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand check" -l grants -d 'Print only the GRANT statements by which the database\'s administrator allows this login the least that the mappings need, also where nothing is missing'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l type -d 'The kind of database' -r -f -a "mysql\t'MySQL and MariaDB'
+sqlite\t'An SQLite file, for trials'"
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l host -d 'Name or address of the database server, also as host:port' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l port -d 'Port of the database server; without it 3306' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l user -d 'The login' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l password-env -d 'The password is in this environment variable, now and when the program runs' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l password-file -d 'The password is in this file, alone' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l database -d 'Name of the database on the server' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l path -d 'With --type sqlite: the database file' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l tls -d 'How far the connection is encrypted; without it "prefer"' -r -f -a "off\t'Never'
+prefer\t'Where the server can; its certificate is not checked'
+require\t'Always; its certificate is not checked'
+verify\t'Always, and the server\'s certificate and name are checked'"
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l ca-file -d 'With --tls verify: a file with the certificate (PEM) of the authority that signed the server\'s' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l timezone -d 'Time zone of the dates and times in the HIS, by its IANA name; without it the machine\'s' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l table -d 'The table for an event type (`appointment`, `schedule_change`, `payment`), e.g. appointment=VISITS; none leaves the type out. Can be repeated' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l marker -d 'A free text column of that event type\'s table, in which the program may leave a mark by which it knows its own rows, e.g. appointment=NOTE. Can be repeated' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -s o -l output -d 'The file to write; without it the one that --config names, else his-config.json in the current folder' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l password-stdin -d 'Read the password from standard input; it is written into the configuration'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l same-ids -d 'Buktor sends the HIS\'s own ids of patients, doctors and places: write them too'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l force -d 'Overwrite that file if it is there'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -s y -l yes -d 'Accept what is proposed, without a question'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand demo" -l keep -d 'Keep the demo\'s files in this folder, to look at them or to try more with them' -r -F
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand demo" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -103,15 +129,16 @@ complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand gene
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and __fish_seen_subcommand_from help" -f -a "completions" -d 'What lets the Tab key complete this program\'s commands'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and __fish_seen_subcommand_from help" -f -a "schema" -d 'The JSON Schema of his-config.json, with which editors complete and check it'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand generate; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "run" -d 'Receive events and write them into the HIS until stopped (what happens without a command)'
-complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "check" -d 'Check the configuration, the connection to the HIS database, and the mapping against its tables'
-complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "demo" -d 'Show the whole path with a small database that stands in for the HIS; needs no server and no configuration'
-complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "send" -d 'Send a test event to the running daemon'
-complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "sync" -d 'Write waiting events into the HIS now, without waiting for the schedule'
-complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "status" -d 'Show how many events wait, are done or need attention, and whether the HIS can be reached'
-complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "events" -d 'List, show, retry or discard single events'
-complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "generate" -d 'Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json'
-complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check demo send sync status events generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check init demo send sync status events generate help" -f -a "run" -d 'Receive events and write them into the HIS until stopped (what happens without a command)'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check init demo send sync status events generate help" -f -a "check" -d 'Check the configuration, the connection to the HIS database, and the mapping against its tables'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check init demo send sync status events generate help" -f -a "init" -d 'Make his-config.json: connects to the HIS database, looks at its tables and proposes a mapping'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check init demo send sync status events generate help" -f -a "demo" -d 'Show the whole path with a small database that stands in for the HIS; needs no server and no configuration'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check init demo send sync status events generate help" -f -a "send" -d 'Send a test event to the running daemon'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check init demo send sync status events generate help" -f -a "sync" -d 'Write waiting events into the HIS now, without waiting for the schedule'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check init demo send sync status events generate help" -f -a "status" -d 'Show how many events wait, are done or need attention, and whether the HIS can be reached'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check init demo send sync status events generate help" -f -a "events" -d 'List, show, retry or discard single events'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check init demo send sync status events generate help" -f -a "generate" -d 'Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and not __fish_seen_subcommand_from run check init demo send sync status events generate help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "list" -d 'List events; without a filter those that are not done, the oldest first'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "show" -d 'Show one event with its body (patient data!), its state and what to do'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand help; and __fish_seen_subcommand_from events" -f -a "retry" -d 'Try events again, after their cause was corrected'

@@ -29,6 +29,7 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Receive events and write them into the HIS until stopped (what happens without a command)')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check the configuration, the connection to the HIS database, and the mapping against its tables')
+            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Make his-config.json: connects to the HIS database, looks at its tables and proposes a mapping')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show the whole path with a small database that stands in for the HIS; needs no server and no configuration')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Send a test event to the running daemon')
             [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Write waiting events into the HIS now, without waiting for the schedule')
@@ -46,10 +47,38 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             break
         }
         'buktor-middleware;check' {
+            [CompletionResult]::new('--save-schema', '--save-schema', [CompletionResultType]::ParameterName, 'Also write the description of the mapped tables into this file, for `mapping test` and for support; it holds names and types, and nothing that stands in the tables')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print what was found as JSON, for scripts')
             [CompletionResult]::new('--grants', '--grants', [CompletionResultType]::ParameterName, 'Print only the GRANT statements by which the database''s administrator allows this login the least that the mappings need, also where nothing is missing')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'buktor-middleware;init' {
+            [CompletionResult]::new('--type', '--type', [CompletionResultType]::ParameterName, 'The kind of database')
+            [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Name or address of the database server, also as host:port')
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Port of the database server; without it 3306')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The login')
+            [CompletionResult]::new('--password-env', '--password-env', [CompletionResultType]::ParameterName, 'The password is in this environment variable, now and when the program runs')
+            [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'The password is in this file, alone')
+            [CompletionResult]::new('--database', '--database', [CompletionResultType]::ParameterName, 'Name of the database on the server')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'With --type sqlite: the database file')
+            [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'How far the connection is encrypted; without it "prefer"')
+            [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'With --tls verify: a file with the certificate (PEM) of the authority that signed the server''s')
+            [CompletionResult]::new('--timezone', '--timezone', [CompletionResultType]::ParameterName, 'Time zone of the dates and times in the HIS, by its IANA name; without it the machine''s')
+            [CompletionResult]::new('--table', '--table', [CompletionResultType]::ParameterName, 'The table for an event type (`appointment`, `schedule_change`, `payment`), e.g. appointment=VISITS; none leaves the type out. Can be repeated')
+            [CompletionResult]::new('--marker', '--marker', [CompletionResultType]::ParameterName, 'A free text column of that event type''s table, in which the program may leave a mark by which it knows its own rows, e.g. appointment=NOTE. Can be repeated')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'The file to write; without it the one that --config names, else his-config.json in the current folder')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The file to write; without it the one that --config names, else his-config.json in the current folder')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--password-stdin', '--password-stdin', [CompletionResultType]::ParameterName, 'Read the password from standard input; it is written into the configuration')
+            [CompletionResult]::new('--same-ids', '--same-ids', [CompletionResultType]::ParameterName, 'Buktor sends the HIS''s own ids of patients, doctors and places: write them too')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Overwrite that file if it is there')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Accept what is proposed, without a question')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Accept what is proposed, without a question')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -217,6 +246,7 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
         'buktor-middleware;help' {
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Receive events and write them into the HIS until stopped (what happens without a command)')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check the configuration, the connection to the HIS database, and the mapping against its tables')
+            [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Make his-config.json: connects to the HIS database, looks at its tables and proposes a mapping')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show the whole path with a small database that stands in for the HIS; needs no server and no configuration')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Send a test event to the running daemon')
             [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Write waiting events into the HIS now, without waiting for the schedule')
@@ -230,6 +260,9 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             break
         }
         'buktor-middleware;help;check' {
+            break
+        }
+        'buktor-middleware;help;init' {
             break
         }
         'buktor-middleware;help;demo' {

@@ -1,6 +1,9 @@
 //! `check`: configuration, connection, and the live tables against the mapping. Changes nothing.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde_json::{Value, json};
 
@@ -9,11 +12,11 @@ use crate::{
         exit::{Exit, Failure},
         load_config, output,
         run::open_port_words,
-        runtime,
+        runtime, save_schema,
     },
     config::Config,
     his::{self, HisError},
-    model::outcome::FaultClass,
+    model::{outcome::FaultClass, table::Schema},
     plan::{
         Planner, tables,
         verify::{Finding, Severity},
@@ -22,7 +25,7 @@ use crate::{
     sql::batch::Packer,
 };
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(super) struct Args {
     /// Print what was found as JSON, for scripts
     #[arg(long)]
@@ -31,6 +34,10 @@ pub(super) struct Args {
     /// need, also where nothing is missing
     #[arg(long, conflicts_with = "json")]
     grants: bool,
+    /// Also write the description of the mapped tables into this file, for `mapping test` and for support; it holds names
+    /// and types, and nothing that stands in the tables
+    #[arg(long, value_name = "FILE")]
+    save_schema: Option<PathBuf>,
 }
 
 /// What was found, in the order of the work.
@@ -45,11 +52,14 @@ struct Report {
     missing_grants: Vec<String>,
     /// Why not all that the mappings need is known.
     partial: Option<String>,
+    schema: Option<Schema>,
     unreachable: bool,
 }
 
 pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
+    // Said before the HIS is asked, not after.
+    args.save_schema.as_deref().map(save_schema::may_be_written).transpose()?;
     let mut report = Report::default();
     if args.grants {
         runtime()?.block_on(look_at_his(&config, &mut report));
@@ -67,6 +77,9 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
         report.print_json(&config)?;
     } else {
         report.print(&config)?;
+    }
+    if let Some(path) = &args.save_schema {
+        save_schema::save(path, report.schema.as_ref())?;
     }
     Ok(if report.unreachable {
         Exit::Unreachable
@@ -96,6 +109,7 @@ async fn compare(config: &Config, report: &mut Report) -> Result<(), HisError> {
     report.findings.extend_from_slice(planner.findings());
     report.grants = session.grants(planner.needs());
     report.missing_grants = session.grants(&planner.needs().missing());
+    report.schema = Some(schema);
     if planner.has_unbound() {
         let words = "some mappings do not fit their tables, so that what they need is not in this list; correct what \
                      `buktor-middleware check` says, then run this again";

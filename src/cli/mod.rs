@@ -18,10 +18,12 @@ mod demo;
 mod events;
 mod exit;
 mod generate;
+mod init;
 mod link_table;
 mod links;
 mod output;
 mod run;
+mod save_schema;
 mod send;
 mod status;
 mod sync;
@@ -43,7 +45,8 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "New here? `buktor-middleware demo` shows the whole path in a few seconds and needs nothing.\n\
-    Then put his-config.json beside the executable and run `buktor-middleware check`.\n\n\
+    Then `buktor-middleware init` makes his-config.json from your database, and `buktor-middleware check` tells whether\n\
+    it fits.\n\n\
     Exit codes: 0 done, 1 problems found, 2 wrong command line, 69 not reachable, 78 wrong configuration.";
 
 #[derive(Debug, Subcommand)]
@@ -54,6 +57,11 @@ enum Command {
     ///
     /// Changes nothing. Ends with exit code 1 if there is any problem, so that a script can use it.
     Check(check::Args),
+    /// Make his-config.json: connects to the HIS database, looks at its tables and proposes a mapping
+    ///
+    /// Asks on a terminal; every question has an option, so that it works without one. Writes nothing into the
+    /// database, and no file but the configuration. At the end it does what `check` does.
+    Init(Box<init::Args>),
     /// Show the whole path with a small database that stands in for the HIS; needs no server and no configuration
     ///
     /// Receives three sample events as Buktor sends them, writes them into the tables of that database and shows
@@ -83,6 +91,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command.unwrap_or(Command::Run) {
         Command::Run => run::run(config),
         Command::Check(args) => check::run(config, &args),
+        Command::Init(args) => init::run(config, &args),
         Command::Demo(args) => demo::run(&args),
         Command::Send(args) => send::run(config, &args),
         Command::Sync(args) => sync::run(config, &args),

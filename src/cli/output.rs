@@ -20,6 +20,12 @@ pub(crate) fn talk(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "{text}"));
 }
 
+/// Writes a question to stderr; the answer stands on the same line.
+pub(crate) fn question(text: &str) {
+    let mut out = std::io::stderr().lock();
+    drop(write!(out, "{text} ").and_then(|()| out.flush()));
+}
+
 /// A value as one JSON document.
 pub(crate) fn json(value: &serde_json::Value) -> Result<(), Failure> {
     data(&format!("{value:#}"))

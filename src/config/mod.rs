@@ -36,6 +36,7 @@ pub use find::{FILE_NAME, find};
 pub use keypath::{KeyPath, plain_path};
 pub use locate::Places;
 pub use problem::{ConfigError, Problem};
+pub(crate) use resolve_database::machine_timezone;
 pub use schema::schema;
 pub use secret::Secret;
 pub use words::schema_of_place;

@@ -164,7 +164,7 @@ impl Resolver<'_> {
 }
 
 /// The machine's zone; UTC where it has none that is known by an IANA name.
-fn machine_timezone() -> chrono_tz::Tz {
+pub(crate) fn machine_timezone() -> chrono_tz::Tz {
     let name = iana_time_zone::get_timezone().ok();
     name.and_then(|name| name.parse().ok()).unwrap_or(chrono_tz::UTC)
 }

@@ -49,6 +49,10 @@ pub trait Session: Send {
     /// How large its statements may be.
     fn statement_bytes(&self) -> StatementBytes;
 
+    /// The tables and views of the configured database that the login may see, by the names that a mapping gives them,
+    /// sorted.
+    fn tables(&mut self) -> SessionFuture<'_, Vec<TableName>>;
+
     /// Describes tables from the live catalog. A table that is not there is in [`Schema::missing`].
     fn describe<'a>(&'a mut self, tables: &'a [TableName]) -> SessionFuture<'a, Schema>;
 

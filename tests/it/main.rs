@@ -14,6 +14,7 @@ mod config;
 mod faults;
 mod generated;
 mod ingest;
+mod init;
 mod manual;
 mod mapping;
 mod order;

@@ -61,6 +61,14 @@ impl Answer {
     }
 }
 
+/// The names of the tables and views of the session's own database.
+pub(super) async fn names(session: &mut MySql) -> Result<Vec<TableName>, HisError> {
+    let sql = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME";
+    let schema = session.schema.clone();
+    let rows = session.ask(sql.to_owned(), &[&schema]).await?;
+    Ok(rows.into_iter().flatten().flatten().map(TableName).collect())
+}
+
 /// Describes the tables; those that are not there come with the names of some that are.
 pub(super) async fn describe(session: &mut MySql, names: &[TableName]) -> Result<Schema, HisError> {
     let (mut found, absent) = locate(session, names).await?;

@@ -255,6 +255,10 @@ impl Session for MySql {
         StatementBytes { max: self.statement_bytes_max, best: best.min(self.statement_bytes_max) }
     }
 
+    fn tables(&mut self) -> SessionFuture<'_, Vec<TableName>> {
+        Box::pin(catalog::names(self))
+    }
+
     fn describe<'a>(&'a mut self, tables: &'a [TableName]) -> SessionFuture<'a, Schema> {
         Box::pin(catalog::describe(self, tables))
     }

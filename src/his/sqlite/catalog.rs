@@ -10,6 +10,14 @@ use crate::{
     model::table::{Column, ColumnName, Filled, Privileges, Schema, Table, TableName, Trigger, UniqueIndex},
 };
 
+/// The names of the file's tables and views.
+pub(super) fn names(connection: &Connection) -> Result<Vec<TableName>> {
+    let sql =
+        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE ?1 ORDER BY name";
+    let names: Vec<String> = query(connection, sql, "sqlite_%", |row| row.get(0))?;
+    Ok(names.into_iter().map(TableName).collect())
+}
+
 /// Describes the tables; those that are not there come with the names of some that are.
 pub(super) fn describe(connection: &Connection, names: &[TableName]) -> Result<Schema> {
     let mut schema = Schema::default();

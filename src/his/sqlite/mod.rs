@@ -172,6 +172,10 @@ impl Session for Sqlite {
         StatementBytes { max: STATEMENT_BYTES_MAX, best: STATEMENT_BYTES_MAX }
     }
 
+    fn tables(&mut self) -> SessionFuture<'_, Vec<TableName>> {
+        Box::pin(self.run(|connection| catalog::names(connection).map_err(|error| fault(&error))))
+    }
+
     fn describe<'a>(&'a mut self, tables: &'a [TableName]) -> SessionFuture<'a, Schema> {
         let names = tables.to_vec();
         Box::pin(
