@@ -379,28 +379,30 @@ fn life(recipe: &Recipe) {
     apply(&site, &daemon, &event("book-2", "appointment.created", 0, recipe.booking(1)));
     recipe.assert_view(&his, Some(recipe.booked));
 
-    apply(&site, &daemon, &event("move", "appointment.rescheduled", 5, recipe.move_to_new_day()));
-    recipe.assert_view(&his, Some(recipe.rescheduled));
-    apply(&site, &daemon, &event("move-2", "appointment.rescheduled", 5, recipe.move_to_new_day()));
+    // Each change comes twice, and then something older.
+    let moved = |id: &str| event(id, "appointment.rescheduled", 5, recipe.move_to_new_day());
+    daemon.accept(&moved("move"));
+    daemon.accept(&moved("move-2"));
     stale(&site, &daemon, &event("late", "appointment.updated", 2, recipe.booking(1)));
+    site.wait_state("move-2", "applied");
     recipe.assert_view(&his, Some(recipe.rescheduled));
 
-    apply(&site, &daemon, &event("cancel", "appointment.cancelled", 10, id(1)));
-    recipe.assert_view(&his, Some(recipe.cancelled));
-    apply(&site, &daemon, &event("cancel-2", "appointment.cancelled", 10, id(1)));
+    daemon.accept(&event("cancel", "appointment.cancelled", 10, id(1)));
+    daemon.accept(&event("cancel-2", "appointment.cancelled", 10, id(1)));
     stale(&site, &daemon, &event("late-2", "appointment.created", 0, recipe.booking(1)));
+    site.wait_state("cancel-2", "applied");
     recipe.assert_view(&his, Some(recipe.cancelled));
 
-    apply(&site, &daemon, &event("delete", "appointment.deleted", 15, id(1)));
-    recipe.assert_view(&his, recipe.deleted);
-    apply(&site, &daemon, &event("delete-2", "appointment.deleted", 15, id(1)));
+    daemon.accept(&event("delete", "appointment.deleted", 15, id(1)));
+    daemon.accept(&event("delete-2", "appointment.deleted", 15, id(1)));
     stale(&site, &daemon, &event("late-3", "appointment.created", 0, recipe.booking(1)));
+    site.wait_state("delete-2", "applied");
     recipe.assert_view(&his, recipe.deleted);
 
     // The memory of it outlives the daemon.
     daemon.stop();
     let daemon = site.start();
-    stale(&site, &daemon, &event("late-4", "appointment.rescheduled", 5, recipe.move_to_new_day()));
+    stale(&site, &daemon, &moved("late-4"));
     recipe.assert_view(&his, recipe.deleted);
 }
 
@@ -515,14 +517,15 @@ fn examples_of_the_pages_are_applied() {
         let daemon = site.start();
         let page = read(&format!("docs/recipes/{}.md", recipe.name)).replace("\r\n", "\n");
         let blocks = page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
-        let mut sent = 0;
-        for example in blocks.map(|b| serde_json::from_str::<Value>(b).unwrap()) {
-            if example.get("type").is_some() {
-                apply(&site, &daemon, &example);
-                sent += 1;
-            }
+        let examples = blocks.map(|b| serde_json::from_str::<Value>(b).unwrap());
+        let events: Vec<Value> = examples.filter(|e| e.get("type").is_some()).collect();
+        assert!(events.len() >= 2, "{} events on the page of {}", events.len(), recipe.name);
+        for event in &events {
+            daemon.accept(event);
         }
-        assert!(sent >= 2, "{} events on the page of {}", sent, recipe.name);
+        for event in &events {
+            site.wait_state(event["event_id"].as_str().unwrap(), "applied");
+        }
     }
 }
 
