@@ -516,7 +516,7 @@ fn tables_load_and_take_the_staffs_statements() {
     for recipe in ALL {
         let his = His::with(&tables(recipe.fixture));
         recipe.assert_view(&his, None);
-        assert_eq!(numbers(recipe, &his), []);
+        assert!(numbers(recipe, &his).is_empty());
         let [edit, look, _] = recipe.staff;
         for sql in [edit, look, recipe.removed.0, recipe.stranger[3]] {
             his.sql(sql);
