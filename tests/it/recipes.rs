@@ -180,7 +180,7 @@ const BAHMNI_WITH_PROVIDER: Recipe = Recipe {
     deleted: Some("51\t3\tACCEPTED\t2025-03-11 11:15:00\tCancelled\t1\t1"),
     staff: [
         "UPDATE patient_appointment_provider SET response = 'TENTATIVE', comments = 'asked' WHERE provider_id = 3",
-        "SELECT start_date_time, provider_id, response, p.comments
+        "SELECT start_date_time, p.provider_id, response, p.comments
          FROM patient_appointment_provider p JOIN patient_appointment USING (patient_appointment_id)",
         "2025-03-11 11:15:00\t3\tTENTATIVE\tasked",
     ],
