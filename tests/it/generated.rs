@@ -21,7 +21,17 @@ const GENERATED: [(&str, &[&str]); 6] = [
     ("packaging/completions/buktor-middleware.ps1", &["completions", "powershell"]),
 ];
 
-const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "docs/architecture.md", "docs/mapping.md"];
+const DOCUMENTS: [&str; 9] = [
+    "README.md",
+    "CHANGELOG.md",
+    "docs/architecture.md",
+    "docs/mapping.md",
+    "docs/recipes/README.md",
+    "docs/recipes/openemr.md",
+    "docs/recipes/open-hospital.md",
+    "docs/recipes/bahmni.md",
+    "docs/recipes/clinic-token.md",
+];
 
 /// A path from the top of the repository.
 fn top(path: &str) -> PathBuf {

@@ -19,4 +19,5 @@ mod manual;
 mod mapping;
 mod order;
 mod queue;
+mod recipes;
 mod sync;
