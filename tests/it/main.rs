@@ -10,6 +10,7 @@ mod style;
 
 mod commands;
 mod config;
+mod driver;
 mod faults;
 mod generated;
 mod ingest;
