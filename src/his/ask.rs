@@ -296,7 +296,11 @@ fn text_of(value: &SqlValue) -> Option<String> {
         SqlValue::Int(n) => return Some(n.to_string()),
         SqlValue::Float(n) => return Some(n.to_string()),
         SqlValue::Decimal(text) | SqlValue::Text(text) => return Some(text.clone()),
-        SqlValue::Bytes(bytes) => return Some(bytes.iter().map(|byte| format!("{byte:02X}")).collect()),
+        SqlValue::Bytes(bytes) => {
+            for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+                out.extend(char::from_digit(half.into(), 16).map(|digit| digit.to_ascii_uppercase()));
+            }
+        }
         SqlValue::Date(at) => text::date(&mut out, *at),
         SqlValue::Time(at) => text::time(&mut out, *at),
         SqlValue::DateTime(at) => text::date_time(&mut out, *at),

@@ -21,29 +21,32 @@ static MYSQL: [(FaultClass, &[u16]); 7] = [
         ],
     ),
     // 1461: too many prepared statements on the whole server; 1792: the server only reads.
-    (FaultClass::Full, &[1021, 1030, 1037, 1041, 1114, 1226, 1290, 1461, 1792, 1836]),
+    // 1467: the table has no generated key left.
+    (FaultClass::Full, &[1021, 1030, 1037, 1041, 1114, 1226, 1290, 1461, 1467, 1792, 1836]),
     // 1524: the account's authentication plugin is not loaded; 3159: the server demands TLS;
     // 3878, 3955 and 4151: more factors wanted, account locked.
     (FaultClass::Login, &[1045, 1129, 1130, 1251, 1524, 1698, 1820, 1862, 3118, 3159, 3878, 3955, 4151]),
     // 1288, 1348, 1393, 1394 and 1471: a view that cannot be written; 1305, 1356, 1370 and 1449: a broken view, trigger
     // or definer; 1052, 1103 and 1110: columns or tables that are named wrong; 1016, 1034, 1194, 1195, 1812 and 1932: a
-    // table that is damaged or whose files are gone.
+    // table that is damaged or whose files are gone; 1295, 1318 and 1414: a statement or a procedure's parameters that
+    // cannot be run so.
     (
         FaultClass::Config,
         &[
             1016, 1034, 1044, 1049, 1052, 1054, 1064, 1103, 1110, 1142, 1143, 1146, 1194, 1195, 1227, 1288,
-            1305, 1348, 1356, 1370, 1393, 1394, 1449, 1471, 1812, 1932,
+            1295, 1305, 1318, 1348, 1356, 1370, 1393, 1394, 1414, 1449, 1471, 1812, 1932,
         ],
     ),
     // 1022, 1169, 1586, 1761, 1762 and 1859: duplicates; 1197 and 1390: a batch that is too large, which halving cures;
     // 1217: as 1451; 1267, 1270, 1271, 1300, 1977, 3854 and 3988: characters that the column's set lacks;
-    // 1365, 1416, 1441 and 1525: values that do not fit; 1526: no partition for the row.
+    // 1365, 1416, 1441 and 1525: values that do not fit; 1526: no partition for the row; 1172 and 1329: a procedure that
+    // found several rows or none.
     (
         FaultClass::Rejected,
         &[
-            1022, 1048, 1062, 1118, 1136, 1153, 1169, 1197, 1217, 1264, 1265, 1267, 1270, 1271, 1292, 1300,
-            1301, 1364, 1365, 1366, 1367, 1390, 1406, 1411, 1416, 1441, 1442, 1451, 1525, 1526, 1586, 1644,
-            1690, 1761, 1762, 1859, 1906, 1977, 3105, 3140, 3819, 3854, 3988, 4025,
+            1022, 1048, 1062, 1118, 1136, 1153, 1169, 1172, 1197, 1217, 1264, 1265, 1267, 1270, 1271, 1292,
+            1300, 1301, 1329, 1364, 1365, 1366, 1367, 1390, 1406, 1411, 1416, 1441, 1442, 1451, 1525, 1526,
+            1586, 1644, 1690, 1761, 1762, 1859, 1906, 1977, 3105, 3140, 3819, 3854, 3988, 4025,
         ],
     ),
     (FaultClass::Parent, &[1216, 1452]),

@@ -55,21 +55,28 @@ impl Keys {
         }
     }
 
-    /// Notes the key of a row that is linked.
-    fn set_linked(&mut self, row: &Row<'_>) {
-        let Some(shape) = row.change.shape() else { return };
+    /// Notes the keys of rows that are linked.
+    fn set_linked(&mut self, rows: &[Row<'_>]) {
+        for row in rows {
+            if let Some(text) = self.linked(row) {
+                self.set(row.slot, text);
+            }
+        }
+    }
+
+    fn linked(&self, row: &Row<'_>) -> Option<String> {
+        let shape = row.change.shape()?;
         let key = shape.columns.iter().zip(&row.change.values).find(|((_, role), _)| *role == Role::Key);
         let value = match key {
             Some((_, Cell::Value(value))) => Some(value),
             Some((_, Cell::Generated(index))) => self.value(row.base + index),
             None => None,
         };
-        let text = match value {
-            Some(SqlValue::Int(n)) => n.to_string(),
-            Some(SqlValue::Text(text) | SqlValue::Decimal(text)) => text.clone(),
-            _ => return,
-        };
-        self.set(row.slot, text);
+        match value {
+            Some(SqlValue::Int(n)) => Some(n.to_string()),
+            Some(SqlValue::Text(text) | SqlValue::Decimal(text)) => Some(text.clone()),
+            _ => None,
+        }
     }
 
     fn fill<'v>(&'v self, template: &Template, rows: &'v [Row<'_>]) -> Result<Statement<'v>, HisError> {
@@ -161,7 +168,7 @@ async fn run(
                 _ => {}
             }
             if work.is_linked() {
-                rows.iter().for_each(|row| keys.set_linked(row));
+                keys.set_linked(rows);
             }
             Ok(())
         }
@@ -170,7 +177,7 @@ async fn run(
                 0 => generate(session, insert, rows, keys).await,
                 matched => {
                     at_most_one(matched)?;
-                    rows.iter().for_each(|row| keys.set_linked(row));
+                    keys.set_linked(rows);
                     Ok(())
                 }
             }

@@ -25,7 +25,14 @@ pub struct Packer {
     dialect: &'static Dialect,
     bytes: StatementBytes,
     /// By the shape's address, the rows, and whether it is that of guards.
-    forms: HashMap<(usize, usize, bool), (Arc<Shape>, Arc<Form>)>,
+    forms: HashMap<(usize, usize, bool), Remembered>,
+}
+
+/// A form, with the shape that its address stands for.
+#[derive(Debug)]
+struct Remembered {
+    form: Arc<Form>,
+    _shape: Arc<Shape>,
 }
 
 impl Packer {
@@ -142,11 +149,11 @@ impl Packer {
 
     fn form(&mut self, shape: &Arc<Shape>, rows: usize, guards: bool) -> Arc<Form> {
         let render = if guards { render_guard } else { render };
-        let (_, form) = self
-            .forms
-            .entry((Arc::as_ptr(shape) as usize, rows, guards))
-            .or_insert_with(|| (Arc::clone(shape), Arc::new(render(shape, self.dialect, rows))));
-        Arc::clone(form)
+        let remembered = self.forms.entry((Arc::as_ptr(shape) as usize, rows, guards)).or_insert_with(|| {
+            let form = Arc::new(render(shape, self.dialect, rows));
+            Remembered { form, _shape: Arc::clone(shape) }
+        });
+        Arc::clone(&remembered.form)
     }
 }
 

@@ -152,23 +152,24 @@ impl Dialect {
         let mut name = String::new();
         self.push_ident(&mut name, &column.name.0);
         let padded = column.declared.to_ascii_lowercase().contains("zerofill");
-        sql.push_str(&match (self.texts, &column.kind) {
-            (Texts::Char, ColumnType::Bytes { .. }) => format!("HEX({name})"),
+        // The column's name stands between the pieces.
+        let pieces: &[&str] = match (self.texts, &column.kind) {
+            (Texts::Char, ColumnType::Bytes { .. }) => &["HEX(", ")"],
             // BIT would be bytes.
-            (Texts::Char, ColumnType::Int { .. }) => format!("CAST({name} + 0 AS CHAR)"),
-            (Texts::Char, ColumnType::Decimal { .. }) if padded => format!("CAST({name} + 0 AS CHAR)"),
+            (Texts::Char, ColumnType::Int { .. }) => &["CAST(", " + 0 AS CHAR)"],
+            (Texts::Char, ColumnType::Decimal { .. }) if padded => &["CAST(", " + 0 AS CHAR)"],
             // A FLOAT alone is shown with six digits.
-            (Texts::Char, ColumnType::Float { .. }) => format!("CAST({name} * 1e0 AS CHAR)"),
-            (Texts::Char, _) => format!("CAST({name} AS CHAR)"),
-            (Texts::Text, ColumnType::Bytes { .. }) => {
-                format!("CASE WHEN {name} IS NOT NULL THEN hex({name}) END")
+            (Texts::Char, ColumnType::Float { .. }) => &["CAST(", " * 1e0 AS CHAR)"],
+            (Texts::Char, _) => &["CAST(", " AS CHAR)"],
+            // NULL alone would be an empty text.
+            (Texts::Text, ColumnType::Bytes { .. }) => &["CASE WHEN ", " IS NOT NULL THEN hex(", ") END"],
+            // The cast alone keeps 15 digits.
+            (Texts::Text, ColumnType::Float { .. }) => {
+                &["CASE typeof(", ") WHEN 'real' THEN printf('%!.17g', ", ") ELSE CAST(", " AS TEXT) END"]
             }
-            // The cast keeps 15 digits.
-            (Texts::Text, ColumnType::Float { .. }) => format!(
-                "CASE typeof({name}) WHEN 'real' THEN printf('%!.17g', {name}) ELSE CAST({name} AS TEXT) END"
-            ),
-            (Texts::Text, _) => format!("CAST({name} AS TEXT)"),
-        });
+            (Texts::Text, _) => &["CAST(", " AS TEXT)"],
+        };
+        sql.push_str(&pieces.join(&name));
     }
 }
 

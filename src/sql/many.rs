@@ -104,9 +104,9 @@ fn may_insert(shape: &Shape, dialect: &Dialect) -> bool {
 fn may_update(shape: &Shape, dialect: &Dialect) -> bool {
     let table = &shape.table;
     let kind = |c: usize| table.columns.get(c).map(|c| &c.kind);
-    let comparable = |c: usize| match (dialect.many_updates, kind(c)) {
-        (_, Some(ColumnType::Int { .. })) => true,
-        (ManyUpdates::FromValues, Some(ColumnType::Text { .. })) => true,
+    let comparable = |c: usize| match kind(c) {
+        Some(ColumnType::Int { .. }) => true,
+        Some(ColumnType::Text { .. }) => dialect.many_updates == ManyUpdates::FromValues,
         _ => false,
     };
     let unchanged = |c: usize| match dialect.many_updates {

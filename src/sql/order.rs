@@ -58,8 +58,8 @@ impl<'a> Order<'a> {
     /// The first place where the change may stand.
     pub(super) fn earliest(&mut self, step: &Step<'a, '_>, name: &Name<'a>) -> usize {
         let of_entity = |entity| self.of_entity.get(entity).copied().unwrap_or(0);
+        // The event's own earlier changes are its record's.
         let mut place = self.barrier.max(of_entity(&step.event.entity)).max(of_entity(&step.change.entity));
-        place = place.max(step.earlier.iter().copied().max().unwrap_or(0));
         let guarded = step.change.guard.iter().flat_map(|guard| &guard.values);
         for cell in step.change.values.iter().chain(guarded) {
             if let Cell::Generated(index) = cell {

@@ -94,6 +94,10 @@ pub fn alike<'v>(
     let cells: Vec<_> = cells.iter().filter(|(c, _)| kind(*c) != Some(&ColumnType::Json)).collect();
     let mut sql = begin(dialect, table, [&column]);
     let mut params = Vec::with_capacity(cells.len());
+    if cells.is_empty() {
+        // Nothing tells them apart: any row may be the one.
+        sql.push_str("1 = 1");
+    }
     list(&mut sql, " AND ", cells, |sql, (c, value)| {
         let same = |sql: &mut String| {
             push_column(dialect, sql, table, *c);
@@ -131,7 +135,8 @@ fn begin<'c>(dialect: &Dialect, table: &Table, columns: impl IntoIterator<Item =
 }
 
 fn end(sql: &mut String, dialect: &Dialect, rows_max: usize, lock: bool) {
-    sql.push_str(&format!(" LIMIT {rows_max}"));
+    sql.push_str(" LIMIT ");
+    sql.push_str(&rows_max.to_string());
     if lock {
         sql.push_str(dialect.locking_read);
     }
@@ -150,3 +155,6 @@ fn list<T>(
         item(sql, it);
     }
 }
+
+#[cfg(test)]
+mod tests;

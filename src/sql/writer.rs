@@ -131,7 +131,8 @@ pub(super) fn push_column(dialect: &Dialect, sql: &mut String, table: &Table, co
 pub(super) fn push_compared(dialect: &Dialect, sql: &mut String, table: &Table, column: usize) {
     match table.columns.get(column).map(|c| &c.kind) {
         Some(ColumnType::Decimal { precision, scale, .. }) if dialect.cast_decimal_keys => {
-            sql.push_str(&format!("CAST(? AS DECIMAL({precision},{scale}))"));
+            let typed = format!("CAST(? AS DECIMAL({precision},{scale}))");
+            sql.push_str(&typed);
         }
         _ => sql.push('?'),
     }

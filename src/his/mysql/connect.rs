@@ -14,7 +14,7 @@ use sqlx::{
 };
 use tokio::task::JoinSet;
 
-use super::{MySql, PRODUCT, driver_words, offset_now, server_error};
+use super::{Increment, MySql, PRODUCT, driver_words, offset_now, server_error};
 use crate::{
     config::{Database, Network, Tls},
     his::{HisError, faults},
@@ -52,8 +52,7 @@ pub(super) async fn open(database: &Database, network: &Network) -> Result<MySql
         statement_time: database.statement_time,
         timezone: database.timezone,
         offset,
-        increment: 1,
-        clustered: false,
+        increment: Increment { step: 1, changes: false },
         usable: true,
         open: false,
     };
@@ -112,16 +111,16 @@ async fn settle(session: &mut MySql, lock_time: Duration) -> Result<(), HisError
     }
     session.account = row.next().unwrap_or_default();
     let galera = session.ask("SHOW VARIABLES LIKE 'wsrep_on'".to_owned(), &[]).await?;
-    session.clustered =
+    session.increment.changes =
         galera.into_iter().flatten().nth(1).flatten().is_some_and(|on| on.eq_ignore_ascii_case("ON"));
-    read_increment(session).await
+    read_step(session).await
 }
 
 /// Reads the step from one generated key to the next.
-pub(super) async fn read_increment(session: &mut MySql) -> Result<(), HisError> {
+pub(super) async fn read_step(session: &mut MySql) -> Result<(), HisError> {
     let select = "SELECT CAST(@@SESSION.auto_increment_increment AS CHAR)";
     let answer = session.ask(select.to_owned(), &[]).await?;
-    session.increment =
+    session.increment.step =
         answer.into_iter().flatten().flatten().next().and_then(|n| n.parse().ok()).unwrap_or(1);
     Ok(())
 }

@@ -64,12 +64,18 @@ pub(super) struct MySql {
     /// False from the moment a call is begun to its answer, and for good once the connection is lost. A caller that drops
     /// a call's future leaves it false, and so the half-read connection unused.
     usable: bool,
-    /// `auto_increment_increment`: the step from one generated key to the next.
-    increment: u64,
-    /// A Galera node changes that step when another one comes or goes.
-    clustered: bool,
+    increment: Increment,
     /// A transaction may be open: START TRANSACTION would commit it silently.
     open: bool,
+}
+
+/// How generated keys grow.
+#[derive(Clone, Copy, Debug)]
+struct Increment {
+    /// `auto_increment_increment`: the step from one key to the next.
+    step: u64,
+    /// A Galera node changes it when another one comes or goes.
+    changes: bool,
 }
 
 impl MySql {
@@ -203,16 +209,16 @@ impl MySql {
         if first == 0 {
             return Err(HisError::no_key());
         }
-        if rows > 1 && self.clustered {
-            let step = self.increment;
-            connect::read_increment(self).await?;
-            if step != self.increment {
+        let step = self.increment.step;
+        if rows > 1 && self.increment.changes {
+            connect::read_step(self).await?;
+            if step != self.increment.step {
                 let message =
                     "the cluster changed the steps of its generated keys in the middle of an insert";
                 return Err(HisError::plain(FaultClass::Busy, "mysql-increment", message));
             }
         }
-        let key = |row: usize| (u128::from(first) + row as u128 * u128::from(self.increment)).to_string();
+        let key = |row: usize| (u128::from(first) + row as u128 * u128::from(step)).to_string();
         Ok((0..rows).map(key).collect())
     }
 

@@ -225,7 +225,7 @@ fn steps_of_many_events_become_a_few_statements() {
         let (mut text, mut at) = (String::new(), first);
         for size in [256, 128, 64, 32, 8] {
             let id = if table == "visits" { "?".to_owned() } else { at.to_string() };
-            text += &format!(" G{size}{table}{id}");
+            text.push_str(&[" G", &size.to_string(), table, &id].concat());
             at += size;
         }
         text

@@ -227,8 +227,8 @@ fn rows_share_an_update_only_where_that_is_right() {
                     columns: vec![ColumnName("note".into())],
                     primary: false,
                     safe: true,
-                })
-            })
+                });
+            });
         },
         true,
         true,
