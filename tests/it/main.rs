@@ -13,6 +13,7 @@ mod config;
 mod faults;
 mod generated;
 mod ingest;
+mod links;
 mod manual;
 mod mapping;
 mod order;
