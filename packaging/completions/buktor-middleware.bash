@@ -49,6 +49,9 @@ _buktor__middleware() {
             buktor__middleware__subcmd__events,help)
                 cmd="buktor__middleware__subcmd__events__subcmd__help"
                 ;;
+            buktor__middleware__subcmd__events,link)
+                cmd="buktor__middleware__subcmd__events__subcmd__link"
+                ;;
             buktor__middleware__subcmd__events,list)
                 cmd="buktor__middleware__subcmd__events__subcmd__list"
                 ;;
@@ -63,6 +66,9 @@ _buktor__middleware() {
                 ;;
             buktor__middleware__subcmd__events__subcmd__help,help)
                 cmd="buktor__middleware__subcmd__events__subcmd__help__subcmd__help"
+                ;;
+            buktor__middleware__subcmd__events__subcmd__help,link)
+                cmd="buktor__middleware__subcmd__events__subcmd__help__subcmd__link"
                 ;;
             buktor__middleware__subcmd__events__subcmd__help,list)
                 cmd="buktor__middleware__subcmd__events__subcmd__help__subcmd__list"
@@ -126,6 +132,9 @@ _buktor__middleware() {
                 ;;
             buktor__middleware__subcmd__help__subcmd__events,discard)
                 cmd="buktor__middleware__subcmd__help__subcmd__events__subcmd__discard"
+                ;;
+            buktor__middleware__subcmd__help__subcmd__events,link)
+                cmd="buktor__middleware__subcmd__help__subcmd__events__subcmd__link"
                 ;;
             buktor__middleware__subcmd__help__subcmd__events,list)
                 cmd="buktor__middleware__subcmd__help__subcmd__events__subcmd__list"
@@ -222,7 +231,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__events)
-            opts="-c -h --config --help list show retry discard help"
+            opts="-c -h --config --help list show retry discard link help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -270,7 +279,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__events__subcmd__help)
-            opts="list show retry discard help"
+            opts="list show retry discard link help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -298,6 +307,20 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__events__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__events__subcmd__help__subcmd__link)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -346,6 +369,44 @@ _buktor__middleware() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__events__subcmd__link)
+            opts="-c -h --table --row --to --remove --same-database --limit --yes --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --table)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --row)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -640,7 +701,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__help__subcmd__events)
-            opts="list show retry discard"
+            opts="list show retry discard link"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -654,6 +715,20 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__help__subcmd__events__subcmd__discard)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__events__subcmd__link)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -74,9 +74,18 @@ fn the_readme_explains_every_key() {
 #[test]
 fn the_readme_names_every_command() {
     let readme = committed("README.md");
-    for command in
-        ["run", "check", "demo", "send", "sync", "status", "events list", "events show", "events retry"]
-    {
+    for command in [
+        "run",
+        "check",
+        "demo",
+        "send",
+        "sync",
+        "status",
+        "events list",
+        "events show",
+        "events retry",
+        "events link",
+    ] {
         run(&[&command.split(' ').collect::<Vec<_>>()[..], &["--help"]].concat()).assert_code(0);
         assert!(readme.contains(&format!("`{command}")), "README.md does not name {command}");
     }
