@@ -52,6 +52,9 @@ _buktor__middleware() {
             buktor__middleware__subcmd__events,help)
                 cmd="buktor__middleware__subcmd__events__subcmd__help"
                 ;;
+            buktor__middleware__subcmd__events,link)
+                cmd="buktor__middleware__subcmd__events__subcmd__link"
+                ;;
             buktor__middleware__subcmd__events,list)
                 cmd="buktor__middleware__subcmd__events__subcmd__list"
                 ;;
@@ -66,6 +69,9 @@ _buktor__middleware() {
                 ;;
             buktor__middleware__subcmd__events__subcmd__help,help)
                 cmd="buktor__middleware__subcmd__events__subcmd__help__subcmd__help"
+                ;;
+            buktor__middleware__subcmd__events__subcmd__help,link)
+                cmd="buktor__middleware__subcmd__events__subcmd__help__subcmd__link"
                 ;;
             buktor__middleware__subcmd__events__subcmd__help,list)
                 cmd="buktor__middleware__subcmd__events__subcmd__help__subcmd__list"
@@ -133,6 +139,9 @@ _buktor__middleware() {
             buktor__middleware__subcmd__help__subcmd__events,discard)
                 cmd="buktor__middleware__subcmd__help__subcmd__events__subcmd__discard"
                 ;;
+            buktor__middleware__subcmd__help__subcmd__events,link)
+                cmd="buktor__middleware__subcmd__help__subcmd__events__subcmd__link"
+                ;;
             buktor__middleware__subcmd__help__subcmd__events,list)
                 cmd="buktor__middleware__subcmd__help__subcmd__events__subcmd__list"
                 ;;
@@ -180,7 +189,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__check)
-            opts="-c -h --json --grants --config --help"
+            opts="-c -h --json --grants --save-schema --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -232,7 +241,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__events)
-            opts="-c -h --config --help list show retry discard help"
+            opts="-c -h --config --help list show retry discard link help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -280,7 +289,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__events__subcmd__help)
-            opts="list show retry discard help"
+            opts="list show retry discard link help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -308,6 +317,20 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__events__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__events__subcmd__help__subcmd__link)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -356,6 +379,44 @@ _buktor__middleware() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__events__subcmd__link)
+            opts="-c -h --table --row --to --remove --same-database --limit --yes --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --table)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --row)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -650,7 +711,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__help__subcmd__events)
-            opts="list show retry discard"
+            opts="list show retry discard link"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -664,6 +725,20 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__help__subcmd__events__subcmd__discard)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__events__subcmd__link)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -34,7 +34,7 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Send a test event to the running daemon')
             [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Write waiting events into the HIS now, without waiting for the schedule')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show how many events wait, are done or need attention, and whether the HIS can be reached')
-            [CompletionResult]::new('events', 'events', [CompletionResultType]::ParameterValue, 'List, show, retry or discard single events')
+            [CompletionResult]::new('events', 'events', [CompletionResultType]::ParameterValue, 'List, show, retry or discard single events; show and change which row of the HIS a record is')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -127,6 +127,7 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one event with its body (patient data!), its state and what to do')
             [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Try events again, after their cause was corrected')
             [CompletionResult]::new('discard', 'discard', [CompletionResultType]::ParameterValue, 'Give events up: they are never written into the HIS')
+            [CompletionResult]::new('link', 'link', [CompletionResultType]::ParameterValue, 'Show which row of the HIS belongs to which record, where the row has a key that its table made itself')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -169,11 +170,27 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'buktor-middleware;events;link' {
+            [CompletionResult]::new('--table', '--table', [CompletionResultType]::ParameterName, 'Only links to this table')
+            [CompletionResult]::new('--row', '--row', [CompletionResultType]::ParameterName, 'Only links to the row with this key')
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Link the record to the row that has this key; its next events change that row')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Show at most so many')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--remove', '--remove', [CompletionResultType]::ParameterName, 'Forget the link; the record''s next event inserts a new row')
+            [CompletionResult]::new('--same-database', '--same-database', [CompletionResultType]::ParameterName, 'The database that the configuration names now is the one that the links were made for, under another name')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON, for scripts')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'buktor-middleware;events;help' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List events; without a filter those that are not done, the oldest first')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one event with its body (patient data!), its state and what to do')
             [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Try events again, after their cause was corrected')
             [CompletionResult]::new('discard', 'discard', [CompletionResultType]::ParameterValue, 'Give events up: they are never written into the HIS')
+            [CompletionResult]::new('link', 'link', [CompletionResultType]::ParameterValue, 'Show which row of the HIS belongs to which record, where the row has a key that its table made itself')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
         }
@@ -187,6 +204,9 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             break
         }
         'buktor-middleware;events;help;discard' {
+            break
+        }
+        'buktor-middleware;events;help;link' {
             break
         }
         'buktor-middleware;events;help;help' {
@@ -251,7 +271,7 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Send a test event to the running daemon')
             [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Write waiting events into the HIS now, without waiting for the schedule')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show how many events wait, are done or need attention, and whether the HIS can be reached')
-            [CompletionResult]::new('events', 'events', [CompletionResultType]::ParameterValue, 'List, show, retry or discard single events')
+            [CompletionResult]::new('events', 'events', [CompletionResultType]::ParameterValue, 'List, show, retry or discard single events; show and change which row of the HIS a record is')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -282,6 +302,7 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one event with its body (patient data!), its state and what to do')
             [CompletionResult]::new('retry', 'retry', [CompletionResultType]::ParameterValue, 'Try events again, after their cause was corrected')
             [CompletionResult]::new('discard', 'discard', [CompletionResultType]::ParameterValue, 'Give events up: they are never written into the HIS')
+            [CompletionResult]::new('link', 'link', [CompletionResultType]::ParameterValue, 'Show which row of the HIS belongs to which record, where the row has a key that its table made itself')
             break
         }
         'buktor-middleware;help;events;list' {
@@ -294,6 +315,9 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             break
         }
         'buktor-middleware;help;events;discard' {
+            break
+        }
+        'buktor-middleware;help;events;link' {
             break
         }
         'buktor-middleware;help;generate' {

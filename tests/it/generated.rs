@@ -95,6 +95,7 @@ fn the_readme_names_every_command() {
         "events list",
         "events show",
         "events retry",
+        "events link",
     ] {
         run(&[&command.split(' ').collect::<Vec<_>>()[..], &["--help"]].concat()).assert_code(0);
         assert!(readme.contains(&format!("`{command}")), "README.md does not name {command}");

@@ -16,6 +16,7 @@ mod faults;
 mod generated;
 mod ingest;
 mod init;
+mod links;
 mod manual;
 mod mapping;
 mod order;

@@ -8,8 +8,8 @@ use crate::{
         outcome::{Link, LinkChange, Settlement},
     },
     queue::{
-        Inspector, LinkScope, LinksOf, Proposal, Question, Queue, QueueError, Release, Relinked, links,
-        relink,
+        Inspector, LinkRow, LinkScope, LinksOf, Proposal, Question, Queue, QueueError, Release, Relinked,
+        links, relink,
         tests::{Place, append_many, asks, settled},
     },
 };
@@ -48,10 +48,12 @@ async fn link(queue: &Queue, entity: &Entity) -> Option<(String, Option<i64>)> {
     standing.link.map(|Link { his_key, proof }| (his_key, proof))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as it is found")]
 fn confirmed(his_key: &str) -> Option<(String, Option<i64>)> {
     Some((his_key.to_owned(), None))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as it is found")]
 fn proposed(his_key: &str, proof: i64) -> Option<(String, Option<i64>)> {
     Some((his_key.to_owned(), Some(proof)))
 }
@@ -227,7 +229,7 @@ async fn an_operator_sees_and_changes_single_links() {
 
     let seen = inspector.link(&visit("2"), Some("17")).unwrap();
     assert_eq!(seen.own.as_ref().map(|row| row.link.his_key.as_str()), Some("18"));
-    assert_eq!(seen.own.as_ref().map(|row| row.entity()), Some(visit("2")));
+    assert_eq!(seen.own.as_ref().map(LinkRow::entity), Some(visit("2")));
     assert_eq!(seen.others.iter().map(|row| row.keys.join("/")).collect::<Vec<_>>(), ["1", "3"]);
     let relink = |inspector: &Inspector, change: &LinkChange, database: &str| {
         inspector.relink(&visit("2"), change, &seen, database).unwrap()

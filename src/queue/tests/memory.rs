@@ -33,6 +33,7 @@ async fn known(queue: &Queue, entity: &str) -> Vec<(String, Option<Vec<String>>,
     found
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as it is found")]
 fn columns(names: &[&str]) -> Option<Vec<String>> {
     Some(names.iter().map(|n| (*n).to_owned()).collect())
 }

@@ -102,7 +102,7 @@ fn by(number: u8) -> std::sync::Arc<Writer> {
 
 /// When an event of that id says that it happened.
 fn occurred_at(id: u8) -> Option<Timestamp> {
-    (id % 3 > 0).then_some(Timestamp(i64::from(id)))
+    (!id.is_multiple_of(3)).then_some(Timestamp(i64::from(id)))
 }
 
 #[derive(Clone, Debug)]
@@ -159,6 +159,15 @@ impl List {
                 self.links.insert(*record, Link { his_key: his_key.clone(), proof: None });
             }
         }
+    }
+
+    fn arrived(&mut self, missing: u8) -> u64 {
+        let mut count = 0;
+        for row in self.rows.values_mut().filter(|row| row.awaits == Some(missing)) {
+            (row.state, row.awaits) = (EventState::Pending, None);
+            count += 1;
+        }
+        count
     }
 
     fn pass(&mut self) {
@@ -278,24 +287,10 @@ async fn play(acts: Vec<Act>) {
                 queue.begin_pass(Timestamp(1000), Release::default()).await.unwrap();
                 list.pass();
             }
-            Act::Propose { record, row, proof } => {
-                let proposal =
-                    Proposal { entity: entity(record), his_key: row.to_string(), proof, instead_of: None };
-                let done = queue.propose(vec![proposal], Timestamp(500)).await;
-                if list.links.get(&record).is_some_and(|link| link.proof.is_none()) {
-                    assert!(matches!(done, Err(QueueError::Linked { .. })), "{done:?}");
-                } else {
-                    done.unwrap();
-                    list.links.insert(record, Link { his_key: row.to_string(), proof: Some(proof) });
-                }
-            }
+            Act::Propose { record, row, proof } => propose(&queue, &mut list, record, row, proof).await,
             Act::Arrived { missing } => {
-                let mut count = 0;
-                for row in list.rows.values_mut().filter(|row| row.awaits == Some(missing)) {
-                    (row.state, row.awaits) = (EventState::Pending, None);
-                    count += 1;
-                }
-                assert_eq!(queue.arrived(vec![format!("m{missing}")]).await.unwrap(), count);
+                let arrived = queue.arrived(vec![format!("m{missing}")]).await.unwrap();
+                assert_eq!(arrived, list.arrived(missing));
             }
             Act::Prune => {
                 queue.prune(Timestamp(1000), Timestamp(1000)).await.unwrap();
@@ -316,6 +311,22 @@ async fn play(acts: Vec<Act>) {
             Act::Settle { .. } | Act::Release | Act::Pass => {}
         }
     }
+    compare(&place, &queue, &list).await;
+}
+
+async fn propose(queue: &Queue, list: &mut List, record: u8, row: u8, proof: i64) {
+    let proposal = Proposal { entity: entity(record), his_key: row.to_string(), proof, instead_of: None };
+    let done = queue.propose(vec![proposal], Timestamp(500)).await;
+    if list.links.get(&record).is_some_and(|link| link.proof.is_none()) {
+        assert!(matches!(done, Err(QueueError::Linked { .. })), "{done:?}");
+    } else {
+        done.unwrap();
+        list.links.insert(record, Link { his_key: row.to_string(), proof: Some(proof) });
+    }
+}
+
+/// All that can be asked.
+async fn compare(place: &Place, queue: &Queue, list: &List) {
     let expected: Vec<_> = list.rows.iter().map(|(seq, row)| (*seq, row.state)).collect();
     let inspector = place.inspect();
     assert_eq!(states(&inspector), expected);
