@@ -7,9 +7,10 @@ use buktor_middleware::{
     config::{Database, Engine, Network, Secret, Tls},
     his::{
         self, HisError, Keys, Session,
-        ask::{self, Answer, LookupQuery, Marked},
+        ask::{self, LookupQuery, Marked},
     },
     model::{
+        answer::Answer,
         change::{Act, Call, Cell, Change, EventChange, Guard, Op, Role, Shape},
         entity::Entity,
         outcome::FaultClass,

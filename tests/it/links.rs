@@ -72,7 +72,12 @@ fn fill(site: &Site, database: &str, links: &[(Entity, &str, bool)], awaits: &[&
             if *confirmed {
                 settlements[0].links.push((entity.clone(), LinkChange::Set((*row).to_owned())));
             } else {
-                let proposal = Proposal { entity: entity.clone(), his_key: (*row).to_owned(), proof: 1 };
+                let proposal = Proposal {
+                    entity: entity.clone(),
+                    his_key: (*row).to_owned(),
+                    proof: 1,
+                    instead_of: None,
+                };
                 queue.propose(vec![proposal], Timestamp(0)).await.unwrap();
             }
         }

@@ -9,9 +9,10 @@ use crate::{
     config::Engine,
     his::{
         self, Keys,
-        ask::{self, Answer, LookupQuery, Marked},
+        ask::{self, LookupQuery, Marked},
     },
     model::{
+        answer::Answer,
         change::{Act, Call, Cell, Change, EventChange, Guard, Op, Role, Shape},
         entity::Entity,
         table::{ColumnName, ColumnType, Filled, Table},

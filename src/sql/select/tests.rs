@@ -15,6 +15,7 @@ fn table() -> Table {
         declared: declared.into(),
         nullable: true,
         filled: Filled::ByDefault,
+        indexed: false,
         folds: false,
     };
     let decimal = || ColumnType::Decimal { precision: 12, scale: 2, unsigned: true };
@@ -41,6 +42,12 @@ fn table() -> Table {
         insert_triggers: false,
         transactional: true,
         ignore_case: true,
+        updatable: true,
+        engine: "InnoDB".into(),
+        triggers: vec![],
+        triggers_hidden: false,
+        may: crate::model::table::Privileges::all(),
+        columns_hidden: false,
     }
 }
 
