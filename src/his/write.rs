@@ -115,7 +115,7 @@ pub async fn write(session: &mut dyn Session, batch: &Batch<'_>) -> Result<Keys,
     Ok(keys)
 }
 
-/// Commits what [`write`] has left open. On an error it is rolled back, but for `CommitUnknown`, where the database may
+/// Commits what [`write()`] has left open. On an error it is rolled back, but for `CommitUnknown`, where the database may
 /// have kept all of it or nothing.
 pub async fn commit(session: &mut dyn Session) -> Result<(), HisError> {
     match session.commit().await {
@@ -125,7 +125,7 @@ pub async fn commit(session: &mut dyn Session) -> Result<(), HisError> {
     }
 }
 
-/// Rolls back what [`write`] has left open.
+/// Rolls back what [`write()`] has left open.
 pub async fn undo(session: &mut dyn Session) -> Result<(), HisError> {
     session.rollback().await
 }
