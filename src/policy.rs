@@ -58,6 +58,7 @@ pub fn judge(event: &StoredEvent, writer: &Writer, written: &[Written]) -> Verdi
 
 /// Whether what was applied is newer than an event. By the senders' timestamps where both have one; the order of
 /// receipt decides where they are equal or missing.
+#[must_use]
 pub fn is_newer(written: &Written, event: &StoredEvent) -> bool {
     let after = |last: Seq| event.seq < last;
     match (event.occurred_at, written.last_occurred_at) {

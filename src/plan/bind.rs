@@ -67,6 +67,9 @@ impl BoundStep {
     }
 }
 
+/// Shapes by their form and the places of the cells in them.
+type Shapes = HashMap<(Form, Vec<u16>), Arc<Shape>>;
+
 /// A row bound to its table.
 #[derive(Debug)]
 pub(super) struct BoundRow {
@@ -80,7 +83,7 @@ pub(super) struct BoundRow {
     pub(super) link: Option<BoundLink>,
     /// A row of another table shows that it was inserted.
     pub(super) mark: Option<BoundMark>,
-    shapes: Mutex<HashMap<(Form, Vec<u16>), Arc<Shape>>>,
+    shapes: Mutex<Shapes>,
 }
 
 /// A column, or parameter, with where its value comes from.
@@ -95,7 +98,7 @@ pub(super) struct BoundCell {
 #[derive(Debug)]
 pub(super) enum From {
     Constant(SqlValue),
-    Source(BoundField),
+    Source(Box<BoundField>),
     /// An earlier step: the key of its row, or one of its cells.
     Step {
         step: usize,
@@ -388,7 +391,7 @@ pub(super) fn bind_origin(
         };
         Ok::<_, Finding>((lookup::bind(l, binder.schema, binder.zone, binder.lookups)?, missing))
     });
-    Ok(From::Source(BoundField {
+    Ok(From::Source(Box::new(BoundField {
         read: source,
         format: field.format.clone(),
         or_from: field.or_from.clone(),
@@ -397,7 +400,7 @@ pub(super) fn bind_origin(
         zone,
         truncate: field.truncate,
         lookup: lookup.transpose()?,
-    }))
+    })))
 }
 
 /// Moves the key's cells to the front, in the key's order; gives their number.

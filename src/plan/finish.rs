@@ -14,12 +14,12 @@ use crate::{
         value::SqlValue,
     },
     plan::{
-        bind::{Body, BoundCell, BoundRow, Form, From},
+        bind::{Body, BoundCell, BoundRow, BoundStep, Form, From},
         cell::{misfit_of, reject},
         convert::Target,
         draft::{Draft, DraftCell, DraftStep},
         link::BoundMark,
-        lookup::BoundLookup,
+        lookup::{Ask, BoundLookup},
     },
 };
 
@@ -90,24 +90,27 @@ pub(super) fn finish(
     lookups: &[BoundLookup],
 ) -> Result<Finished, Refusal> {
     let nothing = StepKnown::default();
-    let mut run = Run { event, draft: &draft, answers, lookups, made: Vec::with_capacity(draft.steps.len()) };
+    let Draft { entity, asks, steps: drafted } = draft;
+    let count = drafted.len();
+    let mut run = Run { event, asks: &asks, answers, lookups, made: Vec::with_capacity(count) };
     let mut finished = Finished {
-        change: EventChange { entity: draft.entity.clone(), rows: Vec::with_capacity(draft.steps.len()) },
-        of: Vec::with_capacity(draft.steps.len()),
+        change: EventChange { entity, rows: Vec::with_capacity(count) },
+        of: Vec::with_capacity(count),
         absent: Vec::new(),
     };
-    for (index, step) in draft.steps.iter().enumerate() {
+    for (index, step) in drafted.into_iter().enumerate() {
         let known = steps.get(index).unwrap_or(&nothing);
         let place = finished.change.rows.len();
-        let (change, made) = run.step(step, known, place)?;
+        let of = Of { step: index, findable: step.can_be_found(), relinks: step.relinks() };
+        let deletes = !step.skipped && step.row().is_some_and(|row| row.action == Action::Delete);
+        let absent = deletes.then(|| step.entity.clone());
+        let (change, made) = run.step(step, known, place, index + 1 < count)?;
         run.made.push(made);
-        let deletes = step.row().is_some_and(|row| row.action == Action::Delete);
-        if deletes && change.is_none() && !step.skipped {
-            finished.absent.push(step.entity.clone());
-        }
         if let Some(change) = change {
             finished.change.rows.push(change);
-            finished.of.push(Of { step: index, findable: step.can_be_found(), relinks: step.relinks() });
+            finished.of.push(of);
+        } else {
+            finished.absent.extend(absent);
         }
     }
     Ok(finished)
@@ -115,8 +118,9 @@ pub(super) fn finish(
 
 /// What a step that was finished gives to later ones.
 struct Made {
+    name: Arc<BoundStep>,
     key: Key,
-    /// By the places of the step's cells.
+    /// By the places of the step's cells; none of a last step.
     cells: Vec<(u16, Cell)>,
 }
 
@@ -130,7 +134,7 @@ enum Key {
 
 struct Run<'a> {
     event: &'a StoredEvent,
-    draft: &'a Draft,
+    asks: &'a [Ask],
     answers: &'a [Answer],
     lookups: &'a [BoundLookup],
     made: Vec<Made>,
@@ -139,26 +143,33 @@ struct Run<'a> {
 impl Run<'_> {
     fn step(
         &self,
-        step: &DraftStep,
+        mut step: DraftStep,
         known: &StepKnown,
         place: usize,
+        is_followed: bool,
     ) -> Result<(Option<Change>, Made), Refusal> {
         let his_key = known.his_key.as_deref().filter(|_| !known.gone).map(SqlValue::of_key);
-        let mut made = Made { key: his_key.map_or(Key::None, Key::Known), cells: Vec::new() };
+        let bound = Arc::clone(&step.bound);
+        let key = his_key.map_or(Key::None, Key::Known);
+        let mut made = Made { name: Arc::clone(&bound), key, cells: Vec::new() };
         if step.skipped {
             return Ok((None, made));
         }
-        made.cells = self.cells(step)?;
-        let (act, values, mark) = match &step.bound.body {
+        let drafted = std::mem::take(&mut step.cells);
+        let cells = self.cells(&step, drafted)?;
+        if is_followed {
+            made.cells.clone_from(&cells);
+        }
+        let (act, values, mark) = match &bound.body {
             Body::Call(call) => {
-                let values = made.cells.iter().map(|(_, cell)| cell.clone()).collect();
+                let values = cells.into_iter().map(|(_, cell)| cell).collect();
                 (Act::Call(Arc::clone(&call.call)), values, &call.mark)
             }
             Body::Row(row) => {
                 let chosen = match &made.key {
-                    _ if row.link.is_none() => plain(row, &made.cells, known),
-                    Key::Known(_) => self.linked(row, &made.cells, known)?,
-                    Key::Of(_) | Key::None => self.unlinked(row, &made.cells)?,
+                    _ if row.link.is_none() => plain(row, cells, known),
+                    Key::Known(_) => self.linked(row, cells, known)?,
+                    Key::Of(_) | Key::None => self.unlinked(row, cells)?,
                 };
                 let Some((form, cells)) = chosen else { return Ok((None, made)) };
                 let mut values = Vec::with_capacity(cells.len() + 1);
@@ -174,19 +185,19 @@ impl Run<'_> {
             }
         };
         let guard = mark.as_ref().zip(step.mark.as_ref()).map(|(mark, text)| Box::new(guard(mark, text)));
-        Ok((Some(Change { act, values, entity: step.entity.clone(), guard }), made))
+        Ok((Some(Change { act, values, entity: step.entity, guard }), made))
     }
 
     /// All of a step's cells, as far as the event has them.
-    fn cells(&self, step: &DraftStep) -> Result<Vec<(u16, Cell)>, Refusal> {
-        let mut cells = Vec::with_capacity(step.cells.len());
-        for (place, value) in &step.cells {
+    fn cells(&self, step: &DraftStep, drafted: Vec<(u16, DraftCell)>) -> Result<Vec<(u16, Cell)>, Refusal> {
+        let mut cells = Vec::with_capacity(drafted.len());
+        for (place, value) in drafted {
             let cell = match value {
-                DraftCell::Value(value) => Some(Cell::Value(value.clone())),
-                DraftCell::Ask(ask) => Some(Cell::Value(self.answer(step, *place, *ask)?)),
-                DraftCell::Step { step: from, cell } => self.earlier(step, *place, *from, *cell)?,
+                DraftCell::Value(value) => Some(Cell::Value(value)),
+                DraftCell::Ask(ask) => Some(Cell::Value(self.answer(step, place, ask)?)),
+                DraftCell::Step { step: from, cell } => self.earlier(step, place, from, cell)?,
             };
-            cells.extend(cell.map(|cell| (*place, cell)));
+            cells.extend(cell.map(|cell| (place, cell)));
         }
         Ok(cells)
     }
@@ -197,7 +208,7 @@ impl Run<'_> {
         let From::Source(field) = &cell.from else { return Ok(SqlValue::Null) };
         let name = field.name();
         let target = Target { column, zone: field.zone, truncate: false };
-        let asked = self.draft.asks.get(ask);
+        let asked = self.asks.get(ask);
         let bound = asked.and_then(|a| self.lookups.get(a.lookup));
         let (Some(asked), Some(bound)) = (asked, bound) else { return Ok(SqlValue::Null) };
         let place = format!("{}.{}", bound.table.title(), bound.matches_name());
@@ -213,19 +224,19 @@ impl Run<'_> {
                 );
                 return Err(reject(&format!("lookup-several:{place}"), self.event, &message).into());
             }
-            Answer::Missing => match field.lookup.as_ref().and_then(|(_, missing)| missing.clone()) {
-                Some(value) => return Ok(value),
-                None => {
-                    let message = format!(
-                        "no row of {} has the {} {:?} of field {name}; add it in the HIS, and the event is written by itself",
-                        bound.table.title(),
-                        bound.matches_name(),
-                        asked.text
-                    );
-                    let reason = reject(&format!("lookup:{place}"), self.event, &message);
-                    return Err(Refusal { reason, missing: Some((asked.lookup, asked.text.clone())) });
+            Answer::Missing => {
+                if let Some(value) = field.lookup.as_ref().and_then(|(_, missing)| missing.clone()) {
+                    return Ok(value);
                 }
-            },
+                let message = format!(
+                    "no row of {} has the {} {:?} of field {name}; add it in the HIS, and the event is written by itself",
+                    bound.table.title(),
+                    bound.matches_name(),
+                    asked.text
+                );
+                let reason = reject(&format!("lookup:{place}"), self.event, &message);
+                return Err(Refusal { reason, missing: Some((asked.lookup, asked.text.clone())) });
+            }
         };
         value.map_err(|misfit| misfit_of(self.event, &misfit, name, &title, column).into())
     }
@@ -247,7 +258,7 @@ impl Run<'_> {
             Key::Known(key) => Ok(Some(Cell::Value(key.clone()))),
             Key::Of(change) => Ok(Some(Cell::Generated(*change))),
             Key::None => {
-                let name = self.draft.steps.get(from).map_or("", |s| &s.bound.name);
+                let name = &made.name.name;
                 let column = cell_of(step, place).map_or("", |(_, column, _)| &column.name.0);
                 let message = format!(
                     "column {column} takes the generated key of the step {name}, which wrote nothing and is linked to no row; see `events link`, then retry"
@@ -258,7 +269,7 @@ impl Run<'_> {
     }
 
     /// The form of a row whose key is known.
-    fn linked(&self, row: &BoundRow, cells: &[(u16, Cell)], known: &StepKnown) -> Result<Chosen, Refusal> {
+    fn linked(&self, row: &BoundRow, cells: Cells, known: &StepKnown) -> Result<Chosen, Refusal> {
         match row.action {
             Action::Delete => Ok(Some((Form::Unlinked, Vec::new()))),
             Action::Insert => {
@@ -277,9 +288,9 @@ impl Run<'_> {
     }
 
     /// The form of a row of which the crosswalk knows nothing.
-    fn unlinked(&self, row: &BoundRow, cells: &[(u16, Cell)]) -> Result<Chosen, Refusal> {
+    fn unlinked(&self, row: &BoundRow, cells: Cells) -> Result<Chosen, Refusal> {
         match row.action {
-            Action::Upsert | Action::Insert => Ok(Some((Form::Insert, cells.to_vec()))),
+            Action::Upsert | Action::Insert => Ok(Some((Form::Insert, cells))),
             Action::Delete => Ok(None),
             Action::Update => {
                 let message = format!(
@@ -293,12 +304,15 @@ impl Run<'_> {
 }
 
 /// The form of a row's change and the cells in it; none where there is nothing to do.
-type Chosen = Option<(Form, Vec<(u16, Cell)>)>;
+type Chosen = Option<(Form, Cells)>;
+
+/// Cells by their places among the step's.
+type Cells = Vec<(u16, Cell)>;
 
 /// The form of a row that columns identify.
-fn plain(row: &BoundRow, cells: &[(u16, Cell)], known: &StepKnown) -> Chosen {
+fn plain(row: &BoundRow, cells: Cells, known: &StepKnown) -> Chosen {
     if known.leave.is_empty() || matches!(row.action, Action::Insert | Action::Delete) {
-        return Some((Form::Plain, cells.to_vec()));
+        return Some((Form::Plain, cells));
     }
     let rest = left(row, cells, known);
     let writes = |(place, _): &(u16, Cell)| usize::from(*place) >= row.keys;
@@ -306,13 +320,14 @@ fn plain(row: &BoundRow, cells: &[(u16, Cell)], known: &StepKnown) -> Chosen {
 }
 
 /// The cells that an update writes, without those that newer events have written; and the key's.
-fn left(row: &BoundRow, cells: &[(u16, Cell)], known: &StepKnown) -> Vec<(u16, Cell)> {
-    let stays = |(place, _): &&(u16, Cell)| {
+fn left(row: &BoundRow, mut cells: Cells, known: &StepKnown) -> Cells {
+    let stays = |(place, _): &(u16, Cell)| {
         let Some(cell) = row.cells.get(usize::from(*place)) else { return false };
         let left = || row.table.columns.get(cell.column).is_some_and(|c| known.leave.contains(&c.name));
         cell.role == Role::Key || (cell.role != Role::InsertOnly && !left())
     };
-    cells.iter().filter(stays).cloned().collect()
+    cells.retain(stays);
+    cells
 }
 
 fn guard(mark: &BoundMark, text: &str) -> Guard {

@@ -1,7 +1,7 @@
 //! Rows that are known by the key which their table gives them, and the marks by which a row or a statement is found to
 //! have been done before. Asks no database.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
@@ -63,7 +63,7 @@ pub(super) fn bind(
     let at = format!("{}.marker", step.at);
     let mut marked = None;
     if let Some(Marker::Column(name)) = &step.marker {
-        let (column, _) = mark_column(table, name, &at)?;
+        let column = mark_column(table, name, &at)?;
         if cells.iter().any(|c| c.column == column) {
             let message =
                 format!("column {name} of {} is written twice; a marker needs its own", table.title());
@@ -123,13 +123,13 @@ pub(super) fn mark_table(step: &Step, binder: &Binder<'_>) -> Result<Option<Boun
     let Some(Marker::Table { table, column }) = &step.marker else { return Ok(None) };
     let at = format!("{}.marker", step.at);
     let table = table_of(table, binder.schema, &format!("{at}.table"))?;
-    let (index, _) = mark_column(table, column, &format!("{at}.column"))?;
+    let index = mark_column(table, column, &format!("{at}.column"))?;
     let columns = vec![(index, Role::Key)];
     let shape = Shape { table: Arc::clone(table), op: Op::Insert, columns, generated: None };
     Ok(Some(BoundMark { shape: Arc::new(shape) }))
 }
 
-fn mark_column(table: &Table, name: &ColumnName, at: &str) -> Result<(usize, ()), Finding> {
+fn mark_column(table: &Table, name: &ColumnName, at: &str) -> Result<usize, Finding> {
     let (index, column) = column_of(table, name, at)?;
     let fits = match &column.kind {
         ColumnType::Text { length: TextLength::Unlimited, .. } => true,
@@ -139,7 +139,7 @@ fn mark_column(table: &Table, name: &ColumnName, at: &str) -> Result<(usize, ())
         _ => false,
     };
     if fits {
-        return Ok((index, ()));
+        return Ok(index);
     }
     let message = format!(
         "column {} of {} ({}) cannot hold a marker: it must be a text of at least {MARK_CHARS_MAX} characters",
@@ -153,7 +153,9 @@ fn mark_column(table: &Table, name: &ColumnName, at: &str) -> Result<(usize, ())
 /// Moves the cell of a marker column to the front, as the key of an insert that has no other; gives the number of keys.
 pub(super) fn mark_first(cells: &mut [BoundCell]) -> usize {
     let Some(place) = cells.iter().position(|c| matches!(c.from, From::Mark)) else { return 0 };
-    cells.get_mut(..=place).map(|front| front.rotate_right(1));
+    if let Some(front) = cells.get_mut(..=place) {
+        front.rotate_right(1);
+    }
     if let Some(first) = cells.first_mut() {
         first.role = Role::Key;
     }
@@ -186,6 +188,9 @@ pub(super) fn mark(parts: &[&str]) -> String {
         return text;
     }
     let digest = Sha256::digest(text.as_bytes());
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("buktor:{hex}")
+    digest.iter().take(16).fold("buktor:".to_owned(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -67,7 +67,7 @@ pub(super) async fn apply(
         refused,
         items: &mut page.items,
         blocked: HashMap::new(),
-        moved: HashSet::new(),
+        moved: HashMap::new(),
     };
     for index in 0..run.items.len() {
         run.block(index);
@@ -90,8 +90,8 @@ struct Run<'a> {
     items: &'a mut [Item],
     /// Entities with an unfinished event, and the first such event's index: later ones must wait.
     blocked: HashMap<Entity, usize>,
-    /// Records whose row is another one now: what was planned for them before is void.
-    moved: HashSet<Entity>,
+    /// Records whose row is another one since the event at that place: what was planned for them before is void.
+    moved: HashMap<Entity, usize>,
 }
 
 impl Losses {
@@ -208,7 +208,7 @@ impl Run<'_> {
                 self.block(index);
             } else if self.blocked.get(&work.change.entity).is_some_and(|first| *first < index) {
                 item.outcome = Some(Outcome::Held);
-            } else if !self.moved.is_empty() && item.touches_linked(&self.moved) {
+            } else if item.touches_linked(|record| self.moved.get(record).is_some_and(|by| *by != index)) {
                 item.outcome = Some(Outcome::Held);
                 self.block(index);
             } else {
@@ -395,7 +395,7 @@ impl Run<'_> {
             return Ok(false);
         }
         item.outcome = page::finish_again(&binding.planner, item, &mut Writers::default());
-        self.moved.extend(gone.into_iter().map(|(_, entity)| entity));
+        self.moved.extend(gone.into_iter().map(|(_, entity)| (entity, index)));
         Ok(true)
     }
 

@@ -36,6 +36,9 @@ struct Made {
     instead_of: Option<String>,
 }
 
+/// Rows by the shape of their insert.
+type MadeByShape = Vec<(Arc<Shape>, Vec<Made>)>;
+
 impl Crosswalk<'_> {
     /// Reads what the open transaction has inserted, and writes down the keys of rows that nothing else would tell.
     pub(super) async fn propose(
@@ -94,8 +97,8 @@ impl Crosswalk<'_> {
 }
 
 /// The rows that a batch has inserted and whose keys their tables made, by shape.
-fn made(items: &[Item], live: &[usize], keys: &Keys) -> Result<Vec<(Arc<Shape>, Vec<Made>)>, HisError> {
-    let mut all: Vec<(Arc<Shape>, Vec<Made>)> = Vec::new();
+fn made(items: &[Item], live: &[usize], keys: &Keys) -> Result<MadeByShape, HisError> {
+    let mut all = MadeByShape::new();
     let mut places: HashMap<usize, usize> = HashMap::new();
     for (event, index) in live.iter().enumerate() {
         let Some(item) = items.get(*index) else { continue };

@@ -144,12 +144,10 @@ impl Item {
         !self.work().is_none_or(|work| work.change.rows.iter().all(rolls_back))
     }
 
-    /// Whether it changes a row that the crosswalk knows, of one of these records.
-    pub(super) fn touches_linked(&self, records: &HashSet<Entity>) -> bool {
+    /// Whether it changes a row that the crosswalk knows, of a record that `which` selects.
+    pub(super) fn touches_linked(&self, which: impl Fn(&Entity) -> bool) -> bool {
         let linked = |row: &&Change| row.shape().is_some_and(|shape| shape.generated.is_some());
-        self.work().is_some_and(|work| {
-            work.change.rows.iter().filter(linked).any(|row| records.contains(&row.entity))
-        })
+        self.work().is_some_and(|work| work.change.rows.iter().filter(linked).any(|row| which(&row.entity)))
     }
 
     pub(super) fn refuse(&mut self, reason: Rejection) {

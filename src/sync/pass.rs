@@ -204,7 +204,7 @@ fn settlement(item: Item, outcome: Outcome, now: Timestamp) -> Settlement {
     let awaits = item.awaits.filter(|_| settled.state == EventState::Parked);
     // Nothing was tried: the next attempt is its first.
     let counted = settled.counted && awaits.is_none();
-    Settlement { wrote, links, awaits, counted, ..settled }
+    Settlement { counted, wrote, links, awaits, ..settled }
 }
 
 /// Gives up what a HIS that does not answer would let no stop end.

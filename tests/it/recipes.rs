@@ -309,8 +309,19 @@ impl Recipe {
     }
 
     /// All that Buktor says when an appointment is booked.
+    /// What names an appointment.
+    fn id(&self, number: u64) -> Value {
+        let mut id = json!({ "appointment_id": format!("6f1d2c3a-0000-4000-8000-{number:012}") });
+        if self.name == "clinic-token" {
+            id["clinic_code"] = json!("MAIN");
+            id["token_number"] = json!(number);
+            id["appointment_date"] = json!("2025-03-10");
+        }
+        id
+    }
+
     fn booking(&self, number: u64) -> Value {
-        let mut data = id(number);
+        let mut data = self.id(number);
         let more = json!({
             "start_time": "2025-03-10T10:30:00", "end_time": "2025-03-10T10:45:00", "appointment_time": "10:30",
             "status": "confirmed", "notes": "first visit", "patient_name": "Asha Nair",
@@ -323,7 +334,7 @@ impl Recipe {
 
     /// What it says when one is moved: the new times, and nothing else.
     fn move_to_new_day(&self) -> Value {
-        let mut data = id(1);
+        let mut data = self.id(1);
         let end = format!("{}T11:30:00", self.new_day);
         data["new_time"] = json!(format!("{}T11:15:00", self.new_day));
         data["end_time"] = json!(end);
@@ -342,14 +353,6 @@ impl Recipe {
         let rows: Vec<&str> = [self.own].into_iter().chain(ours).collect();
         assert_eq!(his.rows(self.view), rows);
     }
-}
-
-/// What names an appointment, in the token register, too.
-fn id(number: u64) -> Value {
-    json!({
-        "appointment_id": format!("6f1d2c3a-0000-4000-8000-{number:012}"),
-        "clinic_code": "MAIN", "token_number": number, "appointment_date": "2025-03-10",
-    })
 }
 
 /// An event as Buktor sends it, at so many minutes after ten.
@@ -396,14 +399,14 @@ fn life(recipe: &Recipe) {
     site.wait_state("move-2", "applied");
     recipe.assert_view(&his, Some(recipe.rescheduled));
 
-    daemon.accept(&event("cancel", "appointment.cancelled", 10, id(1)));
-    daemon.accept(&event("cancel-2", "appointment.cancelled", 10, id(1)));
+    daemon.accept(&event("cancel", "appointment.cancelled", 10, recipe.id(1)));
+    daemon.accept(&event("cancel-2", "appointment.cancelled", 10, recipe.id(1)));
     stale(&site, &daemon, &event("late-2", "appointment.created", 0, recipe.booking(1)));
     site.wait_state("cancel-2", "applied");
     recipe.assert_view(&his, Some(recipe.cancelled));
 
-    daemon.accept(&event("delete", "appointment.deleted", 15, id(1)));
-    daemon.accept(&event("delete-2", "appointment.deleted", 15, id(1)));
+    daemon.accept(&event("delete", "appointment.deleted", 15, recipe.id(1)));
+    daemon.accept(&event("delete-2", "appointment.deleted", 15, recipe.id(1)));
     stale(&site, &daemon, &event("late-3", "appointment.created", 0, recipe.booking(1)));
     site.wait_state("delete-2", "applied");
     recipe.assert_view(&his, recipe.deleted);
@@ -491,7 +494,7 @@ fn killed(recipe: &Recipe) {
     assert!(surplus <= recipe.surplus, "{surplus} rows stand there twice");
     // The links hold: a later event finds each row.
     for number in 1..=sent {
-        daemon.accept(&event(&format!("cancel{number}"), "appointment.cancelled", 10, id(number)));
+        daemon.accept(&event(&format!("cancel{number}"), "appointment.cancelled", 10, recipe.id(number)));
     }
     site.wait_count("applied", 2 * sent);
     assert_eq!(numbers(recipe, &his).len(), expected.len() + surplus);
@@ -556,7 +559,7 @@ fn openemr_takes_a_status_and_a_date_and_time_apart() {
     data["event_type"] = json!("appointment");
     daemon.accept(&data);
     recipe.wait_view(&his, Some(recipe.booked));
-    let mut cancelled = id(1);
+    let mut cancelled = recipe.id(1);
     cancelled["event_type"] = json!("appointment");
     cancelled["status"] = json!("cancelled");
     daemon.accept(&cancelled);
@@ -632,7 +635,7 @@ fn open_hospital_marks_a_cancellation_and_keeps_the_note() {
     let daemon = site.start();
     apply(&site, &daemon, &event("book", "appointment.created", 0, recipe.booking(1)));
     his.sql("UPDATE VISITS SET VST_NOTE = 'comes late' WHERE VST_ID > 40");
-    let mut cancelled = id(1);
+    let mut cancelled = recipe.id(1);
     cancelled["status"] = json!("cancelled");
     for (number, kind) in ["appointment", "appointment.updated", "appointment.cancelled"].iter().enumerate() {
         apply(&site, &daemon, &event(&format!("cancel{number}"), kind, 10, cancelled.clone()));
@@ -647,7 +650,7 @@ fn bahmni_takes_a_uuid_of_varying_length() {
     his.sql("ALTER TABLE patient_appointment MODIFY uuid VARCHAR(38) NOT NULL");
     let daemon = site.start();
     apply(&site, &daemon, &event("book", "appointment.created", 0, BAHMNI.booking(1)));
-    apply(&site, &daemon, &event("cancel", "appointment.cancelled", 10, id(1)));
+    apply(&site, &daemon, &event("cancel", "appointment.cancelled", 10, BAHMNI.id(1)));
     BAHMNI.assert_view(&his, Some(&BAHMNI.booked.replace("Scheduled", "Cancelled")));
 }
 
@@ -688,7 +691,7 @@ fn bahmni_with_provider_is_all_or_nothing() {
     site.wait_state("nobody", "parked");
     recipe.assert_view(&his, None);
     apply(&site, &daemon, &event("book", "appointment.created", 1, recipe.booking(1)));
-    let mut other = id(1);
+    let mut other = recipe.id(1);
     other["doctor_id"] = json!("1987654320");
     apply(&site, &daemon, &event("other", "appointment.updated", 2, other));
     recipe.assert_view(&his, Some(&recipe.booked.replace("51\t3\t", "51\t5\t")));
@@ -703,7 +706,7 @@ fn clinic_token_takes_payments_into_the_same_row() {
     let daemon = site.start();
     let look = "SELECT STATUS, FEE_PAID, PAID_AT, VISIT_TIME FROM CLINIC_TOKENS WHERE TOKEN_NO = 1";
     let payment = |status: &str| {
-        let mut data = id(1);
+        let mut data = recipe.id(1);
         let more = json!({"payment_id": 789, "amount": "350.50", "status": status, "paid_at": "2025-03-10T09:50:00"});
         data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         data
@@ -721,7 +724,7 @@ fn clinic_token_takes_payments_into_the_same_row() {
     site.wait_state("failed", "ignored");
     daemon.accept(&event("refund", "payment", 9, payment("refunded")));
     site.wait_state("refund", "ignored");
-    apply(&site, &daemon, &event("cancel", "appointment.cancelled", 10, id(1)));
+    apply(&site, &daemon, &event("cancel", "appointment.cancelled", 10, recipe.id(1)));
     assert_eq!(his.rows(look), ["X\t350.50\t2025-03-10 09:50:00\t10:30:00"]);
 }
 
@@ -737,7 +740,7 @@ fn clinic_token_knows_a_row_by_three_columns() {
         data["appointment_date"] = json!(day);
         apply(&site, &daemon, &event(&format!("book{number}"), "appointment.created", 0, data));
     }
-    let mut cancelled = id(1);
+    let mut cancelled = CLINIC_TOKEN.id(1);
     cancelled["clinic_code"] = json!("EAST");
     apply(&site, &daemon, &event("cancel", "appointment.cancelled", 1, cancelled));
     assert_eq!(
