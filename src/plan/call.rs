@@ -10,7 +10,8 @@ use crate::{
         table::{Column, ColumnName, ColumnType, Filled},
     },
     plan::{
-        bind::{Binder, BoundCell, BoundStep, From, bind_origin},
+        bind::{Binder, bind_origin},
+        bound::{BoundCell, BoundStep, From},
         link::{self, BoundMark},
         live::literal,
         verify::Finding,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     model::{event::StoredEvent, outcome::Rejection, table::Column, template::Template, value::SqlValue},
     plan::{
-        bind::{BoundField, Read},
+        bound::{BoundField, Read},
         convert::{Misfit, Target},
         draft::DraftCell,
         format,

@@ -14,7 +14,7 @@ use crate::{
         value::SqlValue,
     },
     plan::{
-        bind::{Body, BoundRow, BoundRule, BoundStep, From},
+        bound::{Body, BoundRow, BoundRule, BoundStep, From},
         cell::{Reader, key_text},
         link::{BoundLink, FoundBy, mark},
         lookup::Ask,

@@ -14,7 +14,7 @@ use crate::{
         value::SqlValue,
     },
     plan::{
-        bind::{Body, BoundCell, BoundRow, BoundStep, Form, From},
+        bound::{Body, BoundCell, BoundRow, BoundStep, Form, From},
         cell::{misfit_of, reject},
         convert::Target,
         draft::{Draft, DraftCell, DraftStep},

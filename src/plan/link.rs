@@ -13,7 +13,8 @@ use crate::{
         table::{ColumnName, ColumnType, Filled, Table, TextLength},
     },
     plan::{
-        bind::{Binder, BoundCell, BoundStep, From},
+        bind::Binder,
+        bound::{BoundCell, BoundStep, From},
         live::{column_of, table_of},
         verify::Finding,
     },

@@ -1,12 +1,13 @@
 //! Event + mapping + live schema -> row changes, or the reason why not. Pure: no I/O, no clock, no SQL, no dialect.
 //!
-//! `bind` checks a mapping against the live tables once and prepares it (`live` finds names, `key` what identifies a row,
+//! `bind` checks a mapping against the live tables once and prepares it as `bound` has it (`live` finds names, `key` what identifies a row,
 //! `link` generated keys and marks, `lookup` lookups, `call` statements). `rows` plans single events with what was bound:
 //! `draft` says what the event itself tells (`source` finds values in it, `cell` reads them, `convert` with `number` makes
 //! them fit their columns, `format` and `template` make texts), `finish` adds what the queue and the HIS know. `verify` tells what `check` and the start-up
 //! log say about a mapping, `needs` what the login must be allowed for it.
 
 mod bind;
+mod bound;
 mod call;
 mod cell;
 mod convert;

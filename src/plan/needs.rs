@@ -9,7 +9,7 @@ use crate::{
         table::ColumnName,
     },
     plan::{
-        bind::{Body, BoundCell, BoundRow, BoundStep, From},
+        bound::{Body, BoundCell, BoundRow, BoundStep, From},
         link::FoundBy,
         lookup::BoundLookup,
     },

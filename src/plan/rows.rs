@@ -17,7 +17,8 @@ use crate::{
         table::{Schema, TableName},
     },
     plan::{
-        bind::{Binder, Body, BoundRule, BoundStep, bind},
+        bind::{Binder, bind},
+        bound::{Body, BoundRule, BoundStep},
         cell::reject,
         draft::{Draft, draft},
         finish::{Finished, Refusal, StepKnown, finish},

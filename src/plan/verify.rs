@@ -9,7 +9,7 @@ use crate::{
         table::{Charset, ColumnType, Filled},
     },
     plan::{
-        bind::{BoundRow, BoundStep, From},
+        bound::{BoundRow, BoundStep, From},
         rows::needs_key,
     },
 };

@@ -1,12 +1,7 @@
 //! Applies a page to the HIS: many events a transaction, halved when one fails, until the event that is to
 //! blame stands alone. Every event of the page has an outcome afterwards.
 
-use std::{
-    collections::{HashMap, HashSet},
-    ops::Range,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use tracing::{debug, error, warn};
 
@@ -16,7 +11,6 @@ use crate::{
     model::{
         change::{Cell, Change},
         entity::Entity,
-        event::Seq,
         outcome::{FaultClass, Outcome, Rejection},
         value::SqlValue,
     },
@@ -24,32 +18,12 @@ use crate::{
     sync::{
         Interrupted,
         crosswalk::{self, Crosswalk},
+        decide::finish_again,
         link::Link,
-        page::{self, Item, Page, Writers},
+        page::{Item, Page, Writers},
+        refused::{Losses, Refused},
     },
 };
-
-/// Times that events lost the connection in their own statements. Forgotten with the process.
-#[derive(Debug, Default)]
-pub(super) struct Losses {
-    times: HashMap<Seq, u32>,
-    /// The first events that lost it since anything has gone well. Two are enough to know that it is the HIS.
-    recent: HashSet<Seq>,
-    /// Rules of which it was told that their events wait, until one goes well.
-    told: HashSet<Arc<str>>,
-}
-
-/// Rules of the configuration that the HIS does not let us follow in this pass.
-#[derive(Debug, Default)]
-pub(super) struct Refused {
-    /// Its events wait for the mapping or the login to be put right.
-    paused: HashSet<Arc<str>>,
-    /// Events running that met a lock, by rule and by whether they had met one before: a locked table must not cost a
-    /// lock's time-out for each of its events, and rows that stay locked must not hold up the others.
-    busy: HashMap<(Arc<str>, bool), u32>,
-    /// Its table, or the whole server, has no room.
-    full: HashSet<Arc<str>>,
-}
 
 /// Applies what is undecided. An error means that the HIS, or the queue, cannot be used now; what was not reached is
 /// released.
@@ -92,39 +66,6 @@ struct Run<'a> {
     blocked: HashMap<Entity, usize>,
     /// Records whose row is another one since the event at that place: what was planned for them before is void.
     moved: HashMap<Entity, usize>,
-}
-
-impl Losses {
-    /// An event has lost the connection in its own statements. An error where it is the HIS that hangs: others lost it
-    /// too, and nothing has gone well since.
-    fn judge(&mut self, seq: Seq, error: HisError) -> Result<Outcome, HisError> {
-        if self.recent.len() < 2 {
-            self.recent.insert(seq);
-        }
-        if self.recent.len() > 1 {
-            return Err(error);
-        }
-        let times = self.times.entry(seq).or_default();
-        *times += 1;
-        let mut reason = error.reason();
-        if *times < limits::LOST_ATTEMPTS_MAX {
-            return Ok(Outcome::Busy(reason));
-        }
-        reason.message =
-            format!("the connection was lost {times} times at this event alone: {}", reason.message);
-        Ok(Outcome::Rejected(reason))
-    }
-}
-
-impl Refused {
-    /// How long an event of a rule is put off without a try, where it is.
-    fn put_off(&self, rule: &Arc<str>, solo: bool) -> Option<Duration> {
-        if self.full.contains(rule) {
-            return Some(limits::REFUSED_BACKOFF);
-        }
-        let met = self.busy.get(&(Arc::clone(rule), solo)).copied().unwrap_or(0);
-        (met >= limits::BUSY_EVENTS_MAX).then_some(limits::BACKOFF_FIRST)
-    }
 }
 
 impl Run<'_> {
@@ -359,7 +300,7 @@ impl Run<'_> {
             return false;
         };
         // Whatever it is now, nothing is left of what it was.
-        item.outcome = page::finish_again(&binding.planner, item, &mut Writers::default());
+        item.outcome = finish_again(&binding.planner, item, &mut Writers::default());
         true
     }
 
@@ -394,7 +335,7 @@ impl Run<'_> {
         if gone.is_empty() {
             return Ok(false);
         }
-        item.outcome = page::finish_again(&binding.planner, item, &mut Writers::default());
+        item.outcome = finish_again(&binding.planner, item, &mut Writers::default());
         self.moved.extend(gone.into_iter().map(|(_, entity)| (entity, index)));
         Ok(true)
     }

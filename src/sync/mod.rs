@@ -4,10 +4,12 @@
 mod apply;
 mod awaited;
 mod crosswalk;
+mod decide;
 mod link;
 mod lookups;
 mod page;
 mod pass;
+mod refused;
 mod resolve;
 pub mod schedule;
 
@@ -73,7 +75,7 @@ impl Tally {
 pub struct Worker {
     queue: Queue,
     link: Link,
-    losses: apply::Losses,
+    losses: refused::Losses,
     asked: awaited::Asked,
     /// The database as the crosswalk is to know it, where a mapping uses the crosswalk; none once it has said that its links
     /// belong there.
@@ -116,7 +118,7 @@ impl Worker {
         Self {
             queue,
             link,
-            losses: apply::Losses::default(),
+            losses: refused::Losses::default(),
             asked: awaited::Asked::default(),
             links_of: config.mappings.has_links().then(|| config.database.place()),
             clock,

@@ -1,22 +1,18 @@
 //! A page of events on its way from the queue to the HIS: claimed, planned, and what the queue knows of their records.
 //! Touches no HIS.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    limits,
     model::{
         answer::Answer,
         change::{Act, Change, EventChange, Op, Role, Shape},
         entity::Entity,
-        event::{Seq, StoredEvent},
-        outcome::{LinkChange, Outcome, Rejection, Standing, Writer, Written},
+        event::StoredEvent,
+        outcome::{LinkChange, Outcome, Rejection, Standing, Writer},
+        table::ColumnName,
     },
     plan::{Draft, Finished, Of, Planned, Planner, StepKnown},
-    policy::{self, Verdict},
     queue::{self, ClaimId, Question, Queue, QueueError},
 };
 
@@ -82,7 +78,7 @@ impl Writers {
             Act::Row(shape) => shape,
             Act::Call(call) => {
                 // What a statement writes nobody knows; one that runs later has the last word over one of its own.
-                let columns = Some([crate::model::table::ColumnName(call.at.clone())].into());
+                let columns = Some([ColumnName(call.at.clone())].into());
                 return Arc::new(Writer { kind: kind.to_owned(), columns });
             }
         };
@@ -262,163 +258,5 @@ fn ask(item: &Item, questions: &mut Vec<Question>) {
         Intent::Work(work) => work.change.rows.iter().for_each(|row| push(&row.entity, false)),
         Intent::Nothing(_, Some(entity)) => push(entity, false),
         Intent::Nothing(_, None) => {}
-    }
-}
-
-/// Decides what needs no more of the HIS: what planning refused, what is stale, what stands behind an unfinished event.
-pub(super) fn decide(planner: &Planner, page: &mut Page) {
-    let own: HashSet<Seq> = page.items.iter().map(|i| i.event.seq).collect();
-    let (mut ahead, mut writers) = (Ahead::default(), Writers::default());
-    for item in &mut page.items {
-        if item.outcome.is_some() {
-            continue;
-        }
-        let behind = item.standings.iter().any(|s| s.unfinished.is_some_and(|seq| !own.contains(&seq)));
-        item.outcome = match &item.intent {
-            _ if item.event.crashes >= limits::CRASHES_MAX => Some(Outcome::Rejected(crash_reason())),
-            Intent::Nothing(Outcome::Rejected(reason), entity) => {
-                Some(late(item, entity.as_ref()).unwrap_or_else(|| Outcome::Rejected(reason.clone())))
-            }
-            Intent::Nothing(outcome, _) => Some(outcome.clone()),
-            Intent::Draft(..) => Some(Outcome::Released { replay: item.event.replay }),
-            Intent::Work(work) => match judge(item, work) {
-                Judged::Stale(reason) => Some(Outcome::Stale(reason)),
-                _ if behind => Some(Outcome::Held),
-                Judged::Fresh if work.change.rows.is_empty() => Some(Outcome::Applied),
-                Judged::Fresh => None,
-                Judged::Without(knowns) => {
-                    item.knowns = knowns;
-                    finish_again(planner, item, &mut writers)
-                }
-            },
-        };
-        if item.outcome.is_none()
-            && let Intent::Work(work) = &item.intent
-        {
-            item.outcome = ahead.pass(&item.event, work).then_some(Outcome::Held);
-        }
-    }
-}
-
-/// Whether an event that cannot be planned came after a newer one of its record and type: then it is not missed.
-fn late(item: &Item, entity: Option<&Entity>) -> Option<Outcome> {
-    entity?;
-    let nothing = Some([crate::model::table::ColumnName(String::new())].into());
-    let writer = Writer { kind: item.event.kind.base().to_owned(), columns: nothing };
-    let standing = item.standings.first()?;
-    let same: Vec<Written> = standing.written.iter().filter(|w| w.by.kind == writer.kind).cloned().collect();
-    let is_late = policy::judge(&item.event, &writer, &same) == Verdict::Stale;
-    is_late.then(|| Outcome::Stale(stale_reason(&same)))
-}
-
-/// How much of an event is still news.
-enum Judged {
-    Fresh,
-    Stale(Rejection),
-    /// With what its steps must leave alone.
-    Without(Vec<StepKnown>),
-}
-
-fn judge(item: &Item, work: &Work) -> Judged {
-    let mut knowns = Vec::new();
-    let nothing = Standing::default();
-    for ((change, of), writer) in work.change.rows.iter().zip(&work.of).zip(&work.writers) {
-        let written = &item.standings.get(of.step).unwrap_or(&nothing).written;
-        if written.is_empty() {
-            continue;
-        }
-        let leave = match policy::judge(&item.event, writer, written) {
-            Verdict::Fresh => continue,
-            Verdict::Stale if change.entity == work.change.entity => {
-                return Judged::Stale(stale_reason(written));
-            }
-            Verdict::Stale => writer.columns.clone().unwrap_or_default(),
-            Verdict::Without(columns) => columns,
-        };
-        if leave.is_empty() {
-            continue;
-        }
-        if knowns.is_empty() {
-            knowns.clone_from(&item.knowns);
-        }
-        knowns.resize_with(knowns.len().max(of.step + 1), StepKnown::default);
-        if let Some(known) = knowns.get_mut(of.step) {
-            known.leave = leave;
-        }
-    }
-    if knowns.is_empty() { Judged::Fresh } else { Judged::Without(knowns) }
-}
-
-/// Plans an event again with what is known of its rows by now; gives what became of it where that decides it.
-pub(super) fn finish_again(planner: &Planner, item: &mut Item, writers: &mut Writers) -> Option<Outcome> {
-    let Planned::Draft(draft, rule) = planner.plan(&item.event) else {
-        return Some(Outcome::Released { replay: item.event.replay });
-    };
-    match planner.finish(draft, &item.event, &item.knowns, &item.answers) {
-        Ok(finished) => {
-            item.intent = Intent::Work(writers.work(&item.event, finished, rule));
-            None
-        }
-        Err(refusal) => Some(Outcome::Rejected(refusal.reason)),
-    }
-}
-
-/// The undecided events of a page so far, by the records that they touch.
-#[derive(Default)]
-struct Ahead {
-    touched: HashMap<Entity, Written>,
-    /// Records whose row will be another one, or none, after these events.
-    moved: HashSet<Entity>,
-}
-
-impl Ahead {
-    /// Takes an event in. True where it has to wait for the next pass: an earlier one of this page makes or moves its row,
-    /// or is newer than it, which counts only if that one gets applied.
-    fn pass(&mut self, event: &StoredEvent, work: &Work) -> bool {
-        let older = |change: &Change| {
-            self.moved.contains(&change.entity)
-                || self.touched.get(&change.entity).is_some_and(|w| policy::is_newer(w, event))
-        };
-        if work.change.rows.iter().any(older) {
-            return true;
-        }
-        for (change, writer) in work.change.rows.iter().zip(&work.writers) {
-            if change.shape().is_some_and(|s| s.generated.is_some() && s.op != Op::Update) {
-                self.moved.insert(change.entity.clone());
-            }
-            let touched = self.touched.entry(change.entity.clone()).or_insert_with(|| Written {
-                by: Arc::clone(writer),
-                last_seq: event.seq,
-                last_occurred_at: None,
-                last_untimed_seq: None,
-            });
-            touched.last_seq = event.seq;
-            touched.last_occurred_at = touched.last_occurred_at.max(event.occurred_at);
-            if event.occurred_at.is_none() {
-                touched.last_untimed_seq = Some(event.seq);
-            }
-        }
-        false
-    }
-}
-
-fn stale_reason(written: &[Written]) -> Rejection {
-    let newer =
-        written.iter().map(|w| w.last_seq).max().map_or_else(String::new, |seq| format!(" (event {seq})"));
-    Rejection {
-        cause: "stale".to_owned(),
-        message: format!(
-            "a newer event{newer} of the same record was applied before; this one would undo it"
-        ),
-    }
-}
-
-fn crash_reason() -> Rejection {
-    Rejection {
-        cause: "crashes".to_owned(),
-        message: format!(
-            "the program ended {} times while it worked on this event; it may be in the HIS. Look at the row before you retry",
-            limits::CRASHES_MAX
-        ),
     }
 }

@@ -20,8 +20,9 @@ use crate::{
     sync::{
         Interrupted, Tally, Worker, apply,
         crosswalk::Crosswalk,
+        decide,
         page::{self, Intent, Item, Page},
-        resolve,
+        refused, resolve,
     },
 };
 
@@ -49,7 +50,7 @@ impl Worker {
         tally: &mut Tally,
     ) -> Result<(), Interrupted> {
         let (mut after, mut ahead, mut unrecorded) = (None, None, None);
-        let mut refused = apply::Refused::default();
+        let mut refused = refused::Refused::default();
         loop {
             let page = if let Some(page) = ahead.take() {
                 page
@@ -101,7 +102,7 @@ impl Worker {
         &mut self,
         mut page: Page,
         before: Option<Unrecorded>,
-        refused: &mut apply::Refused,
+        refused: &mut refused::Refused,
         stop: &CancellationToken,
         tally: &mut Tally,
     ) -> (Option<Unrecorded>, Result<Ahead, Interrupted>) {
@@ -156,7 +157,7 @@ impl Worker {
             page::plan_again(&self.queue, page, binding.clone()).await?;
         }
         resolve::resolve(&mut self.link, &self.queue, &binding.planner, page).await?;
-        page::decide(&binding.planner, page);
+        decide::decide(&binding.planner, page);
         Ok(binding)
     }
 

@@ -17,6 +17,7 @@ use crate::{
     sync::{
         Interrupted,
         crosswalk::{fingerprints, inserted},
+        decide::finish_again,
         link::Link,
         page::{Intent, Item, Page, Writers},
     },
@@ -289,7 +290,7 @@ async fn find_alike(
         }
     }
     if found_any && item.outcome.is_none() {
-        item.outcome = super::page::finish_again(planner, item, writers);
+        item.outcome = finish_again(planner, item, writers);
     }
     Ok(())
 }

@@ -556,6 +556,7 @@ fn openemr_takes_a_status_and_a_date_and_time_apart() {
     let daemon = site.start();
     let mut data = recipe.booking(1);
     data.as_object_mut().unwrap().remove("start_time");
+    data["appointment_date"] = json!("2025-03-10");
     data["event_type"] = json!("appointment");
     daemon.accept(&data);
     recipe.wait_view(&his, Some(recipe.booked));

@@ -10,7 +10,7 @@ use crate::{
         table::{Column, ColumnType},
     },
     plan::{
-        bind::{BoundRow, From},
+        bound::{BoundRow, From},
         convert::{Misfit, Target},
         source::Found,
         verify::{Finding, Severity},
