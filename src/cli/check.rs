@@ -155,6 +155,7 @@ impl Report {
             let severity = match finding.severity {
                 Severity::Problem => "PROBLEM",
                 Severity::Warning => "warning",
+                Severity::Note => "note",
             };
             output::data(&format!("{severity}: {}: {}", place(config, &finding.at), finding.message))?;
         }
@@ -187,7 +188,11 @@ impl Report {
         let finding = |f: &Finding| -> Value {
             let place = config.place(&f.at);
             json!({
-                "severity": match f.severity { Severity::Problem => "problem", Severity::Warning => "warning" },
+                "severity": match f.severity {
+                    Severity::Problem => "problem",
+                    Severity::Warning => "warning",
+                    Severity::Note => "note",
+                },
                 "at": crate::config::plain_path(&f.at),
                 "line": place.map(|p| p.0),
                 "column": place.map(|p| p.1),

@@ -59,8 +59,21 @@ impl Shape {
 pub struct Call {
     /// The statement in the database's own form.
     pub sql: Arc<str>,
+    /// It runs a procedure, which may do anything, also end the transaction.
+    pub is_procedure: bool,
     /// Its place in the configuration, for messages.
     pub at: String,
+}
+
+impl Call {
+    /// A statement of the configuration at that place.
+    #[must_use]
+    pub fn new(sql: &str, at: String) -> Self {
+        let word = sql.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+        let plain = ["insert", "update", "delete", "replace", "select", "with", "set"];
+        let is_procedure = !plain.iter().any(|p| word.eq_ignore_ascii_case(p));
+        Self { sql: sql.into(), is_procedure, at }
+    }
 }
 
 /// What a change is.

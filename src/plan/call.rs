@@ -56,7 +56,7 @@ pub(super) fn bind(
     if !findings.is_empty() {
         return Err(findings);
     }
-    let call = Arc::new(Call { sql: sql.as_str().into(), at: format!("{}.sql", step.at) });
+    let call = Arc::new(Call::new(sql, format!("{}.sql", step.at)));
     let key = link::key_of(step, kind);
     Ok(BoundCall { call, cells, parameters, key, repeatable: *repeatable, mark })
 }

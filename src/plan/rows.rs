@@ -88,6 +88,7 @@ impl Planner {
             }
         }
         needs.extend(lookups.iter().map(needs::of_lookup));
+        findings.extend(lookups.iter().flat_map(verify::lookup));
         findings.extend(verify::tables(&needs));
         Self { mappings, rules, lookups, unbound, findings, needs, row_bytes_max }
     }

@@ -14,9 +14,11 @@ use crate::{
     },
 };
 
+mod again;
 mod sources;
 mod tables;
 
+pub(super) use again::lookup;
 pub(super) use tables::tables;
 
 /// How bad a finding is.
@@ -26,6 +28,8 @@ pub enum Severity {
     Problem,
     /// It works, with a risk that someone should know.
     Warning,
+    /// It works; how, is worth knowing once.
+    Note,
 }
 
 /// Something about a mapping and its table.
@@ -47,6 +51,10 @@ impl Finding {
     fn warning(at: &str, message: String) -> Self {
         Self { severity: Severity::Warning, at: at.to_owned(), message }
     }
+
+    fn note(at: &str, message: String) -> Self {
+        Self { severity: Severity::Note, at: at.to_owned(), message }
+    }
 }
 
 /// Adds what is new: what a mapping's rules share is said once. `at` is the mapping's place.
@@ -61,21 +69,13 @@ pub(super) fn add(findings: &mut Vec<Finding>, at: &str, new: Vec<Finding>) {
 
 /// What is to be said about a step that could be bound.
 pub(super) fn findings(step: &Step, kind: &EventKind, bound: &BoundStep) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings = again::findings(step, bound);
     let Some(bound) = bound.row() else { return findings };
     let (table, title) = (&bound.table, bound.table.title());
     if needs_key(bound.action) {
         findings.extend(key_warning(step, bound));
     }
     findings.extend(folded_key(step, bound));
-    if bound.action == Action::Insert {
-        let message = if bound.keys > 0 {
-            format!("action insert: an event whose key is in {title} already is parked")
-        } else {
-            "action insert without a key: if the connection or the power is lost in the instant of a COMMIT, the row can be inserted a second time; name a \"key\" if the table has one".to_owned()
-        };
-        findings.push(Finding::warning(&step.at, message));
-    }
     if matches!(bound.action, Action::Upsert | Action::Insert) {
         findings.extend(unfilled(step, bound));
     }

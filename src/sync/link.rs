@@ -154,6 +154,7 @@ impl Link {
             match finding.severity {
                 Severity::Problem => error!(at = finding.at, "{}", finding.message),
                 Severity::Warning => warn!(at = finding.at, "{}", finding.message),
+                Severity::Note => {}
             }
         }
         if !first {

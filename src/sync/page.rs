@@ -128,10 +128,12 @@ impl Item {
     }
 
     /// An event of which an earlier attempt went wrong, or may have gone right, is applied alone: it harms no
-    /// others, and what happens to it is its own doing. So is one whose table cannot roll back: what is done in
-    /// one transaction with others would be done again when these fail.
+    /// others, and what happens to it is its own doing. So is one whose table cannot roll back, or that runs a procedure,
+    /// which may end the transaction: what is done in one transaction with others would be done again when these fail.
     pub(super) fn is_solo(&self) -> bool {
-        self.event.attempts > 0 || self.event.replay || self.is_permanent()
+        let procedure = |row: &Change| matches!(&row.act, Act::Call(call) if call.is_procedure);
+        let runs = self.work().is_some_and(|work| work.change.rows.iter().any(procedure));
+        self.event.attempts > 0 || self.event.replay || runs || self.is_permanent()
     }
 
     /// Whether what it does stays done even if its transaction fails.

@@ -425,7 +425,7 @@ async fn statements_of_the_users_own() {
     let mut session = connect(&his).await;
     let visits = table(&mut *session, "visits").await;
     let call = |sql: &str, values: Vec<SqlValue>| Change {
-        act: Act::Call(Arc::new(Call { sql: sql.into(), at: "mapping.x".into() })),
+        act: Act::Call(Arc::new(Call::new(sql, "mapping.x".into()))),
         values: values.into_iter().map(Cell::Value).collect(),
         entity: Entity(String::new()),
         guard: None,

@@ -85,7 +85,7 @@ fn template(sql: &str, params: usize) -> Template {
 /// A work of one row with these values. What it refers to lives as long as the test.
 fn work(form: Form, params: &[&SqlValue]) -> Work<'static> {
     let change = Change {
-        act: Act::Call(Arc::new(Call { sql: "".into(), at: String::new() })),
+        act: Act::Call(Arc::new(Call::new("", String::new()))),
         values: params.iter().map(|value| Cell::Value((*value).clone())).collect(),
         entity: Entity(String::new()),
         guard: None,
@@ -488,8 +488,7 @@ async fn what_is_marked_is_not_done_again() {
     let (log, marks) = (described(&mut *his, "log").await, described(&mut *his, "marks").await);
     let (line, mark) =
         (shape(&log, Op::Insert, &["line"], None), shape(&marks, Op::Insert, &["mark="], None));
-    let call =
-        Arc::new(Call { sql: "INSERT INTO log VALUES (?) RETURNING line".into(), at: "mapping.x".into() });
+    let call = Arc::new(Call::new("INSERT INTO log VALUES (?) RETURNING line", "mapping.x".into()));
     let guarded = |n: i32, act: Act| {
         let name = text(&format!("e{n}"));
         let guard = Guard { shape: Arc::clone(&mark), values: cells([name.clone()]) };

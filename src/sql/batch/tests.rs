@@ -288,7 +288,7 @@ fn a_parent_may_go_ahead_and_a_child_may_not() {
 fn nothing_overtakes_a_statement_of_the_configuration() {
     let table = counted("a", &[]);
     let shape = generating(&table);
-    let call = Arc::new(crate::model::change::Call { sql: "CALL book(?)".into(), at: "mapping.x".into() });
+    let call = Arc::new(crate::model::change::Call::new("CALL book(?)", "mapping.x".into()));
     let row = |n: i128| event_of(&n.to_string(), vec![change(&shape, &n.to_string(), vec![int(n), int(n)])]);
     let run = |n: i128| {
         let act = Act::Call(Arc::clone(&call));
