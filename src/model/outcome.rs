@@ -149,6 +149,8 @@ pub struct Standing {
     pub written: Vec<Written>,
     /// Its least unfinished event before the one that asks, where there is one; of those that wait for something first.
     pub unfinished: Option<Seq>,
+    /// An event of it before that one is parked until a record of the HIS appears, and goes on by itself then.
+    pub expected: bool,
     /// Its entry in the crosswalk.
     pub link: Option<Link>,
 }

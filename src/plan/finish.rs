@@ -23,6 +23,9 @@ use crate::{
     },
 };
 
+/// What causes begin with where a record is linked to no row.
+pub const NO_LINK: &str = "no-link";
+
 /// What is known of one step's row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepKnown {
@@ -263,7 +266,7 @@ impl Run<'_> {
                 let message = format!(
                     "column {column} takes the generated key of the step {name}, which wrote nothing and is linked to no row; see `events link`, then retry"
                 );
-                Err(reject(&format!("no-link:{name}"), self.event, &message).into())
+                Err(reject(&format!("{NO_LINK}:{name}"), self.event, &message).into())
             }
         }
     }
@@ -297,7 +300,7 @@ impl Run<'_> {
                     "no row of {} is known for its record: it was made before this program, or not by it; say which row it is with `events link`, then retry",
                     row.table.title()
                 );
-                Err(reject("no-link", self.event, &message).into())
+                Err(reject(NO_LINK, self.event, &message).into())
             }
         }
     }

@@ -26,7 +26,7 @@ mod template;
 pub mod verify;
 
 pub use draft::{Draft, DraftStep, Search};
-pub use finish::{Finished, Of, Refusal, StepKnown};
+pub use finish::{Finished, NO_LINK, Of, Refusal, StepKnown};
 pub use lookup::{Ask, BoundLookup};
 pub use rows::{Planned, Planner, tables};
 

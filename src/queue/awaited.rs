@@ -70,6 +70,7 @@ impl Store {
             Ok(step)
         })?;
         self.unfinished += step.changed;
+        self.held_due |= step.changed > 0;
         Ok(step)
     }
 }

@@ -81,6 +81,10 @@ impl Store {
                                SELECT 1 FROM event AS b INDEXED BY event_blocking
                                WHERE b.entity IS NOT NULL AND b.state >= 1 AND b.state <= 4 AND b.state <> 2
                                  AND b.entity = h.entity AND b.seq < h.seq)
+                             AND NOT EXISTS (
+                               SELECT 1 FROM event AS e INDEXED BY event_expecting
+                               WHERE e.entity IS NOT NULL AND e.awaits IS NOT NULL
+                                 AND e.entity = h.entity AND e.seq < h.seq)
                            LIMIT ?1)"
         );
         let held_due = self.held_due;

@@ -64,6 +64,7 @@ CREATE INDEX event_operator ON event (state, kind, cause) WHERE state >= 4 AND s
 CREATE INDEX event_final ON event (settled_at, state) WHERE state >= 8;
 CREATE INDEX event_unfinished ON event (entity, seq) WHERE entity IS NOT NULL AND state <= 4;
 CREATE INDEX event_blocking ON event (entity, seq) WHERE entity IS NOT NULL AND state >= 1 AND state <= 4 AND state <> 2;
+CREATE INDEX event_expecting ON event (entity, seq) WHERE entity IS NOT NULL AND awaits IS NOT NULL;
 CREATE INDEX event_awaiting ON event (awaits) WHERE awaits IS NOT NULL AND state = 6;
 CREATE TABLE writer (
     id INTEGER PRIMARY KEY,
@@ -114,7 +115,7 @@ CREATE TABLE daemon (
 ";
 
 /// Names that a complete file of the latest layout has in its catalog.
-pub(super) const OBJECTS: [&str; 19] = [
+pub(super) const OBJECTS: [&str; 20] = [
     "event",
     "event_by_id",
     "event_by_conflict",
@@ -124,6 +125,7 @@ pub(super) const OBJECTS: [&str; 19] = [
     "event_final",
     "event_unfinished",
     "event_blocking",
+    "event_expecting",
     "event_awaiting",
     "writer",
     "entity",

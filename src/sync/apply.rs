@@ -288,6 +288,8 @@ impl Run<'_> {
                 self.link.distrust();
                 Outcome::Paused(reason)
             }
+            // What the row lacks an earlier event of its record may bring.
+            FaultClass::Rejected if item.is_expected() => Outcome::Held,
             FaultClass::Rejected | FaultClass::Login => Outcome::Rejected(reason),
         };
         self.decide(&[index], &outcome);

@@ -15,7 +15,7 @@ use crate::{
         outcome::{Outcome, Rejection, Standing, Writer, Written},
         table::ColumnName,
     },
-    plan::{Planned, Planner, StepKnown},
+    plan::{NO_LINK, Planned, Planner, StepKnown},
     policy::{self, Verdict},
     sync::page::{Intent, Item, Page, Work, Writers},
 };
@@ -31,6 +31,12 @@ pub(super) fn decide(planner: &Planner, page: &mut Page) {
         let behind = item.standings.iter().any(|s| s.unfinished.is_some_and(|seq| !own.contains(&seq)));
         item.outcome = match &item.intent {
             _ if item.event.crashes >= limits::CRASHES_MAX => Some(Outcome::Rejected(crash_reason())),
+            // The row that it misses may be what that event makes.
+            Intent::Nothing(Outcome::Rejected(reason), _)
+                if reason.cause.starts_with(NO_LINK) && item.is_expected() =>
+            {
+                Some(Outcome::Held)
+            }
             Intent::Nothing(Outcome::Rejected(reason), entity) => {
                 Some(late(item, entity.as_ref()).unwrap_or_else(|| Outcome::Rejected(reason.clone())))
             }

@@ -148,6 +148,11 @@ impl Item {
         self.work().is_some_and(|work| work.change.rows.iter().filter(linked).any(|row| which(&row.entity)))
     }
 
+    /// Whether an earlier event of its record goes on by itself once a record of the HIS appears.
+    pub(super) fn is_expected(&self) -> bool {
+        self.standings.iter().any(|standing| standing.expected)
+    }
+
     pub(super) fn refuse(&mut self, reason: Rejection) {
         self.outcome = Some(Outcome::Rejected(reason));
     }

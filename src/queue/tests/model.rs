@@ -178,7 +178,7 @@ impl List {
         let paused: Vec<(i64, Option<u8>)> = self
             .rows
             .iter()
-            .filter(|(_, row)| row.state == Paused)
+            .filter(|(_, row)| row.state == Paused || row.awaits.is_some())
             .map(|(seq, row)| (*seq, row.record))
             .collect();
         for (seq, row) in self.rows.iter_mut().filter(|(_, row)| row.state == Held) {
@@ -196,6 +196,10 @@ impl List {
         Standing {
             written: self.written.range((record, 0)..=(record, WRITERS)).map(|(_, w)| w.clone()).collect(),
             unfinished: least.map(|(seq, _)| Seq(*seq)),
+            expected: self
+                .rows
+                .range(..before)
+                .any(|(_, row)| row.record == Some(record) && row.awaits.is_some()),
             link: self.links.get(&record).cloned(),
         }
     }
