@@ -11,6 +11,7 @@ mod style;
 mod check;
 mod commands;
 mod config;
+mod crosswalk;
 mod driver;
 mod faults;
 mod generated;
