@@ -88,10 +88,9 @@ pub(super) fn bind(
     Ok((Some(BoundLink { column, missing_row: generated.missing_row, key, found_by }), mark))
 }
 
-/// The sources that identify a step's record where its columns do not: as the mapping says, else `<name>_id`.
+/// The sources that identify a step's record where its columns do not: as the mapping says, else `<event>_id`.
 pub(super) fn key_of(step: &Step, kind: &EventKind) -> Vec<Source> {
-    let name = if step.name.is_empty() { kind.base() } else { &step.name };
-    step.key.clone().unwrap_or_else(|| Source::parse(&format!("{name}_id")).into_iter().collect())
+    step.key.clone().unwrap_or_else(|| Source::parse(&format!("{}_id", kind.base())).into_iter().collect())
 }
 
 fn generated_column(
