@@ -9,6 +9,7 @@ use crate::{
         answer::Answer,
         awaits::Awaits,
         change::{Change, Op},
+        entity::{Entity, key_parts, scope_parts},
         outcome::{Link as Entry, LinkChange, Outcome, Rejection},
         value::SqlValue,
     },
@@ -125,25 +126,19 @@ async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -> Result<()
         let place = inserted.of.iter().position(|of| of.step == step);
         let row = place.and_then(|place| inserted.change.rows.get(place)).and_then(Change::shape);
         let Some(shape) = row.filter(|shape| shape.op == Op::Insert) else {
-            changed = Some(entry.his_key.clone());
+            changed = Some((step, entry.his_key.clone()));
             continue;
         };
         match fingerprints(link, shape, std::slice::from_ref(&entry.his_key)).await?.first() {
             Some(Some(now)) if *now == proof => kept.push((step, entry)),
-            Some(Some(_)) => changed = Some(entry.his_key.clone()),
+            Some(Some(_)) => changed = Some((step, entry.his_key.clone())),
             Some(None) | None => {}
         }
     }
     if kept.is_empty() {
-        if let Some(key) = changed {
-            let title =
-                draft.steps().first().map_or_else(String::new, |s| s.entity().0.replace('\u{1f}', " "));
-            item.refuse(Rejection {
-                cause: "link-uncertain".to_owned(),
-                message: format!(
-                    "the program ended in the moment when the HIS was to keep the new row {key} of {title}; that row is there, but not as it was written: it was changed since, or is another one. Look at it, then say which row it is with `events link ... --to KEY` (or `--remove` for none), and retry"
-                ),
-            });
+        if let Some((step, key)) = changed {
+            let entity = draft.steps().get(step).map(|s| s.entity().clone());
+            item.refuse(uncertain(entity.as_ref(), &key));
         }
         return Ok(());
     }
@@ -163,6 +158,19 @@ async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -> Result<()
     };
     item.outcome = Some(Outcome::Applied);
     Ok(())
+}
+
+fn uncertain(entity: Option<&Entity>, key: &str) -> Rejection {
+    let (scope, keys) = entity.map(Entity::scope_and_key).unwrap_or_default();
+    let (table, name) = scope_parts(scope).unwrap_or_default();
+    let keys: Vec<String> = key_parts(keys).map(|part| format!("{part:?}")).collect();
+    let command = format!("events link {name} {}", keys.join(" "));
+    Rejection {
+        cause: "link-uncertain".to_owned(),
+        message: format!(
+            "the program ended in the moment when the HIS was to keep a new row of {table}, number {key}; a row of that number is there, but not as it was written: it was changed since, or is another record's. Look at it; if it is this record's, `buktor-middleware {command} --to {key}`, if not, `buktor-middleware {command} --remove`; then retry the event"
+        ),
+    }
 }
 
 /// Searches the rows of records that are not linked by the columns that tell them. Those that were never tried are
