@@ -20,8 +20,9 @@ use crate::{
         crosswalk::{self, Crosswalk},
         decide::finish_again,
         link::Link,
-        page::{Item, Page, Writers},
+        page::{Item, Page, Work, Writers},
         refused::{Losses, Refused},
+        resolve::link_command,
     },
 };
 
@@ -248,6 +249,14 @@ impl Run<'_> {
             let mut titles: Vec<String> = work.change.rows.iter().map(Change::title).collect();
             titles.dedup();
             reason.message = format!("{} event, {}: {}", item.event.kind, titles.join(", "), reason.message);
+        }
+        if error.code == ROW_GONE
+            && let Some(gone) = item.work().and_then(Work::linked_entity)
+        {
+            let command = link_command(gone);
+            reason.message += &format!(
+                "; if the record should have a row again, `{command} --remove`, then retry; if it is another row now, `{command} --to NUMBER`; else discard the event"
+            );
         }
         let rule = item.work().map(|work| Arc::clone(&work.rule));
         let outcome = match error.class {

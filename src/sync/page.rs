@@ -67,6 +67,14 @@ pub(super) struct Work {
     pub(super) rule: Arc<str>,
 }
 
+impl Work {
+    /// The first record of it whose row is known by the key that its table gave it.
+    pub(super) fn linked_entity(&self) -> Option<&Entity> {
+        let linked = |row: &&Change| row.shape().is_some_and(|shape| shape.is_linked());
+        self.change.rows.iter().find(linked).map(|row| &row.entity)
+    }
+}
+
 /// Writers by the address of their shape, so that events of one shape share theirs.
 #[derive(Default)]
 pub(super) struct Writers(HashMap<usize, (Arc<Shape>, Arc<Writer>)>);

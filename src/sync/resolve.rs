@@ -160,15 +160,21 @@ async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -> Result<()
     Ok(())
 }
 
-fn uncertain(entity: Option<&Entity>, key: &str) -> Rejection {
-    let (scope, keys) = entity.map(Entity::scope_and_key).unwrap_or_default();
-    let (table, name) = scope_parts(scope).unwrap_or_default();
+/// The command by which an operator says which row a record is.
+pub(super) fn link_command(entity: &Entity) -> String {
+    let (scope, keys) = entity.scope_and_key();
+    let (_, name) = scope_parts(scope).unwrap_or_default();
     let keys: Vec<String> = key_parts(keys).map(|part| format!("{part:?}")).collect();
-    let command = format!("events link {name} {}", keys.join(" "));
+    format!("buktor-middleware events link {name} {}", keys.join(" "))
+}
+
+fn uncertain(entity: Option<&Entity>, key: &str) -> Rejection {
+    let (table, _) = entity.and_then(|e| scope_parts(e.scope_and_key().0)).unwrap_or_default();
+    let command = entity.map(link_command).unwrap_or_default();
     Rejection {
         cause: "link-uncertain".to_owned(),
         message: format!(
-            "the program ended in the moment when the HIS was to keep a new row of {table}, number {key}; a row of that number is there, but not as it was written: it was changed since, or is another record's. Look at it; if it is this record's, `buktor-middleware {command} --to {key}`, if not, `buktor-middleware {command} --remove`; then retry the event"
+            "the program ended in the moment when the HIS was to keep a new row of {table}, number {key}; a row of that number is there, but not as it was written: it was changed since, or is another record's. Look at it; if it is this record's, `{command} --to {key}`, if not, `{command} --remove`; then retry the event"
         ),
     }
 }
