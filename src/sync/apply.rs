@@ -20,9 +20,8 @@ use crate::{
         crosswalk::{self, Crosswalk},
         decide::finish_again,
         link::Link,
-        page::{Item, Page, Work, Writers},
-        refused::{Losses, Refused},
-        resolve::link_command,
+        page::{Item, Page, Writers},
+        refused::{self, Losses, Refused},
     },
 };
 
@@ -244,20 +243,7 @@ impl Run<'_> {
             self.link.forget_lookups();
         }
         let Some(item) = self.items.get(index) else { return Ok(false) };
-        let mut reason = error.reason();
-        if let Some(work) = item.work() {
-            let mut titles: Vec<String> = work.change.rows.iter().map(Change::title).collect();
-            titles.dedup();
-            reason.message = format!("{} event, {}: {}", item.event.kind, titles.join(", "), reason.message);
-        }
-        if error.code == ROW_GONE
-            && let Some(gone) = item.work().and_then(Work::linked_entity)
-        {
-            let command = link_command(gone);
-            reason.message += &format!(
-                "; if the record should have a row again, `{command} --remove`, then retry; if it is another row now, `{command} --to NUMBER`; else discard the event"
-            );
-        }
+        let reason = refused::reason(item, &error);
         let rule = item.work().map(|work| Arc::clone(&work.rule));
         let outcome = match error.class {
             FaultClass::Unreachable | FaultClass::CommitUnknown => {

@@ -7,9 +7,14 @@ use std::{
 };
 
 use crate::{
-    his::HisError,
+    his::{HisError, error::ROW_GONE},
     limits,
-    model::{event::Seq, outcome::Outcome},
+    model::{
+        change::Change,
+        event::Seq,
+        outcome::{Outcome, Rejection},
+    },
+    sync::{page::Item, resolve::link_command},
 };
 
 /// Times that events lost the connection in their own statements. Forgotten with the process.
@@ -65,4 +70,21 @@ impl Refused {
         let met = self.busy.get(&(Arc::clone(rule), solo)).copied().unwrap_or(0);
         (met >= limits::BUSY_EVENTS_MAX).then_some(limits::BACKOFF_FIRST)
     }
+}
+
+/// Why the HIS refused an event that stood alone: in its words, with what the event is, what it was about, and what to do.
+pub(super) fn reason(item: &Item, error: &HisError) -> Rejection {
+    let Rejection { cause, message } = error.reason();
+    let Some(work) = item.work() else { return Rejection { cause, message } };
+    let mut titles: Vec<String> = work.change.rows.iter().map(Change::title).collect();
+    titles.dedup();
+    let advice = work.linked_entity().filter(|_| error.code == ROW_GONE).map(|gone| {
+        let command = link_command(gone);
+        format!(
+            "; if the record should have a row again, `{command} --remove`, then retry; if it is another row now, `{command} --to NUMBER`; else discard the event"
+        )
+    });
+    let message =
+        format!("{} event, {}: {message}{}", item.event.kind, titles.join(", "), advice.unwrap_or_default());
+    Rejection { cause, message }
 }
