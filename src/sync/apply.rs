@@ -9,7 +9,7 @@ use crate::{
     his::{HisError, Keys, error::ROW_GONE},
     limits,
     model::{
-        change::{Cell, Change},
+        change::Cell,
         entity::Entity,
         outcome::{FaultClass, Outcome, Rejection},
         value::SqlValue,
