@@ -22,4 +22,5 @@ mod mapping;
 mod order;
 mod queue;
 mod recipes;
+mod review;
 mod sync;
