@@ -231,6 +231,7 @@ fn finish(planner: &Planner, item: &mut Item, writers: &mut Writers) {
         }
     };
     let entity = draft.entity.clone();
+    let main = draft.steps().iter().position(|step| *step.entity() == entity);
     match planner.finish(draft, &item.event, &item.knowns, &item.answers) {
         Ok(finished) => item.intent = Intent::Work(writers.work(&item.event, finished, rule)),
         Err(Refusal { reason, missing }) => {
@@ -239,6 +240,9 @@ fn finish(planner: &Planner, item: &mut Item, writers: &mut Writers) {
                 let column = bound.matches_name().to_owned();
                 Some(Awaits { table: bound.table.title(), column, only: bound.only_words(), value }.to_text())
             });
+            // What is left of it is about that record alone.
+            let standing = main.and_then(|main| item.standings.get_mut(main)).map(std::mem::take);
+            item.standings = standing.into_iter().collect();
             item.intent = Intent::Nothing(Outcome::Rejected(reason), Some(entity));
         }
     }
