@@ -96,8 +96,7 @@ fn a_second_cut_after_a_commit_doubles_nothing() {
     let his = His::with(CLINIC);
     let proxy = Proxy::before(his.port, Network::Pass);
     let site = Site::new(his.section_at(proxy.port)).mapping(bookings());
-    let _daemon =
-        in_one_page(&site, &proxy, Network::CutAfterCommitAndLook, &[booking("e1", 1, "new")]);
+    let _daemon = in_one_page(&site, &proxy, Network::CutAfterCommitAndLook, &[booking("e1", 1, "new")]);
     site.wait_state("e1", "applied");
     assert_eq!(his.rows("SELECT status FROM bookings"), ["new"]);
 }
@@ -184,8 +183,11 @@ fn a_lookup_that_is_not_allowed_holds_up_no_other_mapping() {
          CREATE TABLE bookings (bid INT PRIMARY KEY, did INT);",
     );
     // The login may fill the table, and so see it, but not read it.
-    his.sql(&format!("CREATE DATABASE {0}_m; CREATE TABLE {0}_m.doctors (did INT PRIMARY KEY, code VARCHAR(10)); \
-         GRANT INSERT ON {0}_m.doctors TO {0}@'%';", his.name));
+    his.sql(&format!(
+        "CREATE DATABASE {0}_m; CREATE TABLE {0}_m.doctors (did INT PRIMARY KEY, code VARCHAR(10)); \
+         GRANT INSERT ON {0}_m.doctors TO {0}@'%';",
+        his.name
+    ));
     let site = Site::new(his.section()).mapping(json!({
         "booking": {"table": "bookings", "fields": {"booking_id": "bid", "doctor": {"column": "did",
             "lookup": {"table": format!("{}_m.doctors", his.name), "match": "code", "take": "did"}}}},
@@ -241,9 +243,7 @@ fn marks_of_different_events_are_different() {
     let his = His::with(
         "CREATE TABLE marks (mark VARCHAR(60) PRIMARY KEY); CREATE TABLE ledger (id INT PRIMARY KEY);",
     );
-    let step = |source: &str| {
-        json!({"sql": format!("INSERT INTO ledger (id) VALUES (:{source})"), "marker": {"table": "marks", "column": "mark"}})
-    };
+    let step = |source: &str| json!({"sql": format!("INSERT INTO ledger (id) VALUES (:{source})"), "marker": {"table": "marks", "column": "mark"}});
     let site = Site::new(his.section()).mapping(json!({"entry": {"steps": [step("a"), step("b")]}}));
     let daemon = site.start();
     daemon.accept(&json!({"event_id": "l", "event_type": "entry", "a": 1, "b": 2}));
@@ -268,5 +268,10 @@ fn a_retried_conflict_is_not_taken_for_its_twin() {
     site.cli(&["events", "retry", "--all"]).assert_code(0);
     site.wait_count("conflict", 0);
     site.wait_count("pending", 0);
-    assert_eq!(his.rows("SELECT id FROM ledger ORDER BY id"), ["1", "2"], "{}", site.json(&["events", "list", "--state", "all", "--json"]));
+    assert_eq!(
+        his.rows("SELECT id FROM ledger ORDER BY id"),
+        ["1", "2"],
+        "{}",
+        site.json(&["events", "list", "--state", "all", "--json"])
+    );
 }
