@@ -1,7 +1,10 @@
 //! What a page's events must know of the HIS before they can be written: what their lookups find, which rows their
 //! records are. Asks in one query for many, and changes nothing.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
     his::{HisError, ask::Marked},
@@ -9,6 +12,7 @@ use crate::{
         answer::Answer,
         awaits::Awaits,
         change::{Change, Op},
+        entity::Entity,
         outcome::{Link as Entry, LinkChange, Outcome, Rejection},
         value::SqlValue,
     },
@@ -39,11 +43,19 @@ pub(super) async fn resolve(
         return Ok(());
     }
     answers(link, planner, page, &open).await?;
+    let mut proven: HashSet<Entity> = HashSet::new();
     for index in open {
-        let Some(item) = page.items.get_mut(index) else { continue };
+        let Some(item) = page.items.get_mut(index).filter(|item| item.outcome.is_none()) else { continue };
         item.knowns = knowns(item);
-        if doubtful(item).next().is_some() {
+        let records = doubtful_records(item);
+        if records.iter().any(|record| proven.contains(record)) {
+            // The row is an earlier event's: what that one says of it is to be recorded first.
+            item.outcome = Some(Outcome::Held);
+        } else if !records.is_empty() {
             prove(link, planner, item).await?;
+            if item.outcome == Some(Outcome::Applied) {
+                proven.extend(records);
+            }
         }
     }
     search(link, page, &drafts(page)).await?;
@@ -112,6 +124,13 @@ fn doubtful(item: &Item) -> impl Iterator<Item = (usize, &Entry, i64)> {
         .filter_map(|(step, proof)| Some((step, item.standings.get(step)?.link.as_ref()?, proof)))
 }
 
+/// The records of these steps.
+fn doubtful_records(item: &Item) -> Vec<Entity> {
+    let Intent::Draft(draft, _) = &item.intent else { return Vec::new() };
+    let record = |(step, ..): (usize, &Entry, i64)| Some(draft.steps().get(step)?.entity().clone());
+    doubtful(item).filter_map(record).collect()
+}
+
 /// Finds out whether the transaction that proposed an event's rows was committed: their keys were written down before.
 async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -> Result<(), HisError> {
     let Intent::Draft(draft, rule) = &item.intent else { return Ok(()) };
@@ -147,7 +166,6 @@ async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -> Result<()
         }
         return Ok(());
     }
-    // One transaction: where one row is there, all of the event is done.
     for (step, entry) in kept {
         if let Some(known) = item.knowns.get_mut(step) {
             known.his_key = Some(entry.his_key.clone());
@@ -156,6 +174,11 @@ async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -> Result<()
             item.links.push((step.entity().clone(), LinkChange::Set(entry.his_key)));
         }
     }
+    if !item.event.replay {
+        // Another event, that was given up since, has made the row: this one changes it.
+        return Ok(());
+    }
+    // One transaction: where one row is there, all of the event is done.
     let finished = planner.finish(draft.clone(), &item.event, &item.knowns, &item.answers);
     item.intent = match finished {
         Ok(finished) => Intent::Work(Writers::default().work(&item.event, finished, rule)),
