@@ -130,9 +130,15 @@ impl Ahead {
     /// Takes an event in. True where it has to wait for the next pass: an earlier one of this page makes or moves its row,
     /// or is newer than it, which counts only if that one gets applied.
     fn pass(&mut self, event: &StoredEvent, work: &Work) -> bool {
+        // An earlier one has found the row: this one was planned without it.
+        let inserts =
+            |change: &Change| change.shape().is_some_and(|s| s.generated.is_some() && s.op == Op::Insert);
         let older = |change: &Change| {
             self.moved.contains(&change.entity)
-                || self.touched.get(&change.entity).is_some_and(|w| policy::is_newer(w, event))
+                || self
+                    .touched
+                    .get(&change.entity)
+                    .is_some_and(|w| inserts(change) || policy::is_newer(w, event))
         };
         if work.change.rows.iter().any(older) {
             return true;
