@@ -207,7 +207,8 @@ fn draft_step(
         DraftStep { bound: Arc::clone(bound), entity: own(), cells: Vec::new(), skipped, mark: None };
     let event_mark = |place: usize| match place {
         0 => mark(&["event", &reader.event.id]),
-        place => mark(&["event", &reader.event.id, &place.to_string()]),
+        // Not behind the id, which may end like that itself.
+        place => mark(&[&format!("event#{place}"), &reader.event.id]),
     };
     match &bound.body {
         Body::Row(row) if row.link.is_some() => {
