@@ -402,7 +402,7 @@ fn marks_tell_what_was_done() {
         || Some(Marker::Table { table: TableName("MARKS".into()), column: ColumnName("MARK".into()) });
     assert_eq!(
         outline(&planner(vec![log(table()), log(table())]), body, &[], &[]),
-        "Insert LOG Always TXT=t if buktor:event:e7; Insert LOG Always TXT=t if buktor:event:e7:1"
+        "Insert LOG Always TXT=t if buktor:event:e7; Insert LOG Always TXT=t if buktor:event#1:e7"
     );
     let p = planner(vec![Step { marker: column("ST"), ..visit() }]);
     assert!(
