@@ -6,14 +6,17 @@ use std::{
     sync::Arc,
 };
 
+use tracing::error;
+
 use crate::{
     his::{HisError, ask::Marked},
+    limits,
     model::{
         answer::Answer,
         awaits::Awaits,
         change::{Change, Op},
         entity::Entity,
-        outcome::{Link as Entry, LinkChange, Outcome, Rejection},
+        outcome::{FaultClass, Link as Entry, LinkChange, Outcome, Rejection},
         value::SqlValue,
     },
     plan::{Ask, Planner, Refusal, Search, StepKnown},
@@ -52,7 +55,9 @@ pub(super) async fn resolve(
             // The row is an earlier event's: what that one says of it is to be recorded first.
             item.outcome = Some(Outcome::Held);
         } else if !records.is_empty() {
-            prove(link, planner, item).await?;
+            if let Err(error) = prove(link, planner, item).await {
+                unanswered(link, item, &error).await?;
+            }
             if item.outcome == Some(Outcome::Applied) {
                 proven.extend(records);
             }
@@ -90,16 +95,68 @@ async fn answers(
         };
         wanted.push((index, draft.asks.iter().map(place).collect()));
     }
-    if asks.is_empty() {
-        return Ok(());
+    let mut answers = vec![Answer::Missing; asks.len()];
+    for lookup in 0..planner.lookups().len() {
+        let own: Vec<usize> =
+            (0..asks.len()).filter(|p| asks.get(*p).is_some_and(|a| a.lookup == lookup)).collect();
+        let own_asks: Vec<Ask> = own.iter().filter_map(|place| asks.get(*place)).cloned().collect();
+        if own_asks.is_empty() {
+            continue;
+        }
+        match link.lookup(planner, &own_asks).await {
+            Ok(found) => {
+                for (place, answer) in own.into_iter().zip(found) {
+                    if let Some(slot) = answers.get_mut(place) {
+                        *slot = answer;
+                    }
+                }
+            }
+            // Mappings that ask something else go on.
+            Err(error) => {
+                let asking =
+                    wanted.iter().filter(|(_, places)| places.iter().any(|place| own.contains(place)));
+                for (index, _) in asking {
+                    if let Some(item) = page.items.get_mut(*index) {
+                        unanswered(link, item, &error).await?;
+                    }
+                }
+            }
+        }
     }
-    let answers = link.lookup(planner, &asks).await?;
     for (index, places) in wanted {
         if let Some(item) = page.items.get_mut(index) {
             item.answers =
                 places.iter().map(|p| answers.get(*p).cloned().unwrap_or(Answer::Missing)).collect();
         }
     }
+    Ok(())
+}
+
+/// The HIS has refused a question that an event depends on. An error where that is no matter of the event's: there is no
+/// connection.
+async fn unanswered(link: &mut Link, item: &mut Item, error: &HisError) -> Result<(), HisError> {
+    if error.is_of_connection() {
+        return Err(HisError::again(error));
+    }
+    let mut reason = error.reason();
+    reason.message = format!("{} event, asking the HIS: {}", item.event.kind, reason.message);
+    item.outcome = Some(match error.class {
+        FaultClass::Busy => {
+            // The next ones wait less.
+            link.hurry(true).await?;
+            Outcome::Busy(reason)
+        }
+        FaultClass::Config => {
+            if !link.is_distrusted() {
+                error!(kind = %item.event.kind, code = error.code, "the HIS refuses a question of this mapping; its events wait: {}", error.public);
+            }
+            link.distrust();
+            Outcome::Paused(reason)
+        }
+        FaultClass::Full => Outcome::PutOff(reason, limits::REFUSED_BACKOFF),
+        FaultClass::Rejected => Outcome::Rejected(reason),
+        _ => Outcome::Unrecognised(reason),
+    });
     Ok(())
 }
 
@@ -205,10 +262,28 @@ async fn search(link: &mut Link, page: &mut Page, open: &[usize]) -> Result<(), 
             groups.entry(group).or_default().push((index, step, search));
         }
     }
-    for ((_, generated, matches, lock), asked) in groups {
+    let mut groups: Vec<(Group, Vec<(usize, usize, Search)>)> = groups.into_iter().collect();
+    while let Some((group, mut asked)) = groups.pop() {
+        let (_, generated, matches, lock) = &group;
         let Some((_, _, first)) = asked.first() else { continue };
         let values: Vec<Vec<&SqlValue>> = asked.iter().map(|(_, _, s)| s.values.iter().collect()).collect();
-        let found = link.marked(&first.table, generated, &matches, &values, lock).await?;
+        let found = match link.marked(&first.table, *generated, matches, &values, *lock).await {
+            Ok(found) => found,
+            Err(error) if error.class == FaultClass::Busy && asked.len() > 1 => {
+                // Each for itself, and not for long.
+                link.hurry(true).await?;
+                groups.extend(asked.drain(..).map(|one| (group.clone(), vec![one])));
+                continue;
+            }
+            Err(error) => {
+                for (index, ..) in &asked {
+                    if let Some(item) = page.items.get_mut(*index) {
+                        unanswered(link, item, &error).await?;
+                    }
+                }
+                continue;
+            }
+        };
         for ((index, step, search), found) in asked.iter().zip(found) {
             let Some(item) = page.items.get_mut(*index) else { continue };
             match found {
