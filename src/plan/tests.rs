@@ -177,6 +177,7 @@ fn event(body: &str) -> StoredEvent {
         attempts: 0,
         crashes: 0,
         replay: false,
+        twin: false,
     }
 }
 

@@ -96,9 +96,8 @@ impl Crosswalk<'_> {
         }
         let all = made(items, live, keys)?;
         let stays = all.iter().any(|(shape, _)| !shape.table.transactional);
-        let taken_back = all.iter().filter(|(shape, _)| shape.table.transactional);
-        let Some((shape, made)) = taken_back.filter_map(|(shape, made)| Some((shape, made.first()?))).next()
-        else {
+        let mut taken_back = all.iter().filter(|(shape, _)| shape.table.transactional);
+        let Some((shape, made)) = taken_back.find_map(|(shape, made)| Some((shape, made.first()?))) else {
             return Ok((!stays).then_some(false));
         };
         let found = fingerprints(link, shape, std::slice::from_ref(&made.key)).await?;

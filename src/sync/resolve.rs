@@ -249,7 +249,8 @@ async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -> Result<()
 /// searched only where that costs little.
 async fn search(link: &mut Link, page: &mut Page, open: &[usize]) -> Result<(), HisError> {
     type Group = (usize, usize, Vec<usize>, bool);
-    let mut groups: HashMap<Group, Vec<(usize, usize, Search)>> = HashMap::new();
+    type Asked = Vec<(usize, usize, Search)>;
+    let mut groups: HashMap<Group, Asked> = HashMap::new();
     for &index in open {
         let Some(item) = page.items.get(index) else { continue };
         let Intent::Draft(draft, _) = &item.intent else { continue };
@@ -262,7 +263,7 @@ async fn search(link: &mut Link, page: &mut Page, open: &[usize]) -> Result<(), 
             groups.entry(group).or_default().push((index, step, search));
         }
     }
-    let mut groups: Vec<(Group, Vec<(usize, usize, Search)>)> = groups.into_iter().collect();
+    let mut groups: Vec<(Group, Asked)> = groups.into_iter().collect();
     while let Some((group, mut asked)) = groups.pop() {
         let (_, generated, matches, lock) = &group;
         let Some((_, _, first)) = asked.first() else { continue };

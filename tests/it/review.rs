@@ -270,7 +270,7 @@ fn a_retried_conflict_is_not_taken_for_its_twin() {
     site.wait_count("applied", 1);
     daemon.post(&json!({"event_id": "l", "event_type": "entry", "a": 2}));
     site.wait_count("conflict", 1);
-    site.cli(&["events", "retry", "--seq", "2"]).assert_code(0);
+    site.cli(&["events", "retry", "2"]).assert_code(0);
     site.wait_count("conflict", 0);
     site.wait_count("pending", 0);
     assert_eq!(
