@@ -90,7 +90,9 @@ fn judge(item: &Item, work: &Work) -> Judged {
             Verdict::Stale => writer.columns.clone().unwrap_or_default(),
             Verdict::Without(columns) => columns,
         };
-        if leave.is_empty() {
+        // Another record's deletion that is no news.
+        let stays = leave.is_empty() && writer.columns.is_none();
+        if leave.is_empty() && !stays {
             continue;
         }
         if knowns.is_empty() {
@@ -99,6 +101,7 @@ fn judge(item: &Item, work: &Work) -> Judged {
         knowns.resize_with(knowns.len().max(of.step + 1), StepKnown::default);
         if let Some(known) = knowns.get_mut(of.step) {
             known.leave = leave;
+            known.stays = stays;
         }
     }
     if knowns.is_empty() { Judged::Fresh } else { Judged::Without(knowns) }

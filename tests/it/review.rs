@@ -280,3 +280,31 @@ fn a_retried_conflict_is_not_taken_for_its_twin() {
         site.json(&["events", "list", "--state", "all", "--json"])
     );
 }
+
+#[test]
+fn an_old_deletion_removes_nothing_that_a_newer_event_wrote() {
+    let his = His::with(
+        "CREATE TABLE people (pid VARCHAR(10) PRIMARY KEY, name VARCHAR(40));
+         CREATE TABLE bookings (bid INT PRIMARY KEY, status VARCHAR(20));",
+    );
+    let site = Site::new(his.section()).mapping(json!({"booking": {"steps": [
+        {"name": "booking", "table": "bookings", "key": "booking_id", "on": {"deleted": {"action": "delete"}},
+         "fields": {"booking_id": "bid", "status": "status"}},
+        {"name": "person", "table": "people", "key": "person_id", "on": {"deleted": {"action": "delete"}},
+         "fields": {"person_id": "pid", "name": "name"}},
+    ]}}));
+    let daemon = site.start();
+    let at = |id: &str, number: u32, time: &str, operation: &str| {
+        let mut event = booking(id, number, "new");
+        event["timestamp"] = json!(time);
+        event["operation"] = json!(operation);
+        event
+    };
+    daemon.accept(&at("e1", 1, "2025-03-10T08:00:00Z", "created"));
+    daemon.accept(&at("e2", 2, "2025-03-10T10:00:00Z", "created"));
+    site.wait_count("applied", 2);
+    daemon.accept(&at("e3", 1, "2025-03-10T09:00:00Z", "deleted"));
+    site.wait_count("applied", 3);
+    assert_eq!(his.rows("SELECT bid FROM bookings"), ["2"]);
+    assert_eq!(his.rows("SELECT pid FROM people"), ["p1"]);
+}
