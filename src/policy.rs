@@ -148,6 +148,7 @@ mod tests {
             attempts,
             crashes: 0,
             replay: false,
+            twin: false,
         }
     }
 

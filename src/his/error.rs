@@ -49,6 +49,23 @@ impl HisError {
         }
     }
 
+    /// Whether it is about the connection or the login, and not about what was asked.
+    pub(crate) fn is_of_connection(&self) -> bool {
+        matches!(self.class, FaultClass::Unreachable | FaultClass::CommitUnknown | FaultClass::Login)
+    }
+
+    /// The same error, for somebody else who has to know of it.
+    pub(crate) fn again(error: &Self) -> Self {
+        let Self { class, code, message, public, duplicate_key } = error;
+        Self {
+            class: *class,
+            code: code.clone(),
+            message: message.clone(),
+            public: public.clone(),
+            duplicate_key: *duplicate_key,
+        }
+    }
+
     /// There is no session to run it on.
     pub(crate) fn not_connected() -> Self {
         Self::plain(FaultClass::Unreachable, "not-connected", "there is no connection to the HIS database")

@@ -106,6 +106,8 @@ pub struct StoredEvent {
     pub crashes: u32,
     /// An earlier attempt may have been committed in the HIS without the daemon knowing.
     pub replay: bool,
+    /// Another event, with another body, had its id before.
+    pub twin: bool,
 }
 
 /// Where an event stands. The number is what the queue file stores; never renumber.

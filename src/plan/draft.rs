@@ -206,8 +206,11 @@ fn draft_step(
     let mut step =
         DraftStep { bound: Arc::clone(bound), entity: own(), cells: Vec::new(), skipped, mark: None };
     let event_mark = |place: usize| match place {
+        // Its id is another's, whose mark it must not take for its own.
+        _ if reader.event.twin => mark(&[&format!("event#{place}!{}", reader.event.seq), &reader.event.id]),
         0 => mark(&["event", &reader.event.id]),
-        place => mark(&["event", &reader.event.id, &place.to_string()]),
+        // Not behind the id, which may end like that itself.
+        place => mark(&[&format!("event#{place}"), &reader.event.id]),
     };
     match &bound.body {
         Body::Row(row) if row.link.is_some() => {

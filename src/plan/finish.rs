@@ -35,6 +35,8 @@ pub struct StepKnown {
     pub gone: bool,
     /// Columns that newer events have written: left as they are.
     pub leave: BTreeSet<ColumnName>,
+    /// Newer events have written the row that it would delete: it stays.
+    pub stays: bool,
     /// Something was written for its record before.
     pub seen: bool,
 }
@@ -106,7 +108,7 @@ pub(super) fn finish(
         let place = finished.change.rows.len();
         let of = Of { step: index, findable: step.can_be_found(), relinks: step.relinks() };
         let deletes = !step.skipped && step.row().is_some_and(|row| row.action == Action::Delete);
-        let absent = deletes.then(|| step.entity.clone());
+        let absent = (deletes && !known.stays).then(|| step.entity.clone());
         let (change, made) = run.step(step, known, place, index + 1 < count)?;
         run.made.push(made);
         if let Some(change) = change {
@@ -162,6 +164,9 @@ impl Run<'_> {
         let cells = self.cells(&step, drafted)?;
         if is_followed {
             made.cells.clone_from(&cells);
+        }
+        if known.stays {
+            return Ok((None, made));
         }
         let (act, values, mark) = match &bound.body {
             Body::Call(call) => {

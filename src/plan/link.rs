@@ -124,6 +124,14 @@ pub(super) fn mark_table(step: &Step, binder: &Binder<'_>) -> Result<Option<Boun
     let at = format!("{}.marker", step.at);
     let table = table_of(table, binder.schema, &format!("{at}.table"))?;
     let index = mark_column(table, column, &format!("{at}.column"))?;
+    if !table.transactional {
+        let message = format!(
+            "table {} has the engine {}, which has no transactions: a mark would stay when what it marks fails, which would then never be done; convert it to InnoDB",
+            table.title(),
+            table.engine
+        );
+        return Err(Finding::problem(&format!("{at}.table"), message));
+    }
     let columns = vec![(index, Role::Key)];
     let shape = Shape { table: Arc::clone(table), op: Op::Insert, columns, generated: None };
     Ok(Some(BoundMark { shape: Arc::new(shape) }))

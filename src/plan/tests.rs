@@ -177,6 +177,7 @@ fn event(body: &str) -> StoredEvent {
         attempts: 0,
         crashes: 0,
         replay: false,
+        twin: false,
     }
 }
 
@@ -402,7 +403,7 @@ fn marks_tell_what_was_done() {
         || Some(Marker::Table { table: TableName("MARKS".into()), column: ColumnName("MARK".into()) });
     assert_eq!(
         outline(&planner(vec![log(table()), log(table())]), body, &[], &[]),
-        "Insert LOG Always TXT=t if buktor:event:e7; Insert LOG Always TXT=t if buktor:event:e7:1"
+        "Insert LOG Always TXT=t if buktor:event:e7; Insert LOG Always TXT=t if buktor:event#1:e7"
     );
     let p = planner(vec![Step { marker: column("ST"), ..visit() }]);
     assert!(

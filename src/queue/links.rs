@@ -20,7 +20,7 @@ const PROPOSE: &str = "
     INSERT INTO link (scope, key, his_key, proof, linked_at) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (scope, key) DO UPDATE SET
         his_key = excluded.his_key, proof = excluded.proof, linked_at = excluded.linked_at
-    WHERE proof IS NOT NULL";
+    WHERE proof IS NOT NULL OR his_key = ?6";
 const CONFIRM: &str = "
     INSERT INTO link (scope, key, his_key, proof, linked_at) VALUES (?1, ?2, ?3, NULL, ?4)
     ON CONFLICT (scope, key) DO UPDATE SET
@@ -114,10 +114,11 @@ impl Store {
                     return Ok(Some(&proposal.entity));
                 }
             }
-            for Proposal { entity, his_key, proof, .. } in proposals {
+            for Proposal { entity, his_key, proof, instead_of } in proposals {
                 let (scope, key) = entity.scope_and_key();
                 let scope = scopes.number(conn, scope)?;
-                conn.prepare_cached(PROPOSE)?.execute(params![scope, key, his_key, proof, now.0])?;
+                conn.prepare_cached(PROPOSE)?
+                    .execute(params![scope, key, his_key, proof, now.0, instead_of])?;
             }
             Ok(None)
         })?;

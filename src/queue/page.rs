@@ -19,7 +19,8 @@ use crate::{
 };
 
 const READ_PAGE: &str = "
-    SELECT seq, crashes, length(body), event_id, kind, operation, occurred_at, received_at, attempts, replay, body
+    SELECT seq, crashes, length(body), event_id, kind, operation, occurred_at, received_at, attempts, replay, body,
+        conflict_of IS NOT NULL
     FROM event INDEXED BY event_pending
     WHERE state = 0 AND seq > ?1 ORDER BY seq LIMIT ?2";
 const SETTLE: &str = "
@@ -169,6 +170,7 @@ struct Claimed {
     attempts: u32,
     replay: bool,
     body: Vec<u8>,
+    twin: bool,
 }
 
 impl Claimed {
@@ -184,6 +186,7 @@ impl Claimed {
             attempts: self.attempts,
             crashes: self.crashes,
             replay: self.replay,
+            twin: self.twin,
         }
     }
 }
@@ -214,6 +217,7 @@ fn read_page(conn: &Connection, after: i64, events_max: usize) -> rusqlite::Resu
             attempts: row.get(8)?,
             replay: row.get(9)?,
             body: row.get(10)?,
+            twin: row.get(11)?,
         });
     }
     Ok(page)

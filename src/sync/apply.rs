@@ -188,10 +188,14 @@ impl Run<'_> {
             if !unknown {
                 return Ok(Err(error));
             }
-            if let Some(keys) = keys
-                && self.crosswalk.was_committed(self.link, self.items, live, &keys).await?
-            {
-                return Ok(Ok(keys));
+            let Some(keys) = keys else { continue };
+            match self.crosswalk.was_committed(self.link, self.items, live, &keys).await? {
+                Some(true) => return Ok(Ok(keys)),
+                Some(false) => {}
+                None => {
+                    self.release(live);
+                    return Err(error.into());
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     limits::{AWAITED_INTERVAL, AWAITED_RECORDS_MAX},
@@ -53,10 +53,34 @@ impl Worker {
     async fn arrived(&mut self, texts: Vec<String>) -> Result<Vec<String>, Interrupted> {
         let binding = self.binding()?;
         let asks: Vec<Option<Ask>> = texts.iter().map(|text| ask(&binding.planner, text)).collect();
-        let known: Vec<Ask> = asks.iter().flatten().cloned().collect();
-        let mut answers = self.link.lookup(&binding.planner, &known).await?.into_iter();
-        let is_there = |ask: &Option<Ask>| ask.is_none() || answers.next() != Some(Answer::Missing);
-        let there: Vec<bool> = asks.iter().map(is_there).collect();
+        let mut there: Vec<bool> = asks.iter().map(Option::is_none).collect();
+        for lookup in 0..binding.planner.lookups().len() {
+            let own = |ask: &Ask| ask.lookup == lookup;
+            let places: Vec<usize> = (0..asks.len())
+                .filter(|p| asks.get(*p).is_some_and(|a| a.as_ref().is_some_and(own)))
+                .collect();
+            let known: Vec<Ask> = asks.iter().flatten().filter(|ask| own(ask)).cloned().collect();
+            if known.is_empty() {
+                continue;
+            }
+            let answers = match self.link.lookup(&binding.planner, &known).await {
+                Ok(answers) => answers,
+                Err(error) if error.is_of_connection() => return Err(error.into()),
+                Err(error) => {
+                    // Its events wait on; everything else goes on.
+                    warn!(
+                        code = error.code,
+                        "the HIS does not tell whether awaited records are there: {}", error.public
+                    );
+                    continue;
+                }
+            };
+            for (place, answer) in places.into_iter().zip(answers) {
+                if let Some(there) = there.get_mut(place) {
+                    *there = answer != Answer::Missing;
+                }
+            }
+        }
         Ok(texts.into_iter().zip(there).filter(|(_, there)| *there).map(|(text, _)| text).collect())
     }
 }

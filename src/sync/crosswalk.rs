@@ -11,9 +11,10 @@ use crate::{
         change::{Act, Change, Op, Shape},
         clock::Clock,
         entity::Entity,
+        event::Seq,
         outcome::{FaultClass, LinkChange},
     },
-    queue::{Proposal, Queue},
+    queue::{Proposal, Question, Queue},
     sync::{Interrupted, link::Link, page::Item},
 };
 
@@ -78,21 +79,41 @@ impl Crosswalk<'_> {
         Ok(())
     }
 
-    /// Whether a transaction was committed whose COMMIT went unanswered, as far as its inserted rows tell: one of them is
-    /// enough.
+    /// Whether a transaction was committed whose COMMIT went unanswered, as far as its inserted rows tell: one that a rollback
+    /// takes back is enough. None where they do not tell.
     pub(super) async fn was_committed(
         &self,
         link: &mut Link,
         items: &[Item],
         live: &[usize],
         keys: &Keys,
-    ) -> Result<bool, HisError> {
+    ) -> Result<Option<bool>, Interrupted> {
+        let works = || live.iter().filter_map(|index| items.get(*index)?.work());
+        let is_permanent = |change: &Change| change.shape().is_some_and(|shape| !shape.table.transactional);
+        if works().all(|work| work.change.rows.iter().all(is_permanent)) {
+            // It was done before COMMIT.
+            return Ok(Some(true));
+        }
         let all = made(items, live, keys)?;
-        let Some((shape, made)) = all.iter().find_map(|(shape, made)| Some((shape, made.first()?))) else {
-            return Ok(false);
+        let stays = all.iter().any(|(shape, _)| !shape.table.transactional);
+        let mut taken_back = all.iter().filter(|(shape, _)| shape.table.transactional);
+        let Some((shape, made)) = taken_back.find_map(|(shape, made)| Some((shape, made.first()?))) else {
+            return Ok((!stays).then_some(false));
         };
         let found = fingerprints(link, shape, std::slice::from_ref(&made.key)).await?;
-        Ok(found.first().is_some_and(Option::is_some))
+        let Some(now) = found.into_iter().next().flatten() else {
+            // What has stayed must not be done again.
+            return Ok((!stays).then_some(false));
+        };
+        if !made.lost {
+            return Ok(Some(true));
+        }
+        // A server that was started anew may have given the key to another row.
+        let seq = items.get(made.item).map_or(Seq(0), |item| item.event.seq);
+        let question = Question { entity: made.entity.clone(), seq, order: false, link: true };
+        let standing = self.queue.standing(vec![question]).await?.into_iter().next();
+        let proof = standing.and_then(|standing| standing.link?.proof);
+        Ok((proof == Some(now)).then_some(true))
     }
 }
 

@@ -96,7 +96,9 @@ fn judge(item: &Item, work: &Work) -> Judged {
             Verdict::Stale => writer.columns.clone().unwrap_or_default(),
             Verdict::Without(columns) => columns,
         };
-        if leave.is_empty() {
+        // Another record's deletion that is no news.
+        let stays = leave.is_empty() && writer.columns.is_none();
+        if leave.is_empty() && !stays {
             continue;
         }
         if knowns.is_empty() {
@@ -105,6 +107,7 @@ fn judge(item: &Item, work: &Work) -> Judged {
         knowns.resize_with(knowns.len().max(of.step + 1), StepKnown::default);
         if let Some(known) = knowns.get_mut(of.step) {
             known.leave = leave;
+            known.stays = stays;
         }
     }
     if knowns.is_empty() { Judged::Fresh } else { Judged::Without(knowns) }
@@ -136,9 +139,15 @@ impl Ahead {
     /// Takes an event in. True where it has to wait for the next pass: an earlier one of this page makes or moves its row,
     /// or is newer than it, which counts only if that one gets applied.
     fn pass(&mut self, event: &StoredEvent, work: &Work) -> bool {
+        // An earlier one has found the row: this one was planned without it.
+        let inserts =
+            |change: &Change| change.shape().is_some_and(|s| s.generated.is_some() && s.op == Op::Insert);
         let older = |change: &Change| {
             self.moved.contains(&change.entity)
-                || self.touched.get(&change.entity).is_some_and(|w| policy::is_newer(w, event))
+                || self
+                    .touched
+                    .get(&change.entity)
+                    .is_some_and(|w| inserts(change) || policy::is_newer(w, event))
         };
         if work.change.rows.iter().any(older) {
             return true;

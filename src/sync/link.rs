@@ -192,6 +192,11 @@ impl Link {
         self.distrusted = true;
     }
 
+    /// Whether [`Link::distrust`] was said, and it has not connected anew since.
+    pub(super) fn is_distrusted(&self) -> bool {
+        self.distrusted
+    }
+
     /// Waits only briefly for locks, or as long as configured again.
     pub(super) async fn hurry(&mut self, hurried: bool) -> Result<(), HisError> {
         let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };

@@ -252,13 +252,29 @@ pub(super) async fn standings(
     let mut answers = queue.standing(questions).await?.into_iter();
     for (index, count) in counts {
         if let Some(item) = page.items.get_mut(index) {
-            item.standings = answers.by_ref().take(count).collect();
+            let answered = answers.by_ref().take(count);
+            item.standings = match &item.intent {
+                Intent::Work(work) => by_step(&work.of, answered),
+                Intent::Draft(..) | Intent::Nothing(..) => answered.collect(),
+            };
         }
     }
     Ok(())
 }
 
-/// One question for each step, in their order; the main record's asks for what is unfinished before it.
+/// What is known of the records of changes, at the places of their steps: one that is skipped makes no change.
+fn by_step(of: &[Of], answered: impl Iterator<Item = Standing>) -> Vec<Standing> {
+    let mut standings = Vec::new();
+    for (of, standing) in of.iter().zip(answered) {
+        standings.resize_with(standings.len().max(of.step + 1), Standing::default);
+        if let Some(place) = standings.get_mut(of.step) {
+            *place = standing;
+        }
+    }
+    standings
+}
+
+/// One question for each step of a draft, or for each change, in their order; the main record's asks for what is unfinished before it.
 fn ask(item: &Item, questions: &mut Vec<Question>) {
     let seq = item.event.seq;
     let main = item.entity();

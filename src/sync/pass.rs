@@ -187,7 +187,11 @@ impl Worker {
 fn settlement(item: Item, outcome: Outcome, now: Timestamp) -> Settlement {
     let entity = item.entity().cloned();
     // What is proposed stays so as long as the HIS may have kept it.
-    let in_doubt = matches!(outcome, Outcome::Applied | Outcome::Released { replay: true });
+    let in_doubt = match outcome {
+        Outcome::Applied => true,
+        Outcome::Released { replay } => replay || item.event.replay,
+        _ => false,
+    };
     let settled = policy::settle(&item.event, entity, outcome, now, fastrand::f64());
     let mut links = item.links;
     if !in_doubt {

@@ -1,16 +1,22 @@
 //! What a page's events must know of the HIS before they can be written: what their lookups find, which rows their
 //! records are. Asks in one query for many, and changes nothing.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use tracing::error;
 
 use crate::{
     his::{HisError, ask::Marked},
+    limits,
     model::{
         answer::Answer,
         awaits::Awaits,
         change::{Change, Op},
         entity::{Entity, key_parts, scope_parts},
-        outcome::{Link as Entry, LinkChange, Outcome, Rejection},
+        outcome::{FaultClass, Link as Entry, LinkChange, Outcome, Rejection},
         value::SqlValue,
     },
     plan::{Ask, Planner, Refusal, Search, StepKnown},
@@ -40,11 +46,21 @@ pub(super) async fn resolve(
         return Ok(());
     }
     answers(link, planner, page, &open).await?;
+    let mut proven: HashSet<Entity> = HashSet::new();
     for index in open {
-        let Some(item) = page.items.get_mut(index) else { continue };
+        let Some(item) = page.items.get_mut(index).filter(|item| item.outcome.is_none()) else { continue };
         item.knowns = knowns(item);
-        if doubtful(item).next().is_some() {
-            prove(link, planner, item).await?;
+        let records = doubtful_records(item);
+        if records.iter().any(|record| proven.contains(record)) {
+            // The row is an earlier event's: what that one says of it is to be recorded first.
+            item.outcome = Some(Outcome::Held);
+        } else if !records.is_empty() {
+            if let Err(error) = prove(link, planner, item).await {
+                unanswered(link, item, &error).await?;
+            }
+            if item.outcome == Some(Outcome::Applied) {
+                proven.extend(records);
+            }
         }
     }
     search(link, page, &drafts(page)).await?;
@@ -79,16 +95,68 @@ async fn answers(
         };
         wanted.push((index, draft.asks.iter().map(place).collect()));
     }
-    if asks.is_empty() {
-        return Ok(());
+    let mut answers = vec![Answer::Missing; asks.len()];
+    for lookup in 0..planner.lookups().len() {
+        let own: Vec<usize> =
+            (0..asks.len()).filter(|p| asks.get(*p).is_some_and(|a| a.lookup == lookup)).collect();
+        let own_asks: Vec<Ask> = own.iter().filter_map(|place| asks.get(*place)).cloned().collect();
+        if own_asks.is_empty() {
+            continue;
+        }
+        match link.lookup(planner, &own_asks).await {
+            Ok(found) => {
+                for (place, answer) in own.into_iter().zip(found) {
+                    if let Some(slot) = answers.get_mut(place) {
+                        *slot = answer;
+                    }
+                }
+            }
+            // Mappings that ask something else go on.
+            Err(error) => {
+                let asking =
+                    wanted.iter().filter(|(_, places)| places.iter().any(|place| own.contains(place)));
+                for (index, _) in asking {
+                    if let Some(item) = page.items.get_mut(*index) {
+                        unanswered(link, item, &error).await?;
+                    }
+                }
+            }
+        }
     }
-    let answers = link.lookup(planner, &asks).await?;
     for (index, places) in wanted {
         if let Some(item) = page.items.get_mut(index) {
             item.answers =
                 places.iter().map(|p| answers.get(*p).cloned().unwrap_or(Answer::Missing)).collect();
         }
     }
+    Ok(())
+}
+
+/// The HIS has refused a question that an event depends on. An error where that is no matter of the event's: there is no
+/// connection.
+async fn unanswered(link: &mut Link, item: &mut Item, error: &HisError) -> Result<(), HisError> {
+    if error.is_of_connection() {
+        return Err(HisError::again(error));
+    }
+    let mut reason = error.reason();
+    reason.message = format!("{} event, asking the HIS: {}", item.event.kind, reason.message);
+    item.outcome = Some(match error.class {
+        FaultClass::Busy => {
+            // The next ones wait less.
+            link.hurry(true).await?;
+            Outcome::Busy(reason)
+        }
+        FaultClass::Config => {
+            if !link.is_distrusted() {
+                error!(kind = %item.event.kind, code = error.code, "the HIS refuses a question of this mapping; its events wait: {}", error.public);
+            }
+            link.distrust();
+            Outcome::Paused(reason)
+        }
+        FaultClass::Full => Outcome::PutOff(reason, limits::REFUSED_BACKOFF),
+        FaultClass::Rejected => Outcome::Rejected(reason),
+        _ => Outcome::Unrecognised(reason),
+    });
     Ok(())
 }
 
@@ -111,6 +179,13 @@ fn doubtful(item: &Item) -> impl Iterator<Item = (usize, &Entry, i64)> {
     steps
         .into_iter()
         .filter_map(|(step, proof)| Some((step, item.standings.get(step)?.link.as_ref()?, proof)))
+}
+
+/// The records of these steps.
+fn doubtful_records(item: &Item) -> Vec<Entity> {
+    let Intent::Draft(draft, _) = &item.intent else { return Vec::new() };
+    let record = |(step, ..): (usize, &Entry, i64)| Some(draft.steps().get(step)?.entity().clone());
+    doubtful(item).filter_map(record).collect()
 }
 
 /// Finds out whether the transaction that proposed an event's rows was committed: their keys were written down before.
@@ -142,7 +217,6 @@ async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -> Result<()
         }
         return Ok(());
     }
-    // One transaction: where one row is there, all of the event is done.
     for (step, entry) in kept {
         if let Some(known) = item.knowns.get_mut(step) {
             known.his_key = Some(entry.his_key.clone());
@@ -151,6 +225,11 @@ async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -> Result<()
             item.links.push((step.entity().clone(), LinkChange::Set(entry.his_key)));
         }
     }
+    if !item.event.replay {
+        // Another event, that was given up since, has made the row: this one changes it.
+        return Ok(());
+    }
+    // One transaction: where one row is there, all of the event is done.
     let finished = planner.finish(draft.clone(), &item.event, &item.knowns, &item.answers);
     item.intent = match finished {
         Ok(finished) => Intent::Work(Writers::default().work(&item.event, finished, rule)),
@@ -183,7 +262,8 @@ fn uncertain(entity: Option<&Entity>, key: &str) -> Rejection {
 /// searched only where that costs little.
 async fn search(link: &mut Link, page: &mut Page, open: &[usize]) -> Result<(), HisError> {
     type Group = (usize, usize, Vec<usize>, bool);
-    let mut groups: HashMap<Group, Vec<(usize, usize, Search)>> = HashMap::new();
+    type Asked = Vec<(usize, usize, Search)>;
+    let mut groups: HashMap<Group, Asked> = HashMap::new();
     for &index in open {
         let Some(item) = page.items.get(index) else { continue };
         let Intent::Draft(draft, _) = &item.intent else { continue };
@@ -196,10 +276,28 @@ async fn search(link: &mut Link, page: &mut Page, open: &[usize]) -> Result<(), 
             groups.entry(group).or_default().push((index, step, search));
         }
     }
-    for ((_, generated, matches, lock), asked) in groups {
+    let mut groups: Vec<(Group, Asked)> = groups.into_iter().collect();
+    while let Some((group, mut asked)) = groups.pop() {
+        let (_, generated, matches, lock) = &group;
         let Some((_, _, first)) = asked.first() else { continue };
         let values: Vec<Vec<&SqlValue>> = asked.iter().map(|(_, _, s)| s.values.iter().collect()).collect();
-        let found = link.marked(&first.table, generated, &matches, &values, lock).await?;
+        let found = match link.marked(&first.table, *generated, matches, &values, *lock).await {
+            Ok(found) => found,
+            Err(error) if error.class == FaultClass::Busy && asked.len() > 1 => {
+                // Each for itself, and not for long.
+                link.hurry(true).await?;
+                groups.extend(asked.drain(..).map(|one| (group.clone(), vec![one])));
+                continue;
+            }
+            Err(error) => {
+                for (index, ..) in &asked {
+                    if let Some(item) = page.items.get_mut(*index) {
+                        unanswered(link, item, &error).await?;
+                    }
+                }
+                continue;
+            }
+        };
         for ((index, step, search), found) in asked.iter().zip(found) {
             let Some(item) = page.items.get_mut(*index) else { continue };
             match found {
@@ -245,6 +343,7 @@ fn finish(planner: &Planner, item: &mut Item, writers: &mut Writers) {
         }
     };
     let entity = draft.entity.clone();
+    let main = draft.steps().iter().position(|step| *step.entity() == entity);
     match planner.finish(draft, &item.event, &item.knowns, &item.answers) {
         Ok(finished) => item.intent = Intent::Work(writers.work(&item.event, finished, rule)),
         Err(Refusal { reason, missing }) => {
@@ -253,6 +352,9 @@ fn finish(planner: &Planner, item: &mut Item, writers: &mut Writers) {
                 let column = bound.matches_name().to_owned();
                 Some(Awaits { table: bound.table.title(), column, only: bound.only_words(), value }.to_text())
             });
+            // What is left of it is about that record alone.
+            let standing = main.and_then(|main| item.standings.get_mut(main)).map(std::mem::take);
+            item.standings = standing.into_iter().collect();
             item.intent = Intent::Nothing(Outcome::Rejected(reason), Some(entity));
         }
     }

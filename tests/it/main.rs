@@ -23,4 +23,5 @@ mod mapping;
 mod order;
 mod queue;
 mod recipes;
+mod review;
 mod sync;

@@ -129,6 +129,7 @@ fn event(kind: &str, body: &str) -> StoredEvent {
         attempts: 0,
         crashes: 0,
         replay: false,
+        twin: false,
     }
 }
 

@@ -101,6 +101,20 @@ async fn nothing_is_proposed_for_a_record_that_is_linked() {
 }
 
 #[tokio::test]
+async fn a_row_that_is_gone_makes_room_for_a_proposal() {
+    let place = Place::new();
+    let queue = place.open();
+    settle(&queue, vec![(visit("1"), set("17"))]).await;
+    let instead_of =
+        |gone: &str| Proposal { instead_of: Some(gone.to_owned()), ..proposal(visit("1"), "18", 5) };
+    let refused = queue.propose(vec![instead_of("16")], Timestamp(5)).await;
+    assert!(matches!(refused, Err(QueueError::Linked { .. })), "{refused:?}");
+    assert_eq!(link(&queue, &visit("1")).await, confirmed("17"));
+    queue.propose(vec![instead_of("17")], Timestamp(5)).await.unwrap();
+    assert_eq!(link(&queue, &visit("1")).await, proposed("18", 5));
+}
+
+#[tokio::test]
 async fn a_confirmed_row_is_nobody_elses_proposal() {
     let place = Place::new();
     let queue = place.open();

@@ -29,6 +29,12 @@ pub(crate) enum Network {
     CutBeforeCommit,
     /// Passes the next COMMIT on, and cuts the connection in place of its answer. Then passes everything on.
     CutAfterCommit,
+    /// As [`Network::CutAfterCommit`]; then refuses.
+    DownAfterCommit,
+    /// As [`Network::CutAfterCommit`]; then cuts the connection in place of the next locking read, and passes everything on.
+    CutAfterCommitAndLook,
+    /// Cuts the connection in place of the next locking read. Then passes everything on.
+    CutAtLook,
 }
 
 struct Shared {
@@ -78,6 +84,13 @@ impl Proxy {
     pub(crate) fn down(&self) {
         self.set(Network::Refuse);
         self.cut();
+    }
+
+    /// Waits until the network refuses connections.
+    pub(crate) fn wait_down(&self) {
+        wait_until("the proxy has seen a COMMIT and is down", || {
+            *self.shared.network.lock().unwrap() == Network::Refuse
+        });
     }
 
     /// Waits until the cut at COMMIT has happened.
@@ -143,13 +156,21 @@ fn carry(mut from: &TcpStream, mut to: &TcpStream, asking: bool, shared: &Shared
                     *network = Network::Pass;
                     return;
                 }
-                Network::CutAfterCommit => {
+                Network::CutAfterCommit | Network::DownAfterCommit | Network::CutAfterCommitAndLook => {
                     mute.store(true, Ordering::SeqCst);
                 }
                 _ => {}
             }
         }
         if !asking && mute.load(Ordering::SeqCst) {
+            *network = match *network {
+                Network::DownAfterCommit => Network::Refuse,
+                Network::CutAfterCommitAndLook => Network::CutAtLook,
+                _ => Network::Pass,
+            };
+            return;
+        }
+        if asking && *network == Network::CutAtLook && is_look(piece) {
             *network = Network::Pass;
             return;
         }
@@ -166,4 +187,10 @@ fn carry(mut from: &TcpStream, mut to: &TcpStream, asking: bool, shared: &Shared
 /// Whether the bytes hold a query packet (`COM_QUERY`, 3) that is a COMMIT.
 fn is_commit(bytes: &[u8]) -> bool {
     bytes.windows(7).any(|w| w.first() == Some(&3) && w[1..].eq_ignore_ascii_case(b"COMMIT"))
+}
+
+/// Whether the bytes hold a read that waits for writers.
+fn is_look(bytes: &[u8]) -> bool {
+    const WORDS: &[u8] = b"LOCK IN SHARE MODE";
+    bytes.windows(WORDS.len()).any(|w| w == WORDS)
 }
