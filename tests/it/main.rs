@@ -8,6 +8,7 @@ mod support;
 mod layers;
 mod style;
 
+mod adversary;
 mod check;
 mod commands;
 mod config;

@@ -1,0 +1,225 @@
+//! What an adversary found: events of one record that come together, keys that look alike, ids that are used again.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    daemon::{Daemon, Site},
+    mariadb::His,
+    proxy::{Network, Proxy},
+};
+
+const TABLE: &str = "CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, S VARCHAR(50), T VARCHAR(50), REF VARCHAR(60), KEY (REF));";
+
+/// A mapping onto [`TABLE`], with what differs.
+fn mapping(more: &Value) -> Value {
+    let mut step = json!({
+        "table": "V", "generated_key": "ID", "fields": {"s": "S", "t": "T"},
+        "on": {
+            "deleted": {"action": "delete"},
+            "cancelled": {"action": "update", "constants": {"T": "X"}},
+        },
+    });
+    step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({ "appointment": step })
+}
+
+/// Nothing is written but by `sync --now`, so that what is sent before it is one page.
+fn site(his: &His, more: &Value) -> Site {
+    Site::new(his.section()).with(json!({"sync": {"schedule": "0 0 0 1 1 *"}})).mapping(mapping(more))
+}
+
+fn send(daemon: &Daemon, id: &str, operation: &str, data: &Value) {
+    daemon
+        .accept(&json!({"event_id": id, "event_type": "appointment", "operation": operation, "data": data}));
+}
+
+fn sync(site: &Site) {
+    site.cli(&["sync", "--now"]).assert_code(0);
+}
+
+#[test]
+fn a_record_that_is_made_and_deleted_in_one_page_is_gone() {
+    let his = His::with(TABLE);
+    let site = site(&his, &json!({}));
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "s": "one"}));
+    send(&daemon, "b", "deleted", &json!({"appointment_id": 1}));
+    sync(&site);
+    sync(&site);
+    site.wait_state("b", "applied");
+    assert_eq!(his.rows("SELECT S FROM V"), Vec::<String>::new());
+}
+
+#[test]
+fn a_record_that_is_made_and_cancelled_in_one_page_is_cancelled() {
+    let his = His::with(TABLE);
+    let site = site(&his, &json!({}));
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "s": "one"}));
+    send(&daemon, "b", "cancelled", &json!({"appointment_id": 1}));
+    sync(&site);
+    sync(&site);
+    site.wait_state("b", "applied");
+    assert_eq!(his.rows("SELECT S, T FROM V"), ["one\tX"]);
+}
+
+/// Two records, one after the other, stay two rows.
+fn two_rows(more: &Value, first: &Value, second: &Value) {
+    let his = His::with(TABLE);
+    let site = site(&his, more);
+    let daemon = site.start();
+    send(&daemon, "a", "created", first);
+    sync(&site);
+    site.wait_state("a", "applied");
+    send(&daemon, "b", "created", second);
+    sync(&site);
+    site.wait_state("b", "applied");
+    assert_eq!(his.rows("SELECT S FROM V ORDER BY ID"), ["one", "two"], "{more}");
+}
+
+#[test]
+fn a_separator_in_a_key_makes_no_two_records_one() {
+    two_rows(
+        &json!({"key": ["k", "l"]}),
+        &json!({"k": "a\u{1f}b", "l": "c", "s": "one"}),
+        &json!({"k": "a", "l": "b\u{1f}c", "s": "two"}),
+    );
+}
+
+#[test]
+fn a_colon_in_a_key_makes_no_two_marks_one() {
+    two_rows(
+        &json!({"key": ["k", "l"], "marker": "REF"}),
+        &json!({"k": "W1:10", "l": "30", "s": "one"}),
+        &json!({"k": "W1", "l": "10:30", "s": "two"}),
+    );
+}
+
+#[test]
+fn marks_are_told_apart_by_case() {
+    two_rows(
+        &json!({"marker": "REF"}),
+        &json!({"appointment_id": "aB3xK9", "s": "one"}),
+        &json!({"appointment_id": "Ab3xK9", "s": "two"}),
+    );
+}
+
+#[test]
+fn a_row_of_the_his_that_got_a_used_number_is_not_touched_where_a_marker_tells() {
+    let his = His::with(TABLE);
+    let site = site(&his, &json!({"marker": "REF"}));
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "s": "one"}));
+    sync(&site);
+    site.wait_state("a", "applied");
+    his.sql("TRUNCATE V; INSERT INTO V (S, T) VALUES ('of the HIS', 'its own')");
+    send(&daemon, "b", "created", &json!({"appointment_id": 1, "s": "two"}));
+    sync(&site);
+    site.wait_state("b", "parked");
+    assert_eq!(his.rows("SELECT S, T FROM V"), ["of the HIS\tits own"]);
+}
+
+/// Sends events as one page whose COMMIT reaches the HIS while the daemon dies, and has another daemon go on.
+fn after_a_crash(tables: &str, mapping: Value, events: &[Value], query: &str, expected: &[&str]) {
+    let his = His::with(tables);
+    let proxy = Proxy::before(his.port, Network::Pass);
+    let site = Site::new(his.section_at(proxy.port))
+        .with(json!({"sync": {"schedule": "0 0 0 1 1 *"}}))
+        .mapping(mapping);
+    let daemon = site.start();
+    for (index, data) in events.iter().enumerate() {
+        send(&daemon, &format!("e{index}"), "created", data);
+    }
+    proxy.set(Network::CutAfterCommit);
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| site.cli(&["sync", "--now"]));
+        proxy.wait_cut();
+        proxy.down();
+        daemon.kill();
+        run.join().unwrap();
+    });
+    proxy.set(Network::Pass);
+    let _daemon = site.start();
+    for _ in 0..3 {
+        site.cli(&["sync", "--now"]);
+    }
+    assert_eq!(his.rows(query), expected);
+    for index in 0..events.len() {
+        site.wait_state(&format!("e{index}"), "applied");
+    }
+}
+
+#[test]
+fn after_a_crash_a_later_event_of_the_same_fields_is_not_taken_for_the_one_that_was_written() {
+    after_a_crash(
+        TABLE,
+        mapping(&json!({})),
+        &[json!({"appointment_id": 1, "s": "one"}), json!({"appointment_id": 1, "s": "two"})],
+        "SELECT S FROM V",
+        &["two"],
+    );
+}
+
+#[test]
+fn after_a_crash_a_later_event_of_other_fields_is_written() {
+    after_a_crash(
+        TABLE,
+        mapping(&json!({})),
+        &[json!({"appointment_id": 1, "s": "one"}), json!({"appointment_id": 1, "t": "two"})],
+        "SELECT S, T FROM V",
+        &["one\ttwo"],
+    );
+}
+
+#[test]
+fn after_a_crash_the_second_appointment_of_a_new_patient_is_not_lost() {
+    let steps = json!({"appointment": {"steps": [
+        {"name": "patient", "table": "P", "generated_key": "PID", "key": "patient_id", "fields": {"name": "NAME"}},
+        {"name": "visit", "table": "V", "generated_key": "ID", "key": "appointment_id",
+         "fields": {"$patient.generated_key": "PID", "s": "S"}},
+    ]}});
+    after_a_crash(
+        "CREATE TABLE P (PID INT AUTO_INCREMENT PRIMARY KEY, NAME VARCHAR(50));
+         CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, PID INT, S VARCHAR(50));",
+        steps,
+        &[
+            json!({"appointment_id": 1, "patient_id": 7, "name": "n", "s": "one"}),
+            json!({"appointment_id": 2, "patient_id": 7, "name": "n", "s": "two"}),
+        ],
+        "SELECT PID, S FROM V ORDER BY S",
+        &["1\tone", "1\ttwo"],
+    );
+}
+
+#[test]
+fn after_a_crash_a_record_of_two_events_has_one_row_without_transactions() {
+    after_a_crash(
+        "CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, S VARCHAR(50), T VARCHAR(50)) ENGINE = MyISAM",
+        mapping(&json!({})),
+        &[json!({"appointment_id": 1, "s": "one"}), json!({"appointment_id": 1, "s": "two"})],
+        "SELECT S FROM V",
+        &["two"],
+    );
+}
+
+/// The creation waits for its parent, the deletion behind it; then both go on in one page.
+#[test]
+fn a_deletion_that_waited_behind_the_creation_deletes() {
+    let his = His::with(
+        "CREATE TABLE P (ID INT PRIMARY KEY);
+         CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, PID INT, S VARCHAR(50), T VARCHAR(50),
+             FOREIGN KEY (PID) REFERENCES P (ID));",
+    );
+    let site = Site::new(his.section())
+        .with(json!({"sync": {"schedule": "* * * * * *"}}))
+        .mapping(mapping(&json!({"fields": {"pid": "PID", "s": "S", "t": "T"}})));
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "pid": 7, "s": "one"}));
+    site.wait_state("a", "waiting");
+    send(&daemon, "b", "deleted", &json!({"appointment_id": 1}));
+    site.wait_state("b", "held");
+    his.sql("INSERT INTO P VALUES (7)");
+    sync(&site);
+    site.wait_state("b", "applied");
+    assert_eq!(his.rows("SELECT S FROM V"), Vec::<String>::new());
+}
