@@ -96,7 +96,7 @@ pub const SCHEMA_REFRESH_MIN: Duration = Duration::from_secs(2);
 /// Times running that a COMMIT without an answer is repeated at once, before the daemon backs off.
 pub const COMMIT_REPLAYS_MAX: u32 = 3;
 /// What lookups have found is remembered for this long: a doctor's id in the HIS hardly ever changes.
-pub const LOOKUP_AGE_MAX: Duration = Duration::from_mins(5);
+pub const LOOKUP_AGE_MAX: Duration = Duration::from_mins(1);
 /// Values whose lookup is remembered.
 pub const LOOKUPS_KEPT_MAX: usize = 20_000;
 /// How often the HIS is asked whether records that events wait for have appeared.

@@ -61,6 +61,7 @@ impl Reader<'_> {
             "missing-key" => "is not in the event",
             "null-key" => "is null",
             "empty-key" => "is empty",
+            "odd-key" => "has a control character in it",
             _ => "is an object or a list",
         };
         let message = format!("field {name}, which identifies the row of {title}, {what}");
@@ -147,7 +148,11 @@ pub(super) fn key_text(found: Found<'_>) -> Result<String, &'static str> {
         return Err("null-key");
     }
     let text = source::text_form(found).ok_or("object-key")?;
-    if text.is_empty() { Err("empty-key") } else { Ok(text.into_owned()) }
+    if text.is_empty() {
+        return Err("empty-key");
+    }
+    // It stands between the parts of a record's name.
+    if text.contains('\u{1f}') { Err("odd-key") } else { Ok(text.into_owned()) }
 }
 
 /// A reason that names the event's type.

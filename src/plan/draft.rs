@@ -1,7 +1,7 @@
 //! An event's changes as far as the event itself tells them. What the HIS has to say (which row is meant, what a lookup
 //! finds) is still open; `finish` closes it.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     model::{
@@ -73,6 +73,17 @@ pub struct Search {
     pub indexed: bool,
 }
 
+/// A column that holds the marks of a table's rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Marked {
+    /// The table.
+    pub table: Arc<Table>,
+    /// The column of its generated key.
+    pub generated: usize,
+    /// The column of the marks.
+    pub column: usize,
+}
+
 impl DraftStep {
     /// The row's record.
     #[must_use]
@@ -99,6 +110,15 @@ impl DraftStep {
     #[must_use]
     pub fn is_skipped(&self) -> bool {
         self.skipped
+    }
+
+    /// Where its row carries a mark, and the mark.
+    #[must_use]
+    pub fn marked(&self) -> Option<(Marked, String)> {
+        let (row, link) = self.link()?;
+        let FoundBy::Mark(column) = link.found_by else { return None };
+        let marked = Marked { table: Arc::clone(&row.table), generated: link.column, column };
+        Some((marked, self.mark.clone()?))
     }
 
     /// Whether its row is inserted anew where the HIS has deleted it.
@@ -220,7 +240,11 @@ fn draft_step(
                 Err(_) if skipped => return Ok(step),
                 Err(rejection) => return Err((rejection, None)),
             };
-            step.entity = link_entity(&row.table, &bound.name, &texts);
+            step.entity = Entity::linked(
+                &row.table.title(),
+                &bound.name,
+                folded(row, &texts).iter().map(AsRef::as_ref),
+            );
             let parts: Vec<&str> =
                 std::iter::once(bound.name.as_str()).chain(texts.iter().map(String::as_str)).collect();
             step.mark = Some(mark(&parts));
@@ -312,9 +336,20 @@ fn row_entity(step: &DraftStep, before: &[DraftStep], reader: &Reader<'_>) -> En
     Entity(name)
 }
 
-/// The record of a row that the crosswalk knows: by table, the step's name, and Buktor's key.
-fn link_entity(table: &Table, name: &str, texts: &[String]) -> Entity {
-    Entity(format!("{}\u{1f}${name}\u{1f}{}", table.title(), texts.join("\u{1f}")))
+/// A linked record's key. Where its parts go into columns, what a column's collation takes for equal is one record.
+fn folded<'a>(row: &BoundRow, texts: &'a [String]) -> Vec<Cow<'a, str>> {
+    let cells = match row.link.as_ref().map(|link| &link.found_by) {
+        Some(FoundBy::Cells(cells)) => cells.as_slice(),
+        Some(FoundBy::Mark(_) | FoundBy::Nothing) | None => &[],
+    };
+    let folds = |place: usize| {
+        let cell = cells.get(place).and_then(|cell| row.cells.get(*cell));
+        cell.and_then(|cell| row.table.columns.get(cell.column)).is_some_and(|column| column.folds)
+    };
+    let fold = |(place, text): (usize, &'a String)| {
+        if folds(place) { Cow::Owned(text.trim_end().to_lowercase()) } else { Cow::Borrowed(text.as_str()) }
+    };
+    texts.iter().enumerate().map(fold).collect()
 }
 
 fn link_texts(reader: &Reader<'_>, key: &[Source], table: &Table) -> Result<Vec<String>, Rejection> {

@@ -41,6 +41,14 @@ pub struct StepKnown {
     pub seen: bool,
 }
 
+impl StepKnown {
+    /// Whether no row is known, or the one that was known is gone.
+    #[must_use]
+    pub fn is_unlinked(&self) -> bool {
+        self.his_key.is_none() || self.gone
+    }
+}
+
 /// An event's changes, and the step that each of them comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finished {

@@ -189,12 +189,23 @@ pub(super) fn earlier(name: &str, column: Option<&ColumnName>, before: &[Arc<Bou
     Some(From::Step { step, cell })
 }
 
-/// The mark of a record or an event, the same whenever it is made.
+/// The mark of a record or an event, the same whenever it is made. Two are the same for a column only where their parts are:
+/// what a collation could take for something else, and what could end a part, is told apart by a digest.
 pub(super) fn mark(parts: &[&str]) -> String {
+    let plain = |part: &str| {
+        part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.#!".contains(&b))
+    };
     let text = format!("buktor:{}", parts.join(":"));
-    if text.len() as u64 <= MARK_CHARS_MAX {
+    if text.len() as u64 <= MARK_CHARS_MAX && parts.iter().all(|part| plain(part)) {
         return text;
     }
+    // With their lengths, so that no part can look like two.
+    let lengths = |part: &&str| format!("{}:{part}", part.len());
+    let text = if parts.iter().any(|part| part.contains(':')) {
+        format!("buktor:{}", parts.iter().map(lengths).collect::<Vec<_>>().join(":"))
+    } else {
+        text
+    };
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().take(16).fold("buktor:".to_owned(), |mut text, byte| {
         // Writing to a String cannot fail.

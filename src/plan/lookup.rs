@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use crate::{
     model::{
         mapping::Lookup,
-        table::{Schema, Table},
+        table::{Column, ColumnType, Schema, Table},
         value::SqlValue,
     },
     plan::{
@@ -68,6 +68,29 @@ impl BoundLookup {
     }
 }
 
+/// Columns that values are looked for in: those that tell them apart exactly.
+fn comparable(table: &Table, column: &Column, at: &str) -> Result<(), Finding> {
+    let inexact = matches!(
+        column.kind,
+        ColumnType::Bytes { .. }
+            | ColumnType::Float { .. }
+            | ColumnType::Json
+            | ColumnType::Time { .. }
+            | ColumnType::DateTime { .. }
+            | ColumnType::Timestamp { .. }
+    );
+    if !inexact {
+        return Ok(());
+    }
+    let message = format!(
+        "column {} of {} ({}) cannot be searched for an event's value: name a column of texts, numbers or dates",
+        column.name,
+        table.title(),
+        column.declared
+    );
+    Err(Finding::problem(at, message))
+}
+
 /// Binds a lookup and gives its place among all of them.
 pub(super) fn bind(
     lookup: &Lookup,
@@ -76,8 +99,18 @@ pub(super) fn bind(
     all: &mut Vec<BoundLookup>,
 ) -> Result<usize, Finding> {
     let table = table_of(&lookup.table, schema, &lookup.at)?;
-    let (matches, _) = any_column_of(table, &lookup.matches, &format!("{}.match", lookup.at))?;
-    let (take, _) = any_column_of(table, &lookup.take, &format!("{}.take", lookup.at))?;
+    let (matches, matched) = any_column_of(table, &lookup.matches, &format!("{}.match", lookup.at))?;
+    let (take, taken) = any_column_of(table, &lookup.take, &format!("{}.take", lookup.at))?;
+    comparable(table, matched, &format!("{}.match", lookup.at))?;
+    if matches!(taken.kind, ColumnType::Bytes { .. }) {
+        let message = format!(
+            "column {} of {} ({}) holds bytes, which are not taken over; take another column",
+            taken.name,
+            table.title(),
+            taken.declared
+        );
+        return Err(Finding::problem(&format!("{}.take", lookup.at), message));
+    }
     let only = lookup.only.iter().map(|constant| {
         let (index, column) = any_column_of(table, &constant.column, &constant.at)?;
         Ok((index, literal(&table.title(), column, zone, &constant.value, &constant.at)?))

@@ -9,16 +9,14 @@ use crate::{
     his::{HisError, Keys, error::ROW_GONE},
     limits,
     model::{
-        change::Cell,
         entity::Entity,
         outcome::{FaultClass, Outcome, Rejection},
-        value::SqlValue,
     },
-    plan::StepKnown,
     sync::{
         Interrupted,
         crosswalk::{self, Crosswalk},
         decide::finish_again,
+        find,
         link::Link,
         page::{Item, Page, Writers},
         refused::{self, Losses, Refused},
@@ -239,7 +237,7 @@ impl Run<'_> {
         if drift && self.link.refresh().await? && self.replan(index) {
             return Ok(true);
         }
-        if error.code == ROW_GONE && self.relink(index).await? {
+        if error.code == ROW_GONE && self.regain(index).await? {
             return Ok(true);
         }
         if error.class != FaultClass::Busy {
@@ -305,40 +303,16 @@ impl Run<'_> {
         true
     }
 
-    /// Where the HIS has deleted rows that an event's records are linked to, and its mapping says to insert them anew, plans
-    /// it so. Later events of its page know only the old rows: they wait for the next pass.
-    async fn relink(&mut self, index: usize) -> Result<bool, HisError> {
-        let Some(work) = self.items.get(index).and_then(Item::work) else { return Ok(false) };
-        let mut gone = Vec::new();
-        for (change, of) in work.change.rows.iter().zip(&work.of).filter(|(_, of)| of.relinks) {
-            let Some(shape) = change.shape().filter(|shape| shape.is_linked()) else { continue };
-            let key = change.values.first().and_then(Cell::value).map(SqlValue::plain);
-            let (Some(generated), Some(key)) = (shape.generated, key) else { continue };
-            if self
-                .link
-                .rows(&shape.table, generated, &[key], &[generated])
-                .await?
-                .iter()
-                .all(Option::is_none)
-            {
-                gone.push((of.step, change.entity.clone()));
-            }
-        }
+    /// Finds the row of an event again that its number does not tell any more. Later events of its page know only the old
+    /// number: they wait for the next pass.
+    async fn regain(&mut self, index: usize) -> Result<bool, HisError> {
         let (Some(binding), Some(item)) = (self.link.binding(), self.items.get_mut(index)) else {
             return Ok(false);
         };
-        for (step, _) in &gone {
-            item.knowns.resize_with(item.knowns.len().max(step + 1), StepKnown::default);
-            if let Some(known) = item.knowns.get_mut(*step) {
-                known.gone = true;
-            }
-        }
-        if gone.is_empty() {
-            return Ok(false);
-        }
-        item.outcome = finish_again(&binding.planner, item, &mut Writers::default());
-        self.moved.extend(gone.into_iter().map(|(_, entity)| (entity, index)));
-        Ok(true)
+        let moved = find::regain(self.link, &binding.planner, item).await?;
+        let any = !moved.is_empty();
+        self.moved.extend(moved.into_iter().map(|entity| (entity, index)));
+        Ok(any)
     }
 
     fn decide(&mut self, indexes: &[usize], outcome: &Outcome) {

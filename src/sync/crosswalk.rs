@@ -168,7 +168,7 @@ pub(super) async fn fingerprints(
 ) -> Result<Vec<Option<i64>>, HisError> {
     let Some(generated) = shape.generated else { return Ok(Vec::new()) };
     let columns: Vec<usize> = shape.columns.iter().map(|(column, _)| *column).collect();
-    let rows = link.rows(&shape.table, generated, keys, &columns).await?;
+    let rows = link.rows(&shape.table, generated, keys, &columns, true).await?;
     Ok(rows.into_iter().map(|row| row.map(|cells| fingerprint(&cells))).collect())
 }
 

@@ -286,17 +286,18 @@ impl Link {
         self.used(found)
     }
 
-    /// Columns of the rows with these generated keys, as text; one whose transaction is still open is waited for.
+    /// Columns of the rows with these generated keys, as text. With `lock` one whose transaction is still open is waited for.
     pub(super) async fn rows(
         &mut self,
         table: &Table,
         generated: usize,
         keys: &[String],
         columns: &[usize],
+        lock: bool,
     ) -> Result<Vec<Option<Vec<Option<String>>>>, HisError> {
         let keys: Vec<SqlValue> = keys.iter().map(|key| SqlValue::of_key(key)).collect();
         let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
-        let found = ask::rows(&mut **session, table, generated, &keys, columns, true).await;
+        let found = ask::rows(&mut **session, table, generated, &keys, columns, lock).await;
         self.used(found)
     }
 

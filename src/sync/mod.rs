@@ -1,14 +1,17 @@
 //! The one worker that moves events from the queue into the HIS: claims pages in order, plans, applies and
 //! records them, one cycle at a time. It may wait for the HIS; ingest never waits for it.
 
+mod answers;
 mod apply;
 mod awaited;
 mod crosswalk;
 mod decide;
+mod find;
 mod link;
 mod lookups;
 mod page;
 mod pass;
+mod prove;
 mod refused;
 mod resolve;
 pub mod schedule;

@@ -14,7 +14,7 @@ use crate::{
         event::Seq,
         outcome::{Outcome, Rejection},
     },
-    sync::{page::Item, resolve::link_command},
+    sync::{page::Item, prove::link_command},
 };
 
 /// Times that events lost the connection in their own statements. Forgotten with the process.

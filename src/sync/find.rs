@@ -1,0 +1,286 @@
+//! Finds the rows of records without their links: by a mark, by the columns of their key, by all that was written. And finds
+//! out whether a linked row is still the record's.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    his::{HisError, ask::Marked},
+    model::{
+        change::{Cell, Change},
+        entity::Entity,
+        outcome::{FaultClass, LinkChange, Rejection},
+        table::Table,
+        value::SqlValue,
+    },
+    plan::{Planned, Planner, Search, StepKnown},
+    queue::Queue,
+    sync::{
+        Interrupted,
+        answers::unanswered,
+        crosswalk::inserted,
+        decide::finish_again,
+        link::Link,
+        page::{Intent, Item, Page, Writers},
+        prove::link_command,
+    },
+};
+
+/// Looks whether linked rows that carry a mark are still their records': a number can be given to another row after its
+/// own was deleted. Those that are not count as gone.
+pub(super) async fn check_marks(link: &mut Link, page: &mut Page, open: &[usize]) -> Result<(), HisError> {
+    type Marks = Vec<(usize, usize, String, String)>;
+    let mut groups: HashMap<(usize, usize), (Arc<Table>, usize, Marks)> = HashMap::new();
+    for &index in open {
+        let Some(item) = page.items.get(index) else { continue };
+        let Intent::Draft(draft, _) = &item.intent else { continue };
+        for (step, known) in item.knowns.iter().enumerate() {
+            let Some(key) = known.his_key.clone() else { continue };
+            let Some((search, mark)) = draft.steps().get(step).and_then(crate::plan::DraftStep::marked)
+            else {
+                continue;
+            };
+            let id = (Arc::as_ptr(&search.table) as usize, search.column);
+            let group = groups.entry(id).or_insert_with(|| (search.table, search.generated, Vec::new()));
+            group.2.push((index, step, key, mark));
+        }
+    }
+    for ((_, column), (table, generated, marks)) in groups {
+        let keys: Vec<String> = marks.iter().map(|(_, _, key, _)| key.clone()).collect();
+        let rows = match link.rows(&table, generated, &keys, &[column], false).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                for (index, ..) in &marks {
+                    if let Some(item) = page.items.get_mut(*index) {
+                        unanswered(link, item, &error).await?;
+                    }
+                }
+                continue;
+            }
+        };
+        for ((index, step, _, mark), row) in marks.into_iter().zip(rows) {
+            let found = row.and_then(|cells| cells.into_iter().next().flatten());
+            let known = page.items.get_mut(index).and_then(|item| item.knowns.get_mut(step));
+            if let Some(known) = known.filter(|_| found.as_deref() != Some(mark.as_str())) {
+                known.gone = true;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Parks the events whose linked row is gone, and whose mapping does not insert it anew.
+pub(super) fn refuse_gone(item: &mut Item) {
+    let Intent::Draft(draft, _) = &item.intent else { return };
+    let lost = |(step, known): (usize, &StepKnown)| {
+        let step = draft.steps().get(step).filter(|step| known.gone && !step.relinks())?;
+        Some(step.entity().clone())
+    };
+    if let Some(entity) = item.knowns.iter().enumerate().find_map(lost) {
+        let command = link_command(&entity);
+        let error = HisError::row_gone().reason();
+        item.refuse(Rejection {
+            cause: error.cause,
+            message: format!(
+                "{} event: {}; if the record should have a row again, `{command} --remove`, then retry; if it is another row now, `{command} --to NUMBER`; else discard the event",
+                item.event.kind, error.message
+            ),
+        });
+    }
+}
+
+/// Searches the rows of records that are not linked by the columns that tell them. Those that were never tried are
+/// searched only where that costs little.
+pub(super) async fn search(link: &mut Link, page: &mut Page, open: &[usize]) -> Result<(), HisError> {
+    type Group = (usize, usize, Vec<usize>, bool);
+    type Asked = Vec<(usize, usize, Search)>;
+    let mut groups: HashMap<Group, Asked> = HashMap::new();
+    for &index in open {
+        let Some(item) = page.items.get(index) else { continue };
+        let Intent::Draft(draft, _) = &item.intent else { continue };
+        for (step, known) in item.knowns.iter().enumerate().filter(|(_, known)| known.is_unlinked()) {
+            let replay = item.event.replay || item.event.attempts > 0;
+            let search = draft.steps().get(step).and_then(|s| s.search(&item.answers));
+            let worth = |s: &Search| s.indexed || replay || known.seen || known.gone;
+            let Some(search) = search.filter(worth) else { continue };
+            let lock = replay && search.indexed;
+            let group = (Arc::as_ptr(&search.table) as usize, search.generated, search.matches.clone(), lock);
+            groups.entry(group).or_default().push((index, step, search));
+        }
+    }
+    let mut groups: Vec<(Group, Asked)> = groups.into_iter().collect();
+    while let Some((group, mut asked)) = groups.pop() {
+        let (_, generated, matches, lock) = &group;
+        let Some((_, _, first)) = asked.first() else { continue };
+        let values: Vec<Vec<&SqlValue>> = asked.iter().map(|(_, _, s)| s.values.iter().collect()).collect();
+        let found = match link.marked(&first.table, *generated, matches, &values, *lock).await {
+            Ok(found) => found,
+            Err(error) if error.class == FaultClass::Busy && asked.len() > 1 => {
+                // Each for itself, and not for long.
+                link.hurry(true).await?;
+                groups.extend(asked.drain(..).map(|one| (group.clone(), vec![one])));
+                continue;
+            }
+            Err(error) => {
+                for (index, ..) in &asked {
+                    if let Some(item) = page.items.get_mut(*index) {
+                        unanswered(link, item, &error).await?;
+                    }
+                }
+                continue;
+            }
+        };
+        for ((index, step, search), found) in asked.iter().zip(found) {
+            let Some(item) = page.items.get_mut(*index) else { continue };
+            match found {
+                Marked::No => {}
+                Marked::One(key) => adopt(item, *step, key),
+                Marked::Several => {
+                    let columns: Vec<&str> = matches
+                        .iter()
+                        .filter_map(|c| search.table.columns.get(*c).map(|c| c.name.0.as_str()))
+                        .collect();
+                    item.refuse(Rejection {
+                        cause: "many-rows".to_owned(),
+                        message: format!(
+                            "several rows of {} have the {} of its record; it must identify one. Say which row it is with `events link`, then retry",
+                            search.table.title(),
+                            columns.join(", ")
+                        ),
+                    });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes a row that was found for an event's own.
+fn adopt(item: &mut Item, step: usize, key: String) {
+    let Intent::Draft(draft, _) = &item.intent else { return };
+    let Some(entity) = draft.steps().get(step).map(|s| s.entity().clone()) else { return };
+    if let Some(known) = item.knowns.get_mut(step) {
+        known.his_key = Some(key.clone());
+        known.gone = false;
+    }
+    item.links.push((entity, LinkChange::Set(key)));
+}
+
+/// Searches the rows of one event's unlinked records.
+pub(super) async fn unlinked(link: &mut Link, item: &mut Item) -> Result<(), HisError> {
+    let Intent::Draft(draft, _) = &item.intent else { return Ok(()) };
+    let open = item.knowns.iter().enumerate().filter(|(_, known)| known.is_unlinked());
+    let searches: Vec<(usize, Search)> =
+        open.filter_map(|(step, _)| Some((step, draft.steps().get(step)?.search(&item.answers)?))).collect();
+    for (step, search) in searches {
+        if let Some(key) = one(link, &search).await? {
+            adopt(item, step, key);
+        }
+    }
+    Ok(())
+}
+
+/// The one row that a search finds.
+async fn one(link: &mut Link, search: &Search) -> Result<Option<String>, HisError> {
+    let values = [search.values.iter().collect()];
+    let found =
+        link.marked(&search.table, search.generated, &search.matches, &values, search.indexed).await?;
+    Ok(found.into_iter().next().and_then(|found| match found {
+        Marked::One(key) => Some(key),
+        Marked::No | Marked::Several => None,
+    }))
+}
+
+/// Where the HIS has deleted rows that an event's records are linked to, or given them another number, finds them again or
+/// plans to insert them anew, as far as the mapping lets us. Gives the records whose row is another one now.
+pub(super) async fn regain(
+    link: &mut Link,
+    planner: &Planner,
+    item: &mut Item,
+) -> Result<Vec<Entity>, HisError> {
+    let Some(work) = item.work() else { return Ok(Vec::new()) };
+    let mut gone = Vec::new();
+    for (change, of) in work.change.rows.iter().zip(&work.of).filter(|(_, of)| of.relinks || of.findable) {
+        let Some(shape) = change.shape().filter(|shape| shape.is_linked()) else { continue };
+        let key = change.values.first().and_then(Cell::value).map(SqlValue::plain);
+        let (Some(generated), Some(key)) = (shape.generated, key) else { continue };
+        let rows = link.rows(&shape.table, generated, &[key], &[generated], true).await?;
+        if rows.iter().all(Option::is_none) {
+            gone.push((of.step, of.relinks, change.entity.clone()));
+        }
+    }
+    let Planned::Draft(draft, _) = planner.plan(&item.event) else { return Ok(Vec::new()) };
+    let mut moved = Vec::new();
+    for (step, relinks, entity) in gone {
+        item.knowns.resize_with(item.knowns.len().max(step + 1), StepKnown::default);
+        let search = draft.steps().get(step).and_then(|s| s.search(&item.answers));
+        let found = match search {
+            Some(search) => one(link, &search).await?,
+            None => None,
+        };
+        let Some(known) = item.knowns.get_mut(step) else { continue };
+        match found {
+            Some(key) => {
+                known.his_key = Some(key.clone());
+                item.links.push((entity.clone(), LinkChange::Set(key)));
+            }
+            None if relinks => known.gone = true,
+            None => continue,
+        }
+        moved.push(entity);
+    }
+    if !moved.is_empty() {
+        item.outcome = finish_again(planner, item, &mut Writers::default());
+    }
+    Ok(moved)
+}
+
+/// An event that may have inserted a row into a table that rolls nothing back, and that has no mark: a row that is equal
+/// in all that it writes, and is nobody else's, is its own.
+pub(super) async fn alike(
+    link: &mut Link,
+    queue: &Queue,
+    planner: &Planner,
+    item: &mut Item,
+    writers: &mut Writers,
+) -> Result<(), Interrupted> {
+    let Some(work) = item.work() else { return Ok(()) };
+    let inserts: Vec<(usize, Change)> = (work.change.rows.iter().zip(&work.of))
+        .filter(|(row, of)| !of.findable && inserted(row).is_some_and(|shape| !shape.table.transactional))
+        .map(|(row, of)| (of.step, row.clone()))
+        .collect();
+    let mut found_any = false;
+    for (step, row) in inserts {
+        let Some(shape) = inserted(&row) else { continue };
+        let cells: Option<Vec<(usize, &SqlValue)>> = (shape.columns.iter().zip(&row.values))
+            .map(|((column, _), cell)| Some((*column, cell.value()?)))
+            .collect();
+        let (Some(cells), Some(generated)) = (cells, shape.generated) else { continue };
+        let mut mine = Vec::new();
+        for key in link.alike(&shape.table, generated, &cells).await? {
+            if queue.is_unlinked(row.entity.clone(), key.clone()).await? {
+                mine.push(key);
+            }
+        }
+        match mine.as_slice() {
+            [] => {}
+            [key] => {
+                if let Some(known) = item.knowns.get_mut(step) {
+                    known.his_key = Some(key.clone());
+                }
+                item.links.push((row.entity.clone(), LinkChange::Set(key.clone())));
+                found_any = true;
+            }
+            _ => item.refuse(Rejection {
+                cause: "link-uncertain".to_owned(),
+                message: format!(
+                    "the program ended while it inserted a row into {}, which has no transactions; several rows look like it. Say which row it is with `events link`, then retry",
+                    shape.table.title()
+                ),
+            }),
+        }
+    }
+    if found_any && item.outcome.is_none() {
+        item.outcome = finish_again(planner, item, writers);
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Proposals that an ended process, or a lost connection, has left: whether the HIS has kept their rows.
+
+use std::sync::Arc;
+
+use crate::{
+    his::HisError,
+    model::{
+        change::{Change, Op},
+        entity::{Entity, key_parts, scope_parts},
+        outcome::{Link as Entry, LinkChange, Outcome, Rejection},
+    },
+    plan::{Finished, Planner},
+    sync::{
+        crosswalk::fingerprints,
+        find,
+        link::Link,
+        page::{Intent, Item, Writers},
+    },
+};
+
+/// The steps of which it is not known whether the HIS has kept their row.
+fn doubtful(item: &Item) -> impl Iterator<Item = (usize, &Entry, i64)> {
+    let entry = |(step, standing): (usize, &'_ crate::model::outcome::Standing)| {
+        Some((step, standing.link.as_ref()?.proof?))
+    };
+    let steps: Vec<_> = item.standings.iter().enumerate().filter_map(entry).collect();
+    steps
+        .into_iter()
+        .filter_map(|(step, proof)| Some((step, item.standings.get(step)?.link.as_ref()?, proof)))
+}
+
+/// The records of these steps.
+pub(super) fn doubtful_records(item: &Item) -> Vec<Entity> {
+    let Intent::Draft(draft, _) = &item.intent else { return Vec::new() };
+    let record = |(step, ..): (usize, &Entry, i64)| Some(draft.steps().get(step)?.entity().clone());
+    doubtful(item).filter_map(record).collect()
+}
+
+/// Finds out whether the transaction that proposed an event's rows was committed: their keys were written down before.
+pub(super) async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -> Result<(), HisError> {
+    let Intent::Draft(draft, rule) = &item.intent else { return Ok(()) };
+    let rule = Arc::clone(rule);
+    let doubtful: Vec<(usize, Entry, i64)> = doubtful(item).map(|(s, e, p)| (s, e.clone(), p)).collect();
+    // As it was planned then: an insert of the rows in doubt.
+    let inserted = planner.finish(draft.clone(), &item.event, &item.knowns, &item.answers);
+    let inserted = inserted.unwrap_or_else(|_| Finished::nothing(draft.entity.clone()));
+    let (mut kept, mut changed) = (Vec::new(), None);
+    for (step, entry, proof) in doubtful {
+        let place = inserted.of.iter().position(|of| of.step == step);
+        let row = place.and_then(|place| inserted.change.rows.get(place)).and_then(Change::shape);
+        let Some(shape) = row.filter(|shape| shape.op == Op::Insert) else {
+            changed = Some((step, entry.his_key.clone()));
+            continue;
+        };
+        match fingerprints(link, shape, std::slice::from_ref(&entry.his_key)).await?.first() {
+            Some(Some(now)) if *now == proof => kept.push((step, entry)),
+            Some(Some(_)) => changed = Some((step, entry.his_key.clone())),
+            Some(None) | None => {}
+        }
+    }
+    if kept.is_empty() {
+        if let Some((step, key)) = changed {
+            let entity = draft.steps().get(step).map(|s| s.entity().clone());
+            item.refuse(uncertain(entity.as_ref(), &key));
+        }
+        return Ok(());
+    }
+    for (step, entry) in kept {
+        if let Some(known) = item.knowns.get_mut(step) {
+            known.his_key = Some(entry.his_key.clone());
+        }
+        if let Some(step) = draft.steps().get(step) {
+            item.links.push((step.entity().clone(), LinkChange::Set(entry.his_key)));
+        }
+    }
+    if !item.event.replay {
+        // Another event, that was given up since, has made the row: this one changes it.
+        return Ok(());
+    }
+    // One transaction: where one row is there, all of the event is done. Rows that can be found again were not proposed.
+    find::unlinked(link, item).await?;
+    let Intent::Draft(draft, _) = &item.intent else { return Ok(()) };
+    let finished = planner.finish(draft.clone(), &item.event, &item.knowns, &item.answers);
+    item.intent = match finished {
+        Ok(finished) => Intent::Work(Writers::default().work(&item.event, finished, rule)),
+        Err(_) => Intent::Nothing(Outcome::Applied, Some(draft.entity.clone())),
+    };
+    item.outcome = Some(Outcome::Applied);
+    Ok(())
+}
+
+/// The command by which an operator says which row a record is.
+pub(super) fn link_command(entity: &Entity) -> String {
+    let (scope, keys) = entity.scope_and_key();
+    let (_, name) = scope_parts(scope).unwrap_or_default();
+    let keys: Vec<String> = key_parts(keys).map(|part| format!("{part:?}")).collect();
+    format!("buktor-middleware events link {name} {}", keys.join(" "))
+}
+
+fn uncertain(entity: Option<&Entity>, key: &str) -> Rejection {
+    let (table, _) = entity.and_then(|e| scope_parts(e.scope_and_key().0)).unwrap_or_default();
+    let command = entity.map(link_command).unwrap_or_default();
+    Rejection {
+        cause: "link-uncertain".to_owned(),
+        message: format!(
+            "the program ended in the moment when the HIS was to keep a new row of {table}, number {key}; a row of that number is there, but not as it was written: it was changed since, or is another record's. Look at it; if it is this record's, `{command} --to {key}`, if not, `{command} --remove`; then retry the event"
+        ),
+    }
+}
