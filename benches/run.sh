@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures the program against its limits: `bash benches/run.sh`, or a part of it:
-# `bash benches/run.sh ingest|drain|memory|startup|size...`. Prints figures, ratios and whether each limit is kept.
+# `bash benches/run.sh ingest|drain|crosswalk|memory|startup|size...`. Prints figures, ratios and whether each limit is kept.
 #
 # Starts a MariaDB server as the tests do, with memory enough for its part of the work. About ten minutes the first
 # time (the release build, and a queue file with a million events), five afterwards.

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -95,12 +96,24 @@ pub(crate) fn queue_at(path: &Path) -> anyhow::Result<Queue> {
 
 /// Puts events into a queue, many at a time.
 pub(crate) async fn fill(queue: &Queue, run: u64, events: u64) -> anyhow::Result<()> {
-    let mut under_way = JoinSet::new();
     let now = SystemClock.now();
-    for number in 0..events {
+    let event = |number| {
         let mut body = Body::new();
         body.set(Ids::Ascending.id(run, number), number);
-        let (queue, event) = (queue.clone(), body.event(now)?);
+        body.event(now)
+    };
+    fill_with(queue, 0..events, event).await
+}
+
+/// Puts events of any kind into a queue, many at a time.
+pub(crate) async fn fill_with(
+    queue: &Queue,
+    numbers: Range<u64>,
+    event: impl Fn(u64) -> anyhow::Result<RawEvent>,
+) -> anyhow::Result<()> {
+    let mut under_way = JoinSet::new();
+    for number in numbers {
+        let (queue, event) = (queue.clone(), event(number)?);
         under_way.spawn(async move { queue.append(event).await });
         if under_way.len() as u64 >= IN_FLIGHT {
             done(under_way.join_next().await)?;

@@ -67,7 +67,16 @@ impl His {
         Ok(self.number(sql, Some(NUMBER_FIRST + number)).await? > 0)
     }
 
-    async fn number(&mut self, sql: &'static str, id: Option<u64>) -> anyhow::Result<u64> {
+    /// Runs statements one after the other.
+    pub(crate) async fn run(&mut self, statements: &[&'static str]) -> anyhow::Result<()> {
+        for sql in statements {
+            sqlx::raw_sql(*sql).execute(&mut self.connection).await?;
+        }
+        Ok(())
+    }
+
+    /// The number that a query gives.
+    pub(crate) async fn number(&mut self, sql: &'static str, id: Option<u64>) -> anyhow::Result<u64> {
         let query = id.into_iter().fold(sqlx::query(sql), sqlx::query::Query::bind);
         let count: i64 = query.fetch_one(&mut self.connection).await?.try_get(0)?;
         Ok(count.try_into()?)

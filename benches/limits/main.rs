@@ -1,6 +1,7 @@
 //! Measures the program against its limits, each figure beside what it is compared with, in one run and in
 //! interleaved rounds. `bash benches/run.sh` starts it. Says what was missed; judges nothing else.
 
+mod crosswalk;
 mod drain;
 mod events;
 mod figures;
@@ -13,7 +14,7 @@ mod site;
 use anyhow::Context as _;
 
 /// Parts that may be asked for, in the order in which they run.
-const PARTS: [&str; 5] = ["size", "startup", "memory", "ingest", "drain"];
+const PARTS: [&str; 6] = ["size", "startup", "memory", "ingest", "drain", "crosswalk"];
 
 fn main() -> anyhow::Result<()> {
     // cargo passes --bench to say what it is that it runs.
@@ -34,7 +35,8 @@ fn main() -> anyhow::Result<()> {
             "startup" => footprint::startup(&mut paper),
             "memory" => footprint::memory(&mut paper),
             "ingest" => ingest::measure(&mut paper),
-            _ => drain::measure(&mut paper),
+            "drain" => drain::measure(&mut paper),
+            _ => crosswalk::measure(&mut paper),
         }
         .with_context(|| format!("the part {part}"))?;
     }

@@ -52,6 +52,14 @@ impl Site {
         Ok(Self { folder: folder()?, config })
     }
 
+    /// With another mapping.
+    pub(crate) fn mapping(mut self, mapping: Value) -> Self {
+        if let Some(place) = self.config.get_mut("mapping") {
+            *place = mapping;
+        }
+        self
+    }
+
     /// With a tick every second.
     pub(crate) fn ticking(mut self) -> Self {
         if let Some(sync) = self.config.get_mut("sync") {

@@ -26,6 +26,10 @@ const CONFIRM: &str = "
     ON CONFLICT (scope, key) DO UPDATE SET
         his_key = excluded.his_key, proof = NULL, linked_at = excluded.linked_at
     WHERE proof IS NOT NULL OR his_key <> excluded.his_key";
+/// [`CONFIRM`] for a link that became what was proposed: touches no index.
+const KEEP: &str = "
+    UPDATE link SET proof = NULL, linked_at = ?4
+    WHERE scope = ?1 AND key = ?2 AND his_key = ?3 AND proof IS NOT NULL";
 /// Proposals of other records for a row that is now known to be another's.
 const VOID_OTHERS: &str = "
     DELETE FROM link WHERE scope = ?1 AND key IN (
@@ -37,7 +41,7 @@ const VOID: &str = "DELETE FROM link WHERE scope = ?1 AND key = ?2 AND proof IS 
 
 /// All that is done to links, for the test that shows that none of it walks through them.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 7] = [FIND, PROPOSE, CONFIRM, VOID_OTHERS, DROP, VOID, OWNER];
+pub(super) const STATEMENTS: [&str; 8] = [FIND, PROPOSE, CONFIRM, KEEP, VOID_OTHERS, DROP, VOID, OWNER];
 
 /// A row that the HIS is about to be asked to insert.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,7 +179,9 @@ pub(super) fn change(
     let (scope, key) = entity.scope_and_key();
     if let LinkChange::Set(his_key) = change {
         let scope = scopes.number(conn, scope)?;
-        conn.prepare_cached(CONFIRM)?.execute(params![scope, key, his_key, now.0])?;
+        if conn.prepare_cached(KEEP)?.execute(params![scope, key, his_key, now.0])? == 0 {
+            conn.prepare_cached(CONFIRM)?.execute(params![scope, key, his_key, now.0])?;
+        }
         conn.prepare_cached(VOID_OTHERS)?.execute(params![scope, key, his_key])?;
         return Ok(());
     }

@@ -128,7 +128,7 @@ pub(super) struct Remembering<'a> {
     writers: &'a mut Writers,
     remember: CachedStatement<'a>,
     now: Timestamp,
-    /// Neighbours in the queue that were just applied, have their entities with them, and wrote that one row each.
+    /// Neighbours in the queue that were just applied, have their entities with them, and wrote that row each.
     run: Option<Run>,
 }
 
@@ -150,24 +150,26 @@ impl<'a> Remembering<'a> {
     /// An applied event. `in_row`: its entity was written into its own row just now.
     pub(super) fn applied(&mut self, settlement: &Settlement, in_row: bool) -> rusqlite::Result<()> {
         let Settlement { seq, entity, wrote, .. } = settlement;
-        if in_row
-            && let [(row, writer)] = wrote.as_slice()
-            && Some(row) == entity.as_ref()
-        {
-            let writer = self.writers.number(self.conn, writer)?;
-            if let Some(run) = self.run.as_mut().filter(|run| run.last.0 + 1 == seq.0 && run.writer == writer)
-            {
-                run.last = *seq;
-                return Ok(());
-            }
-            self.end()?;
-            self.run = Some(Run { first: *seq, last: *seq, writer });
-            return Ok(());
-        }
+        let mut own = in_row.then_some(()).and(entity.as_ref());
         for (row, writer) in wrote {
             let writer = self.writers.number(self.conn, writer)?;
-            self.remember.execute(params![seq.0, seq.0, self.now.0, row.0, writer])?;
+            if own.take_if(|own| *own == row).is_some() {
+                self.in_run(*seq, writer)?;
+            } else {
+                self.remember.execute(params![seq.0, seq.0, self.now.0, row.0, writer])?;
+            }
         }
+        Ok(())
+    }
+
+    /// An event that wrote its entity's row: by itself at first, then with its neighbours.
+    fn in_run(&mut self, seq: Seq, writer: i64) -> rusqlite::Result<()> {
+        if let Some(run) = self.run.as_mut().filter(|run| run.last.0 + 1 == seq.0 && run.writer == writer) {
+            run.last = seq;
+            return Ok(());
+        }
+        self.end()?;
+        self.run = Some(Run { first: seq, last: seq, writer });
         Ok(())
     }
 

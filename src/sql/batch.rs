@@ -16,6 +16,9 @@ use crate::{
 
 /// Statement texts that are remembered.
 const FORMS_MAX: usize = 1024;
+/// Groups of one kind that a change may still join. More than one, because a record that comes twice needs two updates: what
+/// comes between and behind goes on joining the first.
+const OPEN_MAX: usize = 8;
 /// From so many rows on, a statement is cut at a power of two rather than filled to the last byte.
 const ROWS_ROUND: usize = 16;
 
@@ -78,7 +81,7 @@ impl Packer {
 
     fn group<'a>(&self, events: &[&'a EventChange], bases: &[usize]) -> Vec<Group<'a>> {
         let mut groups: Vec<Group<'a>> = Vec::new();
-        let mut newest: HashMap<Kind, usize> = HashMap::new();
+        let mut open: HashMap<Kind, Vec<usize>> = HashMap::new();
         let mut order = Order::default();
         let mut earlier = Vec::new();
         for (event, base) in events.iter().copied().zip(bases.iter().copied()) {
@@ -92,13 +95,13 @@ impl Packer {
                 let fits = |place: usize| {
                     place >= earliest
                         && groups.get(place).is_some_and(|group| {
-                            self.has_room(group, size)
-                                && !(group.together == Some(Together::Update)
-                                    && order.holds(&step, &name, place))
+                            group.together != Some(Together::Update) || !order.holds(&step, &name, place)
                         })
                 };
-                let kind = Kind::of(change);
-                let place = newest.get(&kind).copied().filter(|place| fits(*place)).unwrap_or(groups.len());
+                let open = open.entry(Kind::of(change)).or_default();
+                // What is full once is closed, so that no shorter row goes ahead.
+                open.retain(|place| groups.get(*place).is_some_and(|group| self.has_room(group, size)));
+                let place = open.iter().copied().find(|place| fits(*place)).unwrap_or(groups.len());
                 order.stands(&step, name, place);
                 earlier.push(place);
                 if let Some(group) = groups.get_mut(place) {
@@ -106,7 +109,10 @@ impl Packer {
                     group.bytes += size;
                 } else {
                     groups.push(self.begin(row, size));
-                    newest.insert(kind, place);
+                    if open.len() >= OPEN_MAX {
+                        open.remove(0);
+                    }
+                    open.push(place);
                 }
             }
         }
