@@ -9,12 +9,11 @@ use crate::{
     his::{HisError, Keys, error::ROW_GONE},
     limits,
     model::{
-        change::{Cell, Change},
+        change::Change,
         entity::Entity,
         outcome::{FaultClass, Outcome, Rejection},
-        value::SqlValue,
     },
-    plan::StepKnown,
+    policy,
     sync::{
         Interrupted,
         crosswalk::{self, Crosswalk},
@@ -22,6 +21,7 @@ use crate::{
         link::Link,
         page::{Item, Page, Writers},
         refused::{Losses, Refused},
+        resolve::{gone, insert_anew},
     },
 };
 
@@ -263,7 +263,7 @@ impl Run<'_> {
                 }
                 // A server that only reads may have another one in its place by now.
                 self.link.distrust();
-                Outcome::PutOff(reason, limits::REFUSED_BACKOFF)
+                policy::blamed(error.class, reason)
             }
             FaultClass::Busy => {
                 if let Some(rule) = rule {
@@ -273,10 +273,8 @@ impl Run<'_> {
                     }
                 }
                 self.link.hurry(true).await?;
-                Outcome::Busy(reason)
+                policy::blamed(error.class, reason)
             }
-            FaultClass::Parent => Outcome::Parent(reason),
-            FaultClass::Unrecognised => Outcome::Unrecognised(reason),
             FaultClass::Config => {
                 if let Some(rule) = rule {
                     self.refused.paused.insert(Arc::clone(&rule));
@@ -286,9 +284,11 @@ impl Run<'_> {
                 }
                 // A privilege that is granted now may hold for new connections alone.
                 self.link.distrust();
-                Outcome::Paused(reason)
+                policy::blamed(error.class, reason)
             }
-            FaultClass::Rejected | FaultClass::Login => Outcome::Rejected(reason),
+            FaultClass::Parent | FaultClass::Unrecognised | FaultClass::Rejected | FaultClass::Login => {
+                policy::blamed(error.class, reason)
+            }
         };
         self.decide(&[index], &outcome);
         Ok(false)
@@ -308,34 +308,14 @@ impl Run<'_> {
     /// it so. Later events of its page know only the old rows: they wait for the next pass.
     async fn relink(&mut self, index: usize) -> Result<bool, HisError> {
         let Some(work) = self.items.get(index).and_then(Item::work) else { return Ok(false) };
-        let mut gone = Vec::new();
-        for (change, of) in work.change.rows.iter().zip(&work.of).filter(|(_, of)| of.relinks) {
-            let Some(shape) = change.shape().filter(|shape| shape.is_linked()) else { continue };
-            let key = change.values.first().and_then(Cell::value).map(SqlValue::plain);
-            let (Some(generated), Some(key)) = (shape.generated, key) else { continue };
-            if self
-                .link
-                .rows(&shape.table, generated, &[key], &[generated])
-                .await?
-                .iter()
-                .all(Option::is_none)
-            {
-                gone.push((of.step, change.entity.clone()));
-            }
-        }
+        let gone = gone(self.link, work).await?;
         let (Some(binding), Some(item)) = (self.link.binding(), self.items.get_mut(index)) else {
             return Ok(false);
         };
-        for (step, _) in &gone {
-            item.knowns.resize_with(item.knowns.len().max(step + 1), StepKnown::default);
-            if let Some(known) = item.knowns.get_mut(*step) {
-                known.gone = true;
-            }
-        }
         if gone.is_empty() {
             return Ok(false);
         }
-        item.outcome = finish_again(&binding.planner, item, &mut Writers::default());
+        insert_anew(&binding.planner, item, &gone);
         self.moved.extend(gone.into_iter().map(|(_, entity)| (entity, index)));
         Ok(true)
     }

@@ -184,7 +184,7 @@ async fn plan_events(planner: Arc<Planner>, events: Vec<StoredEvent>) -> Vec<Ite
     }
 }
 
-fn plan_event(planner: &Planner, event: StoredEvent, writers: &mut Writers) -> Item {
+pub(super) fn plan_event(planner: &Planner, event: StoredEvent, writers: &mut Writers) -> Item {
     let intent = intent(planner, &event, writers);
     Item {
         event,
@@ -244,7 +244,7 @@ pub(super) async fn standings(
 }
 
 /// One question for each step, in their order; the main record's asks for what is unfinished before it.
-fn ask(item: &Item, questions: &mut Vec<Question>) {
+pub(super) fn ask(item: &Item, questions: &mut Vec<Question>) {
     let seq = item.event.seq;
     let main = item.entity();
     let mut ordered = false;

@@ -8,7 +8,8 @@ use crate::{
     model::{
         answer::Answer,
         awaits::Awaits,
-        change::{Change, Op},
+        change::{Cell, Change, Op},
+        entity::Entity,
         outcome::{Link as Entry, LinkChange, Outcome, Rejection},
         value::SqlValue,
     },
@@ -19,7 +20,7 @@ use crate::{
         crosswalk::{fingerprints, inserted},
         decide::finish_again,
         link::Link,
-        page::{Intent, Item, Page, Writers},
+        page::{Intent, Item, Page, Work, Writers},
     },
 };
 
@@ -30,13 +31,29 @@ pub(super) async fn resolve(
     planner: &Planner,
     page: &mut Page,
 ) -> Result<(), Interrupted> {
+    let mut writers = Writers::default();
+    for index in finish_drafts(link, planner, page).await? {
+        let Some(item) = page.items.get_mut(index) else { continue };
+        if item.event.replay && item.is_permanent() {
+            find_alike(link, queue, planner, item, &mut writers).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Finishes every draft of a page with what the HIS knows; gives their places, without those that it has decided about.
+pub(super) async fn finish_drafts(
+    link: &mut Link,
+    planner: &Planner,
+    page: &mut Page,
+) -> Result<Vec<usize>, HisError> {
     let drafts = |page: &Page| {
         let open = page.items.iter().enumerate().filter(|(_, item)| item.outcome.is_none());
         open.filter(|(_, item)| matches!(item.intent, Intent::Draft(..))).map(|(i, _)| i).collect::<Vec<_>>()
     };
     let open = drafts(page);
     if open.is_empty() {
-        return Ok(());
+        return Ok(open);
     }
     answers(link, planner, page, &open).await?;
     for index in open {
@@ -47,15 +64,39 @@ pub(super) async fn resolve(
         }
     }
     search(link, page, &drafts(page)).await?;
-    let mut writers = Writers::default();
-    for index in drafts(page) {
-        let Some(item) = page.items.get_mut(index) else { continue };
-        finish(planner, item, &mut writers);
-        if item.event.replay && item.is_permanent() {
-            find_alike(link, queue, planner, item, &mut writers).await?;
+    let (finished, mut writers) = (drafts(page), Writers::default());
+    for index in &finished {
+        if let Some(item) = page.items.get_mut(*index) {
+            finish(planner, item, &mut writers);
         }
     }
-    Ok(())
+    Ok(finished)
+}
+
+/// The steps of an event, each with its record, whose linked row the HIS has deleted, and that insert it anew then.
+pub(super) async fn gone(link: &mut Link, work: &Work) -> Result<Vec<(usize, Entity)>, HisError> {
+    let mut gone = Vec::new();
+    for (change, of) in work.change.rows.iter().zip(&work.of).filter(|(_, of)| of.relinks) {
+        let Some(shape) = change.shape().filter(|shape| shape.is_linked()) else { continue };
+        let key = change.values.first().and_then(Cell::value).map(SqlValue::plain);
+        let (Some(generated), Some(key)) = (shape.generated, key) else { continue };
+        let rows = link.rows(&shape.table, generated, &[key], &[generated]).await?;
+        if rows.iter().all(Option::is_none) {
+            gone.push((of.step, change.entity.clone()));
+        }
+    }
+    Ok(gone)
+}
+
+/// Plans an event anew, without the rows that [`gone`] has named.
+pub(super) fn insert_anew(planner: &Planner, item: &mut Item, gone: &[(usize, Entity)]) {
+    for (step, _) in gone {
+        item.knowns.resize_with(item.knowns.len().max(step + 1), StepKnown::default);
+        if let Some(known) = item.knowns.get_mut(*step) {
+            known.gone = true;
+        }
+    }
+    item.outcome = finish_again(planner, item, &mut Writers::default());
 }
 
 /// Looks up what the events ask for, each different value once.

@@ -22,4 +22,5 @@ mod mapping;
 mod order;
 mod queue;
 mod recipes;
+mod rehearse;
 mod sync;
