@@ -21,6 +21,7 @@ mod generate;
 mod init;
 mod link_table;
 mod links;
+mod mapping;
 mod output;
 mod rehearse;
 mod run;
@@ -64,6 +65,9 @@ enum Command {
     /// Shows what stands in the tables: patient data! Works beside a running daemon. Ends with exit code 0 if the event
     /// would be applied, and with 1 if it would not. Tables without transactions are refused before anything is written.
     Rehearse(rehearse::Args),
+    /// Try the mapping without a database
+    #[command(subcommand)]
+    Mapping(mapping::Command),
     /// Make his-config.json: connects to the HIS database, looks at its tables and proposes a mapping
     ///
     /// Asks on a terminal; every question has an option, so that it works without one. Writes nothing into the
@@ -99,6 +103,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run => run::run(config),
         Command::Check(args) => check::run(config, &args),
         Command::Rehearse(args) => rehearse::run(config, &args),
+        Command::Mapping(command) => mapping::run(config, &command),
         Command::Init(args) => init::run(config, &args),
         Command::Demo(args) => demo::run(&args),
         Command::Send(args) => send::run(config, &args),

@@ -19,6 +19,7 @@ mod init;
 mod links;
 mod manual;
 mod mapping;
+mod mapping_test;
 mod order;
 mod queue;
 mod recipes;

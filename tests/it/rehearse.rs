@@ -244,7 +244,7 @@ fn the_words_of_the_his_are_told() {
     // What a trigger does is seen, and told.
     let done = rehearse(&site, &visit(2, json!(5), json!(null)), &[]);
     let said = done.assert_code(0);
-    assert!(said.contains(" *  stamp   x       by trigger") && said.contains("may have triggers"), "{said}");
+    assert!(said.contains(" *  stamp   x       by trigger") && said.contains("triggers of"), "{said}");
     assert_eq!(dump(&his), before);
 
     let broken = rehearse(&site, &json!({"type": ""}), &[]).assert_code(1);
