@@ -257,6 +257,40 @@ fn the_words_of_the_his_are_told() {
 }
 
 #[test]
+fn an_event_of_the_queue_is_tried_before_it_is_retried() {
+    let his = His::with(
+        "CREATE TABLE doctors (id INT PRIMARY KEY);
+         CREATE TABLE visits (id INT NOT NULL PRIMARY KEY, status VARCHAR(3), doctor INT REFERENCES doctors (id))",
+    );
+    let fields = json!({ "visit_id": "id", "status": "status", "doctor": "doctor" });
+    let site = Site::new(his.section()).mapping(json!({ "visit": { "table": "visits", "fields": fields } }));
+    let daemon = site.start();
+    daemon.accept(&json!({"event_id": "long", "event_type": "visit", "visit_id": 1, "status": "booked"}));
+    daemon.accept(&json!({"event_id": "early", "event_type": "visit", "visit_id": 2, "doctor": 7}));
+    site.wait_state("long", "parked");
+    site.wait_state("early", "waiting");
+    let said = site.cli(&["rehearse", "--event", "long"]).assert_code(1);
+    assert!(
+        said.contains("would be    parked") && said.contains("cause       too-long:visit.status"),
+        "{said}"
+    );
+    his.sql("ALTER TABLE visits MODIFY status VARCHAR(20)");
+    let said = site.cli(&["rehearse", "--event", "long"]).assert_code(0);
+    assert!(said.contains(" *  status  -       booked") && said.contains("would be    applied"), "{said}");
+    site.cli(&["rehearse", "--event", "early"]).assert_code(1);
+    // A later event of the record that waits.
+    let (code, report) = told(&site, &json!({"event_type": "visit", "visit_id": 2, "status": "new"}), &[]);
+    assert_eq!((code, &report["would_be"]), (0, &json!("applied")), "{report}");
+    assert!(
+        report["notes"][0].as_str().unwrap().contains("event 2 of the same record is not finished"),
+        "{report}"
+    );
+    // The daemon knows nothing of all this.
+    assert_eq!(site.event("long")["attempts"], 1);
+    assert_eq!(his.rows("SELECT * FROM visits"), [""; 0]);
+}
+
+#[test]
 fn a_rehearsal_that_is_killed_leaves_nothing() {
     let his = His::with(
         "CREATE TABLE visits (id INT NOT NULL PRIMARY KEY, status VARCHAR(10)); INSERT INTO visits VALUES (1, 'a'), (2, 'a')",
