@@ -182,12 +182,11 @@ async fn refuse(link: &mut Link, work: &Work, procedures: bool) -> Result<(), Re
     }
     for change in &work.change.rows {
         let Act::Call(call) = &change.act else { continue };
-        if procedures {
-            continue;
-        }
         let session = link.session()?;
         let words = words(&call.sql, session.dialect());
-        if words.first().is_some_and(|first| PROCEDURES.iter().any(|p| p.eq_ignore_ascii_case(first))) {
+        if !procedures
+            && words.first().is_some_and(|first| PROCEDURES.iter().any(|p| p.eq_ignore_ascii_case(first)))
+        {
             return Err(RehearseError::Procedure { at: call.at.clone() });
         }
         if let Some(table) = permanent_among(session, &words).await? {
