@@ -20,6 +20,7 @@ pub mod ingest;
 pub mod queue;
 pub mod telemetry;
 
+pub mod examples;
 pub mod sync;
 
 pub mod daemon;

@@ -8,7 +8,7 @@ use crate::{
         clock::Timestamp,
         entity::Entity,
         event::{EventState, Seq, StoredEvent},
-        outcome::{Outcome, Rejection, Settlement, Writer, Written},
+        outcome::{FaultClass, Outcome, Rejection, Settlement, Writer, Written},
         table::ColumnName,
     },
 };
@@ -66,6 +66,21 @@ pub fn is_newer(written: &Written, event: &StoredEvent) -> bool {
             mine < last || written.last_untimed_seq.is_some_and(after)
         }
         _ => after(written.last_seq),
+    }
+}
+
+/// What becomes of an event that the HIS has refused for a reason of that class, when it was tried alone.
+#[must_use]
+pub fn blamed(class: FaultClass, reason: Rejection) -> Outcome {
+    match class {
+        FaultClass::Unreachable => Outcome::Released { replay: false },
+        FaultClass::CommitUnknown => Outcome::Released { replay: true },
+        FaultClass::Full => Outcome::PutOff(reason, limits::REFUSED_BACKOFF),
+        FaultClass::Busy => Outcome::Busy(reason),
+        FaultClass::Parent => Outcome::Parent(reason),
+        FaultClass::Unrecognised => Outcome::Unrecognised(reason),
+        FaultClass::Config => Outcome::Paused(reason),
+        FaultClass::Rejected | FaultClass::Login => Outcome::Rejected(reason),
     }
 }
 

@@ -34,6 +34,12 @@ _buktor__middleware() {
             buktor__middleware,init)
                 cmd="buktor__middleware__subcmd__init"
                 ;;
+            buktor__middleware,mapping)
+                cmd="buktor__middleware__subcmd__mapping"
+                ;;
+            buktor__middleware,rehearse)
+                cmd="buktor__middleware__subcmd__rehearse"
+                ;;
             buktor__middleware,run)
                 cmd="buktor__middleware__subcmd__run"
                 ;;
@@ -124,6 +130,12 @@ _buktor__middleware() {
             buktor__middleware__subcmd__help,init)
                 cmd="buktor__middleware__subcmd__help__subcmd__init"
                 ;;
+            buktor__middleware__subcmd__help,mapping)
+                cmd="buktor__middleware__subcmd__help__subcmd__mapping"
+                ;;
+            buktor__middleware__subcmd__help,rehearse)
+                cmd="buktor__middleware__subcmd__help__subcmd__rehearse"
+                ;;
             buktor__middleware__subcmd__help,run)
                 cmd="buktor__middleware__subcmd__help__subcmd__run"
                 ;;
@@ -160,6 +172,21 @@ _buktor__middleware() {
             buktor__middleware__subcmd__help__subcmd__generate,schema)
                 cmd="buktor__middleware__subcmd__help__subcmd__generate__subcmd__schema"
                 ;;
+            buktor__middleware__subcmd__help__subcmd__mapping,test)
+                cmd="buktor__middleware__subcmd__help__subcmd__mapping__subcmd__test"
+                ;;
+            buktor__middleware__subcmd__mapping,help)
+                cmd="buktor__middleware__subcmd__mapping__subcmd__help"
+                ;;
+            buktor__middleware__subcmd__mapping,test)
+                cmd="buktor__middleware__subcmd__mapping__subcmd__test"
+                ;;
+            buktor__middleware__subcmd__mapping__subcmd__help,help)
+                cmd="buktor__middleware__subcmd__mapping__subcmd__help__subcmd__help"
+                ;;
+            buktor__middleware__subcmd__mapping__subcmd__help,test)
+                cmd="buktor__middleware__subcmd__mapping__subcmd__help__subcmd__test"
+                ;;
             *)
                 ;;
         esac
@@ -167,7 +194,7 @@ _buktor__middleware() {
 
     case "${cmd}" in
         buktor__middleware)
-            opts="-c -h -V --config --help --version run check init demo send sync status events generate help"
+            opts="-c -h -V --config --help --version run check rehearse mapping init demo send sync status events generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -669,7 +696,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__help)
-            opts="run check init demo send sync status events generate help"
+            opts="run check rehearse mapping init demo send sync status events generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -878,6 +905,48 @@ _buktor__middleware() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__mapping)
+            opts="test"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__mapping__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__rehearse)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         buktor__subcmd__middleware__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -998,6 +1067,122 @@ _buktor__middleware() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__mapping)
+            opts="-c -h --config --help test help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__mapping__subcmd__help)
+            opts="test help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__mapping__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__mapping__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__mapping__subcmd__test)
+            opts="-c -h --schema --record --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --schema)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__rehearse)
+            opts="-c -h --event --all --run-statements --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --event)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

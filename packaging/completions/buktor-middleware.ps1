@@ -29,6 +29,8 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Receive events and write them into the HIS until stopped (what happens without a command)')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check the configuration, the connection to the HIS database, and the mapping against its tables')
+            [CompletionResult]::new('rehearse', 'rehearse', [CompletionResultType]::ParameterValue, 'Try an event on the real tables and take it back: shows each column before and after, and any error')
+            [CompletionResult]::new('mapping', 'mapping', [CompletionResultType]::ParameterValue, 'Try the mapping without a database')
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Make his-config.json: connects to the HIS database, looks at its tables and proposes a mapping')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show the whole path with a small database that stands in for the HIS; needs no server and no configuration')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Send a test event to the running daemon')
@@ -54,6 +56,47 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('--grants', '--grants', [CompletionResultType]::ParameterName, 'Print only the GRANT statements by which the database''s administrator allows this login the least that the mappings need, also where nothing is missing')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'buktor-middleware;rehearse' {
+            [CompletionResult]::new('--event', '--event', [CompletionResultType]::ParameterName, 'An event of the queue instead, by its number in the list or its `event_id`, whatever its state')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Also show the columns of the rows that stay as they are and that the mapping does not write')
+            [CompletionResult]::new('--run-statements', '--run-statements', [CompletionResultType]::ParameterName, 'Run the mapping''s own statements, even if they call procedures: only where these do not commit by themselves')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON, for scripts')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'buktor-middleware;mapping' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Compare what the mapping makes of example events with what is expected, without a database')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'buktor-middleware;mapping;test' {
+            [CompletionResult]::new('--schema', '--schema', [CompletionResultType]::ParameterName, 'The description of the tables; without it the file that "schema" in the examples names, else his-schema.json beside them')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--record', '--record', [CompletionResultType]::ParameterName, 'Write what comes now as "expect" into the examples that have none yet; look at it before you rely on it')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON, for scripts')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'buktor-middleware;mapping;help' {
+            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Compare what the mapping makes of example events with what is expected, without a database')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'buktor-middleware;mapping;help;test' {
+            break
+        }
+        'buktor-middleware;mapping;help;help' {
             break
         }
         'buktor-middleware;init' {
@@ -266,6 +309,8 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
         'buktor-middleware;help' {
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Receive events and write them into the HIS until stopped (what happens without a command)')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check the configuration, the connection to the HIS database, and the mapping against its tables')
+            [CompletionResult]::new('rehearse', 'rehearse', [CompletionResultType]::ParameterValue, 'Try an event on the real tables and take it back: shows each column before and after, and any error')
+            [CompletionResult]::new('mapping', 'mapping', [CompletionResultType]::ParameterValue, 'Try the mapping without a database')
             [CompletionResult]::new('init', 'init', [CompletionResultType]::ParameterValue, 'Make his-config.json: connects to the HIS database, looks at its tables and proposes a mapping')
             [CompletionResult]::new('demo', 'demo', [CompletionResultType]::ParameterValue, 'Show the whole path with a small database that stands in for the HIS; needs no server and no configuration')
             [CompletionResult]::new('send', 'send', [CompletionResultType]::ParameterValue, 'Send a test event to the running daemon')
@@ -280,6 +325,16 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             break
         }
         'buktor-middleware;help;check' {
+            break
+        }
+        'buktor-middleware;help;rehearse' {
+            break
+        }
+        'buktor-middleware;help;mapping' {
+            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Compare what the mapping makes of example events with what is expected, without a database')
+            break
+        }
+        'buktor-middleware;help;mapping;test' {
             break
         }
         'buktor-middleware;help;init' {

@@ -21,7 +21,9 @@ mod generate;
 mod init;
 mod link_table;
 mod links;
+mod mapping;
 mod output;
+mod rehearse;
 mod run;
 mod save_schema;
 mod send;
@@ -57,6 +59,15 @@ enum Command {
     ///
     /// Changes nothing. Ends with exit code 1 if there is any problem, so that a script can use it.
     Check(check::Args),
+    /// Try an event on the real tables and take it back: shows each column before and after, and any error
+    ///
+    /// Runs the statements that the daemon would run, in a transaction that is rolled back at the end, whatever happens.
+    /// Shows what stands in the tables: patient data! Works beside a running daemon. Ends with exit code 0 if the event
+    /// would be applied, and with 1 if it would not. Tables without transactions are refused before anything is written.
+    Rehearse(rehearse::Args),
+    /// Try the mapping without a database
+    #[command(subcommand)]
+    Mapping(mapping::Command),
     /// Make his-config.json: connects to the HIS database, looks at its tables and proposes a mapping
     ///
     /// Asks on a terminal; every question has an option, so that it works without one. Writes nothing into the
@@ -91,6 +102,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command.unwrap_or(Command::Run) {
         Command::Run => run::run(config),
         Command::Check(args) => check::run(config, &args),
+        Command::Rehearse(args) => rehearse::run(config, &args),
+        Command::Mapping(command) => mapping::run(config, &command),
         Command::Init(args) => init::run(config, &args),
         Command::Demo(args) => demo::run(&args),
         Command::Send(args) => send::run(config, &args),

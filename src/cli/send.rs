@@ -84,7 +84,8 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
     Ok(if status.is_success() { Exit::Done } else { Exit::Problems })
 }
 
-fn read(path: &PathBuf) -> Result<Vec<u8>, Failure> {
+/// The bytes of an event's file; `-` is standard input.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |e| Failure::new(Exit::Problems, format!("{} cannot be read: {e}", path.display()));
     let mut body = Vec::new();
     // One byte more than the daemon could ever take, so that it is the daemon which says so.

@@ -27,6 +27,7 @@ mod resolve_target;
 mod schema;
 mod secret;
 mod shape;
+mod shaped;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ pub use problem::{ConfigError, Problem};
 pub(crate) use resolve_database::machine_timezone;
 pub use schema::schema;
 pub use secret::Secret;
+pub(crate) use shaped::read_shaped;
 pub use words::schema_of_place;
 
 /// A valid configuration. Paths are absolute.

@@ -24,8 +24,13 @@ pub(crate) struct Mistake {
 
 /// All mistakes of form in `file`, in no particular order.
 pub(crate) fn mistakes(schema: &Value, file: &Value) -> Vec<Mistake> {
+    mistakes_in("File", schema, file)
+}
+
+/// As [`mistakes`], for a file of another form; `name` is what its form is called in `advice`.
+pub(crate) fn mistakes_in(name: &str, schema: &Value, file: &Value) -> Vec<Mistake> {
     let mut walker = Walker { root: schema, found: Vec::new() };
-    walker.value(Shape { schema, name: "File" }, file, &KeyPath::root());
+    walker.value(Shape { schema, name }, file, &KeyPath::root());
     walker.found
 }
 

@@ -20,10 +20,12 @@ mod mysql;
 mod near;
 mod sqlite;
 mod text;
+mod trial;
 mod write;
 
 pub use error::HisError;
 pub use sqlite::demo as embedded;
+pub use trial::{Look, Trial};
 pub use write::{Keys, apply, commit, undo, write};
 
 /// A future of a [`Session`] method.

@@ -26,7 +26,7 @@ struct Key {
 }
 
 impl Keys {
-    fn new(batch: &Batch<'_>) -> Self {
+    pub(super) fn new(batch: &Batch<'_>) -> Self {
         let slots = batch.bases.last().copied().unwrap_or(0);
         Self { bases: batch.bases.clone(), known: std::iter::repeat_with(|| None).take(slots).collect() }
     }
@@ -131,7 +131,7 @@ pub async fn undo(session: &mut dyn Session) -> Result<(), HisError> {
 }
 
 /// Rolls back after an error, and gives what the caller has to know.
-async fn abandoned(session: &mut dyn Session, error: HisError) -> HisError {
+pub(super) async fn abandoned(session: &mut dyn Session, error: HisError) -> HisError {
     // A lost connection rolls back by itself.
     if matches!(error.class, FaultClass::Unreachable | FaultClass::CommitUnknown) {
         return error;
@@ -139,25 +139,27 @@ async fn abandoned(session: &mut dyn Session, error: HisError) -> HisError {
     session.rollback().await.err().unwrap_or(error)
 }
 
-async fn run(
+/// Runs one change, or those that share its statement. Gives the rows that the last statement matched, as the server counts
+/// them; none where a guard says that it was done before.
+pub(super) async fn run(
     session: &mut dyn Session,
     work: &Work<'_>,
     replay: bool,
     keys: &mut Keys,
-) -> Result<(), HisError> {
+) -> Result<Option<u64>, HisError> {
     if !is_due(session, work, keys).await? {
-        return Ok(());
+        return Ok(None);
     }
     let rows = work.rows.as_slice();
-    match &*work.form {
+    let matched = match &*work.form {
         Form::Upsert(template) | Form::Insert(template) | Form::Call(template) => {
-            session.execute(&keys.fill(template, rows)?).await.map(drop)
+            session.execute(&keys.fill(template, rows)?).await
         }
         Form::InsertGenerating(template) => generate(session, template, rows, keys).await,
         Form::Delete(template) => at_most_one(session.execute(&keys.fill(template, rows)?).await?),
         Form::InsertOnce(template) => match session.execute(&keys.fill(template, rows)?).await? {
             0 if !replay => Err(HisError::row_exists()),
-            _ => Ok(()),
+            matched => Ok(matched),
         },
         Form::Update(template) | Form::UpdateMany(template) => {
             let matched = session.execute(&keys.fill(template, rows)?).await?;
@@ -170,15 +172,14 @@ async fn run(
             if work.is_linked() {
                 keys.set_linked(rows);
             }
-            Ok(())
+            Ok(matched)
         }
         Form::UpdateElseInsert { update, insert } if work.is_linked() => {
             match session.execute(&keys.fill(update, rows)?).await? {
                 0 => generate(session, insert, rows, keys).await,
                 matched => {
-                    at_most_one(matched)?;
                     keys.set_linked(rows);
-                    Ok(())
+                    at_most_one(matched)
                 }
             }
         }
@@ -186,19 +187,21 @@ async fn run(
             let update = keys.fill(update, rows)?;
             let matched = session.execute(&update).await?;
             if matched > 0 {
-                return at_most_one(matched);
+                return at_most_one(matched).map(Some);
             }
-            let Err(error) = session.execute(&keys.fill(insert, rows)?).await else { return Ok(()) };
-            if !error.duplicate_key {
-                return Err(error);
-            }
+            let error = match session.execute(&keys.fill(insert, rows)?).await {
+                Ok(inserted) => return Ok(Some(inserted)),
+                Err(error) if error.duplicate_key => error,
+                Err(error) => return Err(error),
+            };
             // Someone inserted the row between the two, or it is another unique index that the row violates.
             match session.execute(&update).await? {
                 0 => Err(error),
                 n => at_most_one(n),
             }
         }
-    }
+    };
+    matched.map(Some)
 }
 
 /// Whether the rows are to be changed: their guards, where they have some, were not there.
@@ -221,7 +224,7 @@ async fn generate(
     template: &Template,
     rows: &[Row<'_>],
     keys: &mut Keys,
-) -> Result<(), HisError> {
+) -> Result<u64, HisError> {
     let made = session.insert(&keys.fill(template, rows)?, rows.len()).await?;
     if made.len() != rows.len() {
         return Err(HisError::no_key());
@@ -229,9 +232,9 @@ async fn generate(
     for (row, key) in rows.iter().zip(made) {
         keys.set(row.slot, key);
     }
-    Ok(())
+    Ok(rows.len() as u64)
 }
 
-fn at_most_one(matched: u64) -> Result<(), HisError> {
-    if matched > 1 { Err(HisError::many_rows(matched)) } else { Ok(()) }
+fn at_most_one(matched: u64) -> Result<u64, HisError> {
+    if matched > 1 { Err(HisError::many_rows(matched)) } else { Ok(matched) }
 }

@@ -91,6 +91,21 @@ impl DraftStep {
         &self.entity
     }
 
+    /// Its name, as later steps call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.bound.name
+    }
+
+    /// The names of a statement's parameters, in the order of their values; none of a row.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<&str> {
+        match &self.bound.body {
+            Body::Row(_) => Vec::new(),
+            Body::Call(call) => call.parameters.iter().map(|p| p.name.0.as_str()).collect(),
+        }
+    }
+
     pub(super) fn row(&self) -> Option<&BoundRow> {
         self.bound.row()
     }

@@ -86,6 +86,14 @@ pub(super) fn literal(
     })
 }
 
+/// A scalar as a column holds it, or, in words, why it cannot hold it. NULL is what every column could be asked for.
+pub fn held(column: &Column, zone: Tz, value: &Literal) -> Result<SqlValue, String> {
+    if *value == Literal::Null {
+        return Ok(SqlValue::Null);
+    }
+    Target { column, zone, truncate: false }.literal(value).map_err(|misfit| misfit.words)
+}
+
 fn did_you_mean(names: &[String]) -> Option<String> {
     (!names.is_empty()).then(|| format!("did you mean {}?", names.join(" or ")))
 }

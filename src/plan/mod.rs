@@ -27,6 +27,7 @@ pub mod verify;
 
 pub use draft::{Draft, DraftStep, Search};
 pub use finish::{Finished, NO_LINK, Of, Refusal, StepKnown};
+pub use live::held;
 pub use lookup::{Ask, BoundLookup};
 pub use rows::{Planned, Planner, tables};
 

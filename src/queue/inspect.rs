@@ -13,9 +13,13 @@ use crate::{
     model::{
         clock::Timestamp,
         event::{EventState, Seq},
+        outcome::Standing,
     },
     queue::{
-        Awaited, QueueError, open,
+        Awaited, Question, QueueError,
+        links::Scopes,
+        memory::Writers,
+        open, page,
         report::{self, DaemonReport},
         schema::{self, FINAL, Identity, LAYOUT, OPERATOR, WAITING},
         store::{count_at, local_id, queue_id, state_at, transaction},
@@ -249,6 +253,12 @@ impl Inspector {
             .ok_or_else(|| QueueError::NoEvent { name: name.to_owned() })?;
         let awaits = awaits.map(|awaits| self.awaiting_it(awaits)).transpose()?;
         Ok(EventDetail { row, body, awaits })
+    }
+
+    /// What the worker would be told of these records, see [`crate::queue::Queue::standing`].
+    pub fn standing(&self, questions: &[Question]) -> Result<Vec<Standing>, QueueError> {
+        let (mut writers, mut scopes) = (Writers::default(), Scopes::default());
+        self.checked(page::standings(&self.conn, &mut writers, &mut scopes, questions))
     }
 
     /// Asks the daemon to write to the HIS now. Gives a ticket for [`Inspector::sync_done`].

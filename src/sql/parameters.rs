@@ -65,6 +65,39 @@ pub fn parse(sql: &str, dialect: &Dialect) -> Result<ParsedSql, String> {
     Ok(ParsedSql { pieces })
 }
 
+/// The words and names of a statement that [`ParsedSql::render`] has made, in their order and without what quotes them; parts
+/// that a dot joins are one.
+#[must_use]
+pub fn words(rendered: &str, dialect: &Dialect) -> Vec<String> {
+    let (mut words, mut rest, mut before): (Vec<String>, _, _) = (Vec::new(), rendered, None);
+    let mut joined = false;
+    while !rest.is_empty() {
+        let (kind, length) = match rest.strip_prefix('?') {
+            Some(_) => (Kind::Sign, 1),
+            None => token(rest, before, dialect).unwrap_or((Kind::Sign, rest.len())),
+        };
+        let Some((text, after)) = rest.split_at_checked(length).filter(|(text, _)| !text.is_empty()) else {
+            break;
+        };
+        let name = match kind {
+            Kind::Word => Some(text.to_owned()),
+            Kind::Quoted if !text.starts_with('\'') => {
+                Some(text.chars().skip(1).take(text.chars().count().saturating_sub(2)).collect())
+            }
+            _ => None,
+        };
+        match (name, words.last_mut()) {
+            (Some(name), Some(last)) if joined => *last = format!("{last}.{name}"),
+            (Some(name), _) => words.push(name),
+            (None, _) => {}
+        }
+        joined = text == "." || (joined && kind == Kind::Blank);
+        before = text.chars().next_back();
+        rest = after;
+    }
+    words
+}
+
 /// A stretch of SQL.
 #[derive(Clone, Copy, Debug)]
 struct Token<'a> {

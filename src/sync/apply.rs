@@ -12,6 +12,7 @@ use crate::{
         entity::Entity,
         outcome::{FaultClass, Outcome, Rejection},
     },
+    policy,
     sync::{
         Interrupted,
         crosswalk::{self, Crosswalk},
@@ -260,7 +261,7 @@ impl Run<'_> {
                 }
                 // A server that only reads may have another one in its place by now.
                 self.link.distrust();
-                Outcome::PutOff(reason, limits::REFUSED_BACKOFF)
+                policy::blamed(error.class, reason)
             }
             FaultClass::Busy => {
                 if let Some(rule) = rule {
@@ -270,10 +271,8 @@ impl Run<'_> {
                     }
                 }
                 self.link.hurry(true).await?;
-                Outcome::Busy(reason)
+                policy::blamed(error.class, reason)
             }
-            FaultClass::Parent => Outcome::Parent(reason),
-            FaultClass::Unrecognised => Outcome::Unrecognised(reason),
             FaultClass::Config => {
                 if let Some(rule) = rule {
                     self.refused.paused.insert(Arc::clone(&rule));
@@ -283,11 +282,13 @@ impl Run<'_> {
                 }
                 // A privilege that is granted now may hold for new connections alone.
                 self.link.distrust();
-                Outcome::Paused(reason)
+                policy::blamed(error.class, reason)
             }
             // What the row lacks an earlier event of its record may bring.
             FaultClass::Rejected if item.is_expected() => Outcome::Held,
-            FaultClass::Rejected | FaultClass::Login => Outcome::Rejected(reason),
+            FaultClass::Parent | FaultClass::Unrecognised | FaultClass::Rejected | FaultClass::Login => {
+                policy::blamed(error.class, reason)
+            }
         };
         self.decide(&[index], &outcome);
         Ok(false)

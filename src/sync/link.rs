@@ -187,6 +187,19 @@ impl Link {
         Some(Binding { planner, generation: self.generation })
     }
 
+    /// The session, for something that is no event's writing.
+    pub(super) fn session(&mut self) -> Result<&mut dyn Session, HisError> {
+        match &mut self.session {
+            Some(session) => Ok(&mut **session),
+            None => Err(HisError::not_connected()),
+        }
+    }
+
+    /// Gives the session away.
+    pub(super) fn into_session(self) -> Result<Box<dyn Session>, HisError> {
+        self.session.ok_or_else(HisError::not_connected)
+    }
+
     /// Makes [`Link::ready`] connect anew: the server may have changed its mind about this login, or about its role.
     pub(super) fn distrust(&mut self) {
         self.distrusted = true;

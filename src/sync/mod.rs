@@ -13,8 +13,10 @@ mod page;
 mod pass;
 mod prove;
 mod refused;
+pub mod rehearse;
 mod resolve;
 pub mod schedule;
+mod shown;
 
 use std::{
     sync::Arc,
@@ -102,6 +104,14 @@ struct Outage {
     since: Timestamp,
     attempts: u32,
     until: Instant,
+}
+
+/// The crosswalk's links are those of another database.
+fn links_elsewhere(other: &str, database: &str) -> HisError {
+    let message = format!(
+        "the links of the queue file (which HIS row belongs to which record) were made for {other}, and the configuration names {database}; if that is the same database under another name run `events link --same-database`, else name another \"queue.path\""
+    );
+    HisError::plain(FaultClass::Config, "links-elsewhere", message)
 }
 
 /// Why a cycle ended early.
@@ -264,12 +274,7 @@ impl Worker {
         let Some(database) = &self.links_of else { return Ok(()) };
         match self.queue.links_of(database.clone()).await? {
             LinksOf::Ours => self.links_of = None,
-            LinksOf::Other(other) => {
-                let message = format!(
-                    "the links of the queue file (which HIS row belongs to which record) were made for {other}, and the configuration names {database}; if that is the same database under another name run `events link --same-database`, else name another \"queue.path\""
-                );
-                return Err(HisError::plain(FaultClass::Config, "links-elsewhere", message).into());
-            }
+            LinksOf::Other(other) => return Err(links_elsewhere(&other, database).into()),
         }
         Ok(())
     }

@@ -199,7 +199,7 @@ async fn plan_events(planner: Arc<Planner>, events: Vec<StoredEvent>) -> Vec<Ite
     }
 }
 
-fn plan_event(planner: &Planner, event: StoredEvent, writers: &mut Writers) -> Item {
+pub(super) fn plan_event(planner: &Planner, event: StoredEvent, writers: &mut Writers) -> Item {
     let intent = intent(planner, &event, writers);
     Item {
         event,
@@ -263,7 +263,7 @@ pub(super) async fn standings(
 }
 
 /// What is known of the records of changes, at the places of their steps: one that is skipped makes no change.
-fn by_step(of: &[Of], answered: impl Iterator<Item = Standing>) -> Vec<Standing> {
+pub(super) fn by_step(of: &[Of], answered: impl Iterator<Item = Standing>) -> Vec<Standing> {
     let mut standings = Vec::new();
     for (of, standing) in of.iter().zip(answered) {
         standings.resize_with(standings.len().max(of.step + 1), Standing::default);
@@ -274,8 +274,9 @@ fn by_step(of: &[Of], answered: impl Iterator<Item = Standing>) -> Vec<Standing>
     standings
 }
 
-/// One question for each step of a draft, or for each change, in their order; the main record's asks for what is unfinished before it.
-fn ask(item: &Item, questions: &mut Vec<Question>) {
+/// One question for each step of a draft, or for each change, in their order; the main record's asks for what is unfinished
+/// before it.
+pub(super) fn ask(item: &Item, questions: &mut Vec<Question>) {
     let seq = item.event.seq;
     let main = item.entity();
     let mut ordered = false;

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use crate::{
+    his::HisError,
     model::{
         awaits::Awaits,
         entity::Entity,
@@ -28,13 +29,29 @@ pub(super) async fn resolve(
     planner: &Planner,
     page: &mut Page,
 ) -> Result<(), Interrupted> {
+    let mut writers = Writers::default();
+    for index in finish_drafts(link, planner, page).await? {
+        let Some(item) = page.items.get_mut(index) else { continue };
+        if item.event.replay && item.is_permanent() {
+            find::alike(link, queue, planner, item, &mut writers).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Finishes every draft of a page with what the HIS knows; gives their places, without those that it has decided about.
+pub(super) async fn finish_drafts(
+    link: &mut Link,
+    planner: &Planner,
+    page: &mut Page,
+) -> Result<Vec<usize>, HisError> {
     let drafts = |page: &Page| {
         let open = page.items.iter().enumerate().filter(|(_, item)| item.outcome.is_none());
         open.filter(|(_, item)| matches!(item.intent, Intent::Draft(..))).map(|(i, _)| i).collect::<Vec<_>>()
     };
     let open = drafts(page);
     if open.is_empty() {
-        return Ok(());
+        return Ok(open);
     }
     answers(link, planner, page, &open).await?;
     let mut proven: HashSet<Entity> = HashSet::new();
@@ -59,6 +76,7 @@ pub(super) async fn resolve(
     let mut writers = Writers::default();
     // Records of which an earlier event of the page may make the row, or lose it.
     let mut unsure: HashSet<Entity> = HashSet::new();
+    let mut finished = Vec::new();
     for index in drafts(page) {
         let Some(item) = page.items.get_mut(index) else { continue };
         let records = linked_records(item);
@@ -72,14 +90,12 @@ pub(super) async fn resolve(
             continue;
         }
         finish(planner, item, &mut writers);
-        if item.event.replay && item.is_permanent() {
-            find::alike(link, queue, planner, item, &mut writers).await?;
-        }
+        finished.push(index);
         if item.outcome.is_none() && item.work().is_some() {
             unsure.extend(records.into_iter().filter(|(_, unlinked)| *unlinked).map(|(record, _)| record));
         }
     }
-    Ok(())
+    Ok(finished)
 }
 
 /// The records of an event that the crosswalk knows or is to know, and whether their rows are unknown yet.

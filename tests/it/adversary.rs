@@ -86,6 +86,7 @@ fn a_separator_in_a_key_makes_no_two_records_one() {
         daemon.accept(
             &json!({"event_id": id, "event_type": "appointment", "data": {"k": k, "l": l, "s": "one"}}),
         );
+        site.cli(&["sync", "--now"]).assert_code(0);
         let shown = site.wait_state(id, "parked");
         assert!(shown["cause"].as_str().unwrap().starts_with("odd-key"), "{shown}");
     }

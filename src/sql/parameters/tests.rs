@@ -214,3 +214,15 @@ proptest! {
         let _ = parse(&sql, &SQLITE);
     }
 }
+
+#[test]
+fn words_of_a_rendered_statement() {
+    let check = |sql: &str, dialect: &Dialect, expected: &[&str]| {
+        assert_eq!(super::words(sql, dialect), expected, "{sql}");
+    };
+    let sql = "/* CALL x */ update `my``log` SET a=?, his . `V T`.b = 'CALL y' -- z\n WHERE c IN (?,?)";
+    check(sql, &MYSQL, &["update", "my``log", "SET", "a", "his.V T.b", "WHERE", "c", "IN"]);
+    check("CALL his.put(?)", &MYSQL, &["CALL", "his.put"]);
+    check("UPDATE [log] SET a = ?", &SQLITE, &["UPDATE", "log", "SET", "a"]);
+    check("", &MYSQL, &[]);
+}
