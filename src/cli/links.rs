@@ -28,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "HISKEY", conflicts_with_all = ["keys", "to", "remove"])]
     row: Option<String>,
     /// Link the record to the row that has this key; its next events change that row
-    #[arg(long, value_name = "HISKEY", requires = "keys")]
+    #[arg(long, value_name = "HISKEY", requires = "keys", allow_hyphen_values = true)]
     to: Option<String>,
     /// Forget the link; the record's next event inserts a new row
     #[arg(long, requires = "keys", conflicts_with = "to")]
@@ -187,8 +187,14 @@ fn link_to(
     to: &str,
     args: &Args,
 ) -> Result<Exit, Failure> {
-    if to.is_empty() {
-        return Err(Failure::new(Exit::Usage, "--to wants the key of a row"));
+    let Ok(number) = to.parse::<i128>() else {
+        let words = format!("--to wants the number that the table gave its row, e.g. 17; {to:?} is none");
+        return Err(Failure::new(Exit::Usage, words));
+    };
+    // As the table says it: 017 is 17.
+    let to = &number.to_string();
+    if let Some(wrong) = wrong_key(config, name, &args.keys) {
+        return Err(Failure::new(Exit::Usage, wrong));
     }
     let scope = link_table::of(config, scopes, name, args.table.as_deref())?;
     let seen = inspector.link(&entity(&scope, args), Some(to)).map_err(problem)?;
@@ -203,7 +209,7 @@ fn link_to(
         );
         return Err(Failure::new(Exit::Problems, words));
     }
-    if let Some(own) = seen.own.as_ref().filter(|own| own.link.his_key != to) {
+    if let Some(own) = seen.own.as_ref().filter(|own| own.link.his_key != *to) {
         let words = format!(
             "{record} is row {} of {}{}; its next events would change row {row} instead.",
             output::printable(&own.link.his_key),
@@ -213,6 +219,23 @@ fn link_to(
         agreed(&words, args)?;
     }
     change(config, inspector, &scope, &LinkChange::Set(to.to_owned()), &seen, args)
+}
+
+/// What is wrong with a key, so far as the configuration tells.
+fn wrong_key(config: &Config, name: &str, keys: &[String]) -> Option<String> {
+    if keys.iter().any(String::is_empty) {
+        return Some("a key is empty; no event has such a one".to_owned());
+    }
+    let sources: Vec<String> =
+        config.mappings.links(name).map(|key| key.iter().map(|s| s.written.clone()).collect())?;
+    (sources.len() != keys.len()).then(|| {
+        format!(
+            "the key of {name} has {} part(s) ({}), and {} were given",
+            sources.len(),
+            sources.join(", "),
+            keys.len()
+        )
+    })
 }
 
 fn change(

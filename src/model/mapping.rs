@@ -40,6 +40,19 @@ impl Mappings {
         self.by_kind.values().any(|m| std::iter::once(&m.rule).chain(m.on.values()).any(links))
     }
 
+    /// The sources that identify the records of that name which the crosswalk keeps, where a mapping names them.
+    #[must_use]
+    pub fn links(&self, name: &str) -> Option<&[Source]> {
+        let generated =
+            |step: &&Step| step.name == name && matches!(&step.what, What::Row { generated: Some(_), .. });
+        let rules = self.by_kind.values().flat_map(|m| std::iter::once(&m.rule).chain(m.on.values()));
+        let writes = rules.filter_map(|rule| match rule {
+            Rule::Write(write) => Some(write),
+            Rule::Ignore => None,
+        });
+        writes.flat_map(|write| &write.steps).find(generated)?.key.as_deref()
+    }
+
     /// An event type that is mapped and differs from this one in case alone.
     #[must_use]
     pub fn near(&self, kind: &EventKind) -> Option<&EventKind> {

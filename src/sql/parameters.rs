@@ -277,7 +277,22 @@ const REFUSED: [(&str, &[&str]); 3] = [
             "REINDEX",
         ],
     ),
-    (CONNECTION, &["LOCK", "UNLOCK", "USE", "ATTACH", "DETACH", "PRAGMA"]),
+    (
+        CONNECTION,
+        &[
+            "LOCK",
+            "UNLOCK",
+            "USE",
+            "ATTACH",
+            "DETACH",
+            "PRAGMA",
+            "HANDLER",
+            "DO",
+            "PREPARE",
+            "EXECUTE",
+            "DEALLOCATE",
+        ],
+    ),
 ];
 
 fn check_beginning(sql: &str, statement: &[Token<'_>]) -> Result<(), String> {

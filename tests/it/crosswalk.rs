@@ -88,8 +88,13 @@ fn dies_after_commit(network: Network, change: &str) -> (His, Proxy, Site, Daemo
     apply(&site, &daemon, "first", &json!({"appointment_id": 9, "day": "2025-03-01", "doctor": "D1"}));
     proxy.set(network);
     daemon.accept(&event("a", &json!({"appointment_id": 1, "day": "2025-03-10", "doctor": "D2"})));
-    proxy.wait_cut();
-    proxy.down();
+    // The daemon must not be able to ask before it dies.
+    if network == Network::DownAfterCommit {
+        proxy.wait_down();
+    } else {
+        proxy.wait_cut();
+        proxy.down();
+    }
     daemon.kill();
     if !change.is_empty() {
         his.sql(change);
@@ -101,7 +106,7 @@ fn dies_after_commit(network: Network, change: &str) -> (His, Proxy, Site, Daemo
 
 #[test]
 fn a_crash_after_commit_keeps_the_link() {
-    let (his, _proxy, site, daemon) = dies_after_commit(Network::CutAfterCommit, "");
+    let (his, _proxy, site, daemon) = dies_after_commit(Network::DownAfterCommit, "");
     site.wait_state("a", "applied");
     apply(&site, &daemon, "b", &json!({"appointment_id": 1, "status": "moved"}));
     assert_eq!(his.rows(ROWS), ["2025-03-01\tNULL\tNULL\t1", "2025-03-10\tmoved\tNULL\t2"]);
@@ -118,7 +123,7 @@ fn a_crash_before_commit_inserts_once() {
 #[test]
 fn a_row_that_was_changed_in_the_instant_of_a_crash_is_left_to_people() {
     let (his, _proxy, site, _daemon) =
-        dies_after_commit(Network::CutAfterCommit, "UPDATE slot SET day = '2026-01-01' WHERE sid = 2");
+        dies_after_commit(Network::DownAfterCommit, "UPDATE slot SET day = '2026-01-01' WHERE sid = 2");
     let shown = site.wait_state("a", "parked");
     assert_eq!(shown["cause"], "link-uncertain", "{shown}");
     site.cli(&["events", "link", "appointment", "1", "--to", "2", "--yes"]).assert_code(0);
