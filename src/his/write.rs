@@ -174,15 +174,6 @@ pub(super) async fn run(
             }
             Ok(matched)
         }
-        Form::UpdateElseInsert { update, insert } if work.is_linked() => {
-            match session.execute(&keys.fill(update, rows)?).await? {
-                0 => generate(session, insert, rows, keys).await,
-                matched => {
-                    keys.set_linked(rows);
-                    at_most_one(matched)
-                }
-            }
-        }
         Form::UpdateElseInsert { update, insert } => {
             let update = keys.fill(update, rows)?;
             let matched = session.execute(&update).await?;

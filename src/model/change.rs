@@ -41,8 +41,7 @@ pub struct Shape {
     /// Columns as indexes into `table.columns`, keys first, with their roles. No column twice.
     pub columns: Vec<(usize, Role)>,
     /// The column whose value the database makes when it inserts the row, where it is wanted. It may be the shape's only
-    /// key, too: then the row is known by it, an upsert inserts without it, and a key that matches nothing means that the
-    /// HIS has deleted the row.
+    /// key, too: then the row is known by it, and a key that matches nothing means that the HIS has deleted the row.
     pub generated: Option<usize>,
 }
 

@@ -25,8 +25,7 @@ pub struct Template {
 pub enum Form {
     /// One statement that inserts or updates any number of rows.
     Upsert(Template),
-    /// The update; where it matches no row the insert; where that meets a duplicate key the update again. Of a linked
-    /// shape the insert makes a new key, and nothing follows it.
+    /// The update; where it matches no row the insert; where that meets a duplicate key the update again.
     UpdateElseInsert {
         /// Must match at most one row.
         update: Template,

@@ -35,7 +35,6 @@ pub enum Together {
 pub fn together(shape: &Shape, dialect: &Dialect) -> Option<Together> {
     match shape.op {
         Op::Update => may_update(shape, dialect).then_some(Together::Update),
-        Op::Upsert if shape.is_linked() => may_update(shape, dialect).then_some(Together::Update),
         Op::Upsert => is_bulk(shape, dialect).then_some(Together::Upsert),
         Op::Insert => may_insert(shape, dialect).then_some(Together::Insert),
         Op::Delete => None,

@@ -19,13 +19,12 @@ pub fn render(shape: &Shape, dialect: &Dialect, rows: usize) -> Form {
     let together = if rows > 0 { many::together(shape, dialect) } else { None };
     match shape.op {
         Op::Upsert if together == Some(Together::Upsert) => Form::Upsert(many::upsert(shape, dialect, rows)),
-        Op::Upsert | Op::Update if together == Some(Together::Update) && rows > 1 => {
+        Op::Update if together == Some(Together::Update) && rows > 1 => {
             Form::UpdateMany(many::update(shape, dialect, rows))
         }
-        Op::Upsert => Form::UpdateElseInsert {
-            update: update(shape, dialect),
-            insert: if shape.is_linked() { generating(shape, dialect, 1) } else { insert(shape, dialect, 1) },
-        },
+        Op::Upsert => {
+            Form::UpdateElseInsert { update: update(shape, dialect), insert: insert(shape, dialect, 1) }
+        }
         Op::Update => Form::Update(update(shape, dialect)),
         Op::Insert if shape.generated.is_some() => {
             Form::InsertGenerating(generating(shape, dialect, rows.max(1)))

@@ -92,7 +92,6 @@ fn all_forms_in_all_dialects() {
         ("insert with a generated key", linked(Op::Insert, &COLUMNS)),
         ("linked update", linked(Op::Update, &LINKED)),
         ("linked update of nothing", linked(Op::Update, &LINKED[..1])),
-        ("linked upsert", linked(Op::Upsert, &LINKED)),
         ("linked delete", linked(Op::Delete, &LINKED[..1])),
     ];
     let mut text = String::new();
@@ -207,12 +206,10 @@ fn rows_share_an_upsert_only_where_that_is_right() {
 #[test]
 fn rows_share_an_update_only_where_that_is_right() {
     let check = |what: &str, change: fn(&mut Shape), mysql: bool, sqlite: bool| {
-        for op in [Op::Update, Op::Upsert] {
-            let mut shape = linked(op, &LINKED);
-            change(&mut shape);
-            let update = |dialect| many::together(&shape, dialect) == Some(Together::Update);
-            assert_eq!((update(&MYSQL), update(&SQLITE)), (mysql, sqlite), "{what}");
-        }
+        let mut shape = linked(Op::Update, &LINKED);
+        change(&mut shape);
+        let update = |dialect| many::together(&shape, dialect) == Some(Together::Update);
+        assert_eq!((update(&MYSQL), update(&SQLITE)), (mysql, sqlite), "{what}");
     };
     check("as it is", |_| {}, true, true);
     check("no transactions", |s| edit(s, |t| t.transactional = false), false, false);
