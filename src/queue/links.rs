@@ -10,16 +10,18 @@ use crate::{
     model::{
         clock::Timestamp,
         entity::{Entity, scope_parts},
+        event::Seq,
         outcome::{Link, LinkChange},
     },
     queue::{QueueError, store::Store},
 };
 
-const FIND: &str = "SELECT his_key, proof FROM link WHERE scope = ?1 AND key = ?2";
+const FIND: &str = "SELECT his_key, proof, iif(proof IS NULL, NULL, proposed_by) FROM link WHERE scope = ?1 AND key = ?2";
 const PROPOSE: &str = "
-    INSERT INTO link (scope, key, his_key, proof, linked_at) VALUES (?1, ?2, ?3, ?4, ?5)
+    INSERT INTO link (scope, key, his_key, proof, linked_at, proposed_by) VALUES (?1, ?2, ?3, ?4, ?5, ?7)
     ON CONFLICT (scope, key) DO UPDATE SET
-        his_key = excluded.his_key, proof = excluded.proof, linked_at = excluded.linked_at
+        his_key = excluded.his_key, proof = excluded.proof, linked_at = excluded.linked_at,
+        proposed_by = excluded.proposed_by
     WHERE proof IS NOT NULL OR his_key = ?6";
 const CONFIRM: &str = "
     INSERT INTO link (scope, key, his_key, proof, linked_at) VALUES (?1, ?2, ?3, NULL, ?4)
@@ -56,6 +58,8 @@ pub struct Proposal {
     pub his_key: String,
     /// See [`Link::proof`].
     pub proof: i64,
+    /// The event that inserts the row.
+    pub by: Seq,
     /// The key of a row that the record was linked to, and that is gone.
     pub instead_of: Option<String>,
 }
@@ -117,10 +121,10 @@ impl Store {
         let mut scopes = std::mem::take(&mut self.scopes);
         let confirmed = self.write(|conn| {
             conn.execute_batch("SAVEPOINT proposals")?;
-            for Proposal { entity, his_key, proof, instead_of } in proposals {
+            for Proposal { entity, his_key, proof, by, instead_of } in proposals {
                 let (scope, key) = entity.scope_and_key();
                 let scope = scopes.number(conn, scope)?;
-                let values = params![scope, key, his_key, proof, now.0, instead_of];
+                let values = params![scope, key, his_key, proof, now.0, instead_of, by.0];
                 if conn.prepare_cached(PROPOSE)?.execute(values)? == 0 {
                     // A confirmed link stays as it is.
                     conn.execute_batch("ROLLBACK TO proposals")?;
@@ -170,7 +174,9 @@ pub(super) fn find(
     let (scope, key) = entity.scope_and_key();
     let Some(scope) = scopes.find(conn, scope)? else { return Ok(None) };
     conn.prepare_cached(FIND)?
-        .query_row(params![scope, key], |row| Ok(Link { his_key: row.get(0)?, proof: row.get(1)? }))
+        .query_row(params![scope, key], |row| {
+            Ok(Link { his_key: row.get(0)?, proof: row.get(1)?, by: row.get::<_, Option<i64>>(2)?.map(Seq) })
+        })
         .optional()
 }
 

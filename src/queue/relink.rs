@@ -225,7 +225,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<LinkRow> {
     Ok(LinkRow {
         scope: scope_of(&scope),
         keys: key_parts(&key).map(str::to_owned).collect(),
-        link: Link { his_key: row.get(2)?, proof: row.get(3)? },
+        link: Link { his_key: row.get(2)?, proof: row.get(3)?, by: None },
         linked_at: Timestamp(row.get(4)?),
     })
 }

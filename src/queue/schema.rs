@@ -87,6 +87,7 @@ CREATE TABLE link (
     key TEXT NOT NULL,
     his_key TEXT NOT NULL,
     proof INTEGER,
+    proposed_by INTEGER,
     linked_at INTEGER NOT NULL,
     PRIMARY KEY (scope, key)
 ) STRICT, WITHOUT ROWID;

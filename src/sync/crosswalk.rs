@@ -29,6 +29,7 @@ pub(super) struct Crosswalk<'a> {
 struct Made {
     /// Its event's place among the page's items.
     item: usize,
+    by: Seq,
     entity: Entity,
     key: String,
     /// It could not be found again without its link.
@@ -69,6 +70,7 @@ impl Crosswalk<'_> {
                     entity: made.entity,
                     his_key: made.key,
                     proof,
+                    by: made.by,
                     instead_of: made.instead_of,
                 });
             }
@@ -130,7 +132,8 @@ fn made(items: &[Item], live: &[usize], keys: &Keys) -> Result<MadeByShape, HisE
             let entity = change.entity.clone();
             let lost = !of.findable && shape.table.transactional;
             let instead_of = item.knowns.get(of.step).filter(|k| k.gone).and_then(|k| k.his_key.clone());
-            let made = Made { item: *index, entity, key: key.to_owned(), lost, instead_of };
+            let made =
+                Made { item: *index, by: item.event.seq, entity, key: key.to_owned(), lost, instead_of };
             let group = *places.entry(Arc::as_ptr(shape) as usize).or_insert_with(|| {
                 all.push((Arc::clone(shape), Vec::new()));
                 all.len() - 1

@@ -1,12 +1,13 @@
 //! Proposals that an ended process, or a lost connection, has left: whether the HIS has kept their rows.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     his::HisError,
     model::{
         change::{Change, Op},
         entity::{Entity, key_parts, scope_parts},
+        event::Seq,
         outcome::{Link as Entry, LinkChange, Outcome, Rejection},
     },
     plan::{Finished, Planner},
@@ -37,7 +38,13 @@ pub(super) fn doubtful_records(item: &Item) -> Vec<Entity> {
 }
 
 /// Finds out whether the transaction that proposed an event's rows was committed: their keys were written down before.
-pub(super) async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -> Result<(), HisError> {
+/// `page` are the events that are tried with it.
+pub(super) async fn prove(
+    link: &mut Link,
+    planner: &Planner,
+    item: &mut Item,
+    page: &HashSet<Seq>,
+) -> Result<(), HisError> {
     let Intent::Draft(draft, rule) = &item.intent else { return Ok(()) };
     let rule = Arc::clone(rule);
     let doubtful: Vec<(usize, Entry, i64)> = doubtful(item).map(|(s, e, p)| (s, e.clone(), p)).collect();
@@ -60,11 +67,18 @@ pub(super) async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -
     }
     if kept.is_empty() {
         if let Some((step, key)) = changed {
+            let by = item.standings.get(step).and_then(|s| s.link.as_ref()?.by);
+            if by.is_some_and(|by| by != item.event.seq && page.contains(&by)) {
+                // That event knows what it wrote.
+                item.outcome = Some(Outcome::Held);
+                return Ok(());
+            }
             let entity = draft.steps().get(step).map(|s| s.entity().clone());
             item.refuse(uncertain(entity.as_ref(), &key));
         }
         return Ok(());
     }
+    let own = kept.iter().any(|(_, entry)| entry.by == Some(item.event.seq));
     for (step, entry) in kept {
         if let Some(known) = item.knowns.get_mut(step) {
             known.his_key = Some(entry.his_key.clone());
@@ -73,7 +87,7 @@ pub(super) async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -
             item.links.push((step.entity().clone(), LinkChange::Set(entry.his_key)));
         }
     }
-    if !item.event.replay {
+    if !item.event.replay || !own {
         // Another event, that was given up since, has made the row: this one changes it.
         return Ok(());
     }

@@ -8,6 +8,7 @@ use crate::{
     model::{
         awaits::Awaits,
         entity::Entity,
+        event::Seq,
         outcome::{Outcome, Standing},
     },
     plan::{Planner, Refusal, StepKnown},
@@ -55,6 +56,7 @@ pub(super) async fn finish_drafts(
     }
     answers(link, planner, page, &open).await?;
     let mut proven: HashSet<Entity> = HashSet::new();
+    let seqs: HashSet<Seq> = page.items.iter().map(|item| item.event.seq).collect();
     for index in open {
         let Some(item) = page.items.get_mut(index).filter(|item| item.outcome.is_none()) else { continue };
         item.knowns = knowns(item);
@@ -63,7 +65,7 @@ pub(super) async fn finish_drafts(
             // The row is an earlier event's: what that one says of it is to be recorded first.
             item.outcome = Some(Outcome::Held);
         } else if !records.is_empty() {
-            if let Err(error) = prove(link, planner, item).await {
+            if let Err(error) = prove(link, planner, item, &seqs).await {
                 unanswered(link, item, &error).await?;
             }
             if item.outcome == Some(Outcome::Applied) {

@@ -76,6 +76,7 @@ fn fill(site: &Site, database: &str, links: &[(Entity, &str, bool)], awaits: &[&
                     entity: entity.clone(),
                     his_key: (*row).to_owned(),
                     proof: 1,
+                    by: buktor_middleware::model::event::Seq(1),
                     instead_of: None,
                 };
                 queue.propose(vec![proposal], Timestamp(0)).await.unwrap();

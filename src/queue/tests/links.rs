@@ -28,7 +28,7 @@ fn set(his_key: &str) -> LinkChange {
 }
 
 fn proposal(entity: Entity, his_key: &str, proof: i64) -> Proposal {
-    Proposal { entity, his_key: his_key.to_owned(), proof, instead_of: None }
+    Proposal { entity, his_key: his_key.to_owned(), proof, by: Seq(1), instead_of: None }
 }
 
 async fn propose(queue: &Queue, entity: Entity, his_key: &str, proof: i64) {
@@ -45,7 +45,7 @@ async fn settle(queue: &Queue, links: Vec<(Entity, LinkChange)>) {
 async fn link(queue: &Queue, entity: &Entity) -> Option<(String, Option<i64>)> {
     let question = Question { entity: entity.clone(), seq: Seq(9), order: false, link: true };
     let standing = queue.standing(vec![question]).await.unwrap().remove(0);
-    standing.link.map(|Link { his_key, proof }| (his_key, proof))
+    standing.link.map(|Link { his_key, proof, .. }| (his_key, proof))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as it is found")]

@@ -156,7 +156,7 @@ impl List {
             }
             Some((record, LinkChange::Set(his_key))) => {
                 self.links.retain(|_, link| link.his_key != *his_key || link.proof.is_none());
-                self.links.insert(*record, Link { his_key: his_key.clone(), proof: None });
+                self.links.insert(*record, Link { his_key: his_key.clone(), proof: None, by: None });
             }
         }
     }
@@ -319,13 +319,14 @@ async fn play(acts: Vec<Act>) {
 }
 
 async fn propose(queue: &Queue, list: &mut List, record: u8, row: u8, proof: i64) {
-    let proposal = Proposal { entity: entity(record), his_key: row.to_string(), proof, instead_of: None };
+    let proposal =
+        Proposal { entity: entity(record), his_key: row.to_string(), proof, by: Seq(1), instead_of: None };
     let done = queue.propose(vec![proposal], Timestamp(500)).await;
     if list.links.get(&record).is_some_and(|link| link.proof.is_none()) {
         assert!(matches!(done, Err(QueueError::Linked { .. })), "{done:?}");
     } else {
         done.unwrap();
-        list.links.insert(record, Link { his_key: row.to_string(), proof: Some(proof) });
+        list.links.insert(record, Link { his_key: row.to_string(), proof: Some(proof), by: Some(Seq(1)) });
     }
 }
 
