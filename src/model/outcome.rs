@@ -140,7 +140,7 @@ pub struct Link {
     /// Only proposed: the HIS was asked to insert the row with that key, and whether it did is not known. A fingerprint
     /// by which the worker knows the row again.
     pub proof: Option<i64>,
-    /// The event that proposed it.
+    /// The event that proposed it, while that is unfinished.
     pub by: Option<Seq>,
 }
 

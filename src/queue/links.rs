@@ -16,8 +16,11 @@ use crate::{
     queue::{QueueError, store::Store},
 };
 
-const FIND: &str =
-    "SELECT his_key, proof, iif(proof IS NULL, NULL, proposed_by) FROM link WHERE scope = ?1 AND key = ?2";
+/// The event that proposed a row is named as long as it is unfinished ([`super::schema::UNFINISHED`]): until then it knows best.
+const FIND: &str = "
+    SELECT his_key, proof,
+           iif(proof IS NULL, NULL, (SELECT seq FROM event WHERE seq = proposed_by AND state <= 4))
+    FROM link WHERE scope = ?1 AND key = ?2";
 const PROPOSE: &str = "
     INSERT INTO link (scope, key, his_key, proof, linked_at, proposed_by) VALUES (?1, ?2, ?3, ?4, ?5, ?7)
     ON CONFLICT (scope, key) DO UPDATE SET

@@ -1,13 +1,12 @@
 //! Proposals that an ended process, or a lost connection, has left: whether the HIS has kept their rows.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     his::HisError,
     model::{
         change::{Change, Op},
         entity::{Entity, key_parts, scope_parts},
-        event::Seq,
         outcome::{Link as Entry, LinkChange, Outcome, Rejection},
     },
     plan::{Finished, Planner},
@@ -20,7 +19,7 @@ use crate::{
 };
 
 /// The steps of which it is not known whether the HIS has kept their row.
-fn doubtful(item: &Item) -> impl Iterator<Item = (usize, &Entry, i64)> {
+pub(super) fn doubtful(item: &Item) -> impl Iterator<Item = (usize, &Entry, i64)> {
     let entry = |(step, standing): (usize, &'_ crate::model::outcome::Standing)| {
         Some((step, standing.link.as_ref()?.proof?))
     };
@@ -30,21 +29,24 @@ fn doubtful(item: &Item) -> impl Iterator<Item = (usize, &Entry, i64)> {
         .filter_map(|(step, proof)| Some((step, item.standings.get(step)?.link.as_ref()?, proof)))
 }
 
-/// The records of these steps.
-pub(super) fn doubtful_records(item: &Item) -> Vec<Entity> {
-    let Intent::Draft(draft, _) = &item.intent else { return Vec::new() };
-    let record = |(step, ..): (usize, &Entry, i64)| Some(draft.steps().get(step)?.entity().clone());
-    doubtful(item).filter_map(record).collect()
+/// Whether rows are in doubt that an unfinished event other than this one has proposed. A later event of its own record does
+/// not go before it.
+fn is_anothers(item: &Item) -> bool {
+    let Intent::Draft(draft, _) = &item.intent else { return false };
+    let mine = item.event.seq;
+    doubtful(item).any(|(step, entry, _)| {
+        let main = draft.steps().get(step).is_some_and(|step| *step.entity() == draft.entity);
+        entry.by.is_some_and(|by| by < mine || (by > mine && !main))
+    })
 }
 
 /// Finds out whether the transaction that proposed an event's rows was committed: their keys were written down before.
-/// `page` are the events that are tried with it.
-pub(super) async fn prove(
-    link: &mut Link,
-    planner: &Planner,
-    item: &mut Item,
-    page: &HashSet<Seq>,
-) -> Result<(), HisError> {
+/// Where it was another event, that one knows what it wrote, and goes first.
+pub(super) async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -> Result<(), HisError> {
+    if is_anothers(item) {
+        item.outcome = Some(Outcome::Held);
+        return Ok(());
+    }
     let Intent::Draft(draft, rule) = &item.intent else { return Ok(()) };
     let rule = Arc::clone(rule);
     let doubtful: Vec<(usize, Entry, i64)> = doubtful(item).map(|(s, e, p)| (s, e.clone(), p)).collect();
@@ -67,12 +69,6 @@ pub(super) async fn prove(
     }
     if kept.is_empty() {
         if let Some((step, key)) = changed {
-            let by = item.standings.get(step).and_then(|s| s.link.as_ref()?.by);
-            if by.is_some_and(|by| by != item.event.seq && page.contains(&by)) {
-                // That event knows what it wrote.
-                item.outcome = Some(Outcome::Held);
-                return Ok(());
-            }
             let entity = draft.steps().get(step).map(|s| s.entity().clone());
             item.refuse(uncertain(entity.as_ref(), &key));
         }

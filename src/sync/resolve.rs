@@ -8,7 +8,6 @@ use crate::{
     model::{
         awaits::Awaits,
         entity::Entity,
-        event::Seq,
         outcome::{Outcome, Standing},
     },
     plan::{Planner, Refusal, StepKnown},
@@ -19,7 +18,7 @@ use crate::{
         find,
         link::Link,
         page::{Intent, Item, Page, Writers},
-        prove::{doubtful_records, prove},
+        prove::{doubtful, prove},
     },
 };
 
@@ -55,22 +54,13 @@ pub(super) async fn finish_drafts(
         return Ok(open);
     }
     answers(link, planner, page, &open).await?;
-    let mut proven: HashSet<Entity> = HashSet::new();
-    let seqs: HashSet<Seq> = page.items.iter().map(|item| item.event.seq).collect();
     for index in open {
         let Some(item) = page.items.get_mut(index).filter(|item| item.outcome.is_none()) else { continue };
         item.knowns = knowns(item);
-        let records = doubtful_records(item);
-        if records.iter().any(|record| proven.contains(record)) {
-            // The row is an earlier event's: what that one says of it is to be recorded first.
-            item.outcome = Some(Outcome::Held);
-        } else if !records.is_empty() {
-            if let Err(error) = prove(link, planner, item, &seqs).await {
-                unanswered(link, item, &error).await?;
-            }
-            if item.outcome == Some(Outcome::Applied) {
-                proven.extend(records);
-            }
+        if doubtful(item).next().is_some()
+            && let Err(error) = prove(link, planner, item).await
+        {
+            unanswered(link, item, &error).await?;
         }
     }
     find::check_marks(link, page, &drafts(page)).await?;

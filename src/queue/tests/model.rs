@@ -200,7 +200,10 @@ impl List {
                 .rows
                 .range(..before)
                 .any(|(_, row)| row.record == Some(record) && row.awaits.is_some()),
-            link: self.links.get(&record).cloned(),
+            link: self.links.get(&record).cloned().map(|link| Link {
+                by: link.by.filter(|by| self.rows.get(&by.0).is_some_and(|row| (row.state as i64) < 5)),
+                ..link
+            }),
         }
     }
 
