@@ -213,6 +213,8 @@ fn row(
 ) -> CameRow {
     let value = |cell: &Cell| match cell {
         Cell::Value(value) => CameValue::Value(value.clone()),
+        // Each event has its own transaction.
+        Cell::KeyOf(_) => CameValue::Key(String::new()),
         Cell::Generated(of) => CameValue::Key(names.get(of).copied().unwrap_or_default().to_owned()),
     };
     match &change.act {

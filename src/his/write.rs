@@ -1,10 +1,13 @@
 //! Runs a batch: one transaction, left open for the caller to act between the writes and COMMIT. Keeps the keys that
 //! tables gave to its rows, for statements behind them. Renders no SQL and decides nothing about events.
 
+use std::collections::HashMap;
+
 use crate::{
     his::{HisError, Session},
     model::{
         change::{Cell, Role},
+        entity::Entity,
         outcome::FaultClass,
         value::SqlValue,
     },
@@ -15,6 +18,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Keys {
     bases: Vec<usize>,
+    /// See [`Batch::wanted`].
+    wanted: HashMap<Entity, usize>,
     /// By slot.
     known: Vec<Option<Key>>,
 }
@@ -28,7 +33,11 @@ struct Key {
 impl Keys {
     pub(super) fn new(batch: &Batch<'_>) -> Self {
         let slots = batch.bases.last().copied().unwrap_or(0);
-        Self { bases: batch.bases.clone(), known: std::iter::repeat_with(|| None).take(slots).collect() }
+        Self {
+            bases: batch.bases.clone(),
+            wanted: batch.wanted.clone(),
+            known: std::iter::repeat_with(|| None).take(slots).collect(),
+        }
     }
 
     /// The key that a change's row has now: made by its insert, or the one that it was linked by. None where its shape
@@ -40,16 +49,18 @@ impl Keys {
         self.known.get(slot)?.as_ref().filter(|_| inside).map(|key| key.text.as_str())
     }
 
-    fn value(&self, slot: usize) -> Option<&SqlValue> {
+    /// What a cell of an event holds, whose slots begin at `base`.
+    fn value<'v>(&'v self, cell: &'v Cell, base: usize) -> Option<&'v SqlValue> {
+        let slot = match cell {
+            Cell::Value(value) => return Some(value),
+            Cell::Generated(index) => base + index,
+            Cell::KeyOf(entity) => *self.wanted.get(entity)?,
+        };
         self.known.get(slot)?.as_ref().map(|key| &key.value)
     }
 
     fn set(&mut self, slot: usize, text: String) {
-        let value = match text.parse::<i128>() {
-            // Not +7 or 007, which are texts.
-            Ok(n) if n.to_string() == text => SqlValue::Int(n),
-            _ => SqlValue::Text(text.clone()),
-        };
+        let value = SqlValue::of_key(&text);
         if let Some(known) = self.known.get_mut(slot) {
             *known = Some(Key { text, value });
         }
@@ -67,21 +78,16 @@ impl Keys {
     fn linked(&self, row: &Row<'_>) -> Option<String> {
         let shape = row.change.shape()?;
         let key = shape.columns.iter().zip(&row.change.values).find(|((_, role), _)| *role == Role::Key);
-        let value = match key {
-            Some((_, Cell::Value(value))) => Some(value),
-            Some((_, Cell::Generated(index))) => self.value(row.base + index),
-            None => None,
-        };
-        match value {
-            Some(SqlValue::Int(n)) => Some(n.to_string()),
-            Some(SqlValue::Text(text) | SqlValue::Decimal(text)) => Some(text.clone()),
+        match self.value(key?.1, row.base)? {
+            SqlValue::Int(n) => Some(n.to_string()),
+            SqlValue::Text(text) | SqlValue::Decimal(text) => Some(text.clone()),
             _ => None,
         }
     }
 
     fn fill<'v>(&'v self, template: &Template, rows: &'v [Row<'_>]) -> Result<Statement<'v>, HisError> {
         let values = rows.iter().map(|row| (row.change.values.as_slice(), row.base));
-        template.fill(values, |slot| self.value(slot)).ok_or_else(HisError::key_unknown)
+        template.fill(values, |cell, base| self.value(cell, base)).ok_or_else(HisError::key_unknown)
     }
 
     fn fill_guards<'v>(
@@ -91,7 +97,7 @@ impl Keys {
     ) -> Result<Statement<'v>, HisError> {
         let values =
             rows.iter().filter_map(|row| Some((row.change.guard.as_ref()?.values.as_slice(), row.base)));
-        template.fill(values, |slot| self.value(slot)).ok_or_else(HisError::key_unknown)
+        template.fill(values, |cell, base| self.value(cell, base)).ok_or_else(HisError::key_unknown)
     }
 }
 

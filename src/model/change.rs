@@ -91,6 +91,8 @@ pub enum Cell {
     Value(SqlValue),
     /// What the database makes for the change at that index of the same event; an earlier one, whose shape has `generated`.
     Generated(usize),
+    /// What the database makes for the row of that record, which an earlier event of the same transaction inserts.
+    KeyOf(Entity),
 }
 
 impl Cell {
@@ -99,7 +101,7 @@ impl Cell {
     pub fn value(&self) -> Option<&SqlValue> {
         match self {
             Self::Value(value) => Some(value),
-            Self::Generated(_) => None,
+            Self::Generated(_) | Self::KeyOf(_) => None,
         }
     }
 
@@ -140,6 +142,21 @@ impl Change {
             Act::Row(shape) => Some(shape),
             Act::Call(_) => None,
         }
+    }
+
+    /// The row's shape, where it inserts one whose key the table makes.
+    #[must_use]
+    pub fn inserted(&self) -> Option<&Arc<Shape>> {
+        self.shape().filter(|shape| shape.op == Op::Insert && shape.generated.is_some())
+    }
+
+    /// Records whose row an earlier event must have inserted in the same transaction.
+    pub fn needs(&self) -> impl Iterator<Item = &Entity> {
+        let guarded = self.guard.iter().flat_map(|guard| &guard.values);
+        self.values.iter().chain(guarded).filter_map(|cell| match cell {
+            Cell::KeyOf(entity) => Some(entity),
+            Cell::Value(_) | Cell::Generated(_) => None,
+        })
     }
 
     /// What it is done to, for messages: the table, or the statement's place in the configuration.

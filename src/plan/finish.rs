@@ -33,6 +33,8 @@ pub struct StepKnown {
     pub his_key: Option<String>,
     /// The row of that key is not in its table any more.
     pub gone: bool,
+    /// No row is known, but an earlier event inserts it in the same transaction: the one at this place of the page.
+    pub made_ahead: Option<usize>,
     /// Columns that newer events have written: left as they are.
     pub leave: BTreeSet<ColumnName>,
     /// Newer events have written the row that it would delete: it stays.
@@ -142,6 +144,8 @@ enum Key {
     Known(SqlValue),
     /// The database makes it, for the change at that place.
     Of(usize),
+    /// The database makes it for an earlier event's change.
+    Ahead(Entity),
     None,
 }
 
@@ -163,7 +167,11 @@ impl Run<'_> {
     ) -> Result<(Option<Change>, Made), Refusal> {
         let his_key = known.his_key.as_deref().filter(|_| !known.gone).map(SqlValue::of_key);
         let bound = Arc::clone(&step.bound);
-        let key = his_key.map_or(Key::None, Key::Known);
+        let key = match his_key {
+            Some(key) => Key::Known(key),
+            None if known.made_ahead.is_some() => Key::Ahead(step.entity.clone()),
+            None => Key::None,
+        };
         let mut made = Made { name: Arc::clone(&bound), key, cells: Vec::new() };
         if step.skipped {
             return Ok((None, made));
@@ -184,13 +192,15 @@ impl Run<'_> {
             Body::Row(row) => {
                 let chosen = match &made.key {
                     _ if row.link.is_none() => plain(row, cells, known),
-                    Key::Known(_) => self.linked(row, cells, known)?,
+                    Key::Known(_) | Key::Ahead(_) => self.linked(row, cells, known)?,
                     Key::Of(_) | Key::None => self.unlinked(row, cells)?,
                 };
                 let Some((form, cells)) = chosen else { return Ok((None, made)) };
                 let mut values = Vec::with_capacity(cells.len() + 1);
-                if let (Form::Linked | Form::Unlinked, Key::Known(key)) = (form, &made.key) {
-                    values.push(Cell::Value(key.clone()));
+                match (form, &made.key) {
+                    (Form::Linked | Form::Unlinked, Key::Known(key)) => values.push(Cell::Value(key.clone())),
+                    (Form::Linked | Form::Unlinked, Key::Ahead(of)) => values.push(Cell::KeyOf(of.clone())),
+                    _ => {}
                 }
                 if form == Form::Insert {
                     made.key = Key::Of(place);
@@ -273,6 +283,7 @@ impl Run<'_> {
         match &made.key {
             Key::Known(key) => Ok(Some(Cell::Value(key.clone()))),
             Key::Of(change) => Ok(Some(Cell::Generated(*change))),
+            Key::Ahead(entity) => Ok(Some(Cell::KeyOf(entity.clone()))),
             Key::None => {
                 let name = &made.name.name;
                 let column = cell_of(step, place).map_or("", |(_, column, _)| &column.name.0);

@@ -207,6 +207,7 @@ fn outline(planner: &Planner, body: &str, steps: &[StepKnown], answers: &[Answer
     let changes = finished.change.rows.iter().map(|change| {
         let value = |cell: &Cell| match cell {
             Cell::Value(value) => value.plain(),
+            Cell::KeyOf(entity) => format!("<{}>", entity.0.replace('\u{1f}', " ")),
             Cell::Generated(change) => format!("<{change}>"),
         };
         let guard = change.guard.as_ref().map_or(String::new(), |g| format!(" if {}", value(&g.values[0])));

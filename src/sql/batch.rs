@@ -1,10 +1,16 @@
 //! Packs the changes of many events into the statements of one transaction: rows of one shape share a
 //! statement, as far as the order of an entity's events and of tables that refer to each other allows.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
-    model::change::{Act, Cell, Change, EventChange, Shape},
+    model::{
+        change::{Act, Cell, Change, EventChange, Shape},
+        entity::Entity,
+    },
     sql::{
         Batch, Form, Row, StatementBytes, Template, Work,
         ident::Dialect,
@@ -64,6 +70,7 @@ impl Packer {
             slots += event.rows.len();
         }
         bases.push(slots);
+        let wanted = wanted(&events, &bases);
         let mut works = Vec::new();
         for group in self.group(&events, &bases) {
             let shared = group.together.is_some() && events.len() > 1;
@@ -76,7 +83,7 @@ impl Packer {
                 rows = later;
             }
         }
-        Batch { works, replay, bases }
+        Batch { works, replay, bases, wanted }
     }
 
     fn group<'a>(&self, events: &[&'a EventChange], bases: &[usize]) -> Vec<Group<'a>> {
@@ -161,6 +168,21 @@ impl Packer {
         });
         Arc::clone(&remembered.form)
     }
+}
+
+/// The slots of the inserts whose keys other events want.
+fn wanted(events: &[&EventChange], bases: &[usize]) -> HashMap<Entity, usize> {
+    let needs: HashSet<&Entity> =
+        events.iter().flat_map(|event| event.rows.iter().flat_map(Change::needs)).collect();
+    if needs.is_empty() {
+        return HashMap::new();
+    }
+    let of_event = |(event, base): (&&EventChange, &usize)| {
+        let slots = event.rows.iter().zip(*base..);
+        let made = slots.filter(|(change, _)| change.inserted().is_some() && needs.contains(&change.entity));
+        made.map(|(change, slot)| (change.entity.clone(), slot)).collect::<Vec<_>>()
+    };
+    events.iter().zip(bases).flat_map(of_event).collect()
 }
 
 /// What changes with the same statements share.

@@ -1,11 +1,12 @@
 //! What a session has to do: statements' texts with the rows whose values go into them. The values are put in when a
 //! statement is executed, because a generated key becomes known only then.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     model::{
         change::{Cell, Change},
+        entity::Entity,
         value::SqlValue,
     },
     sql::Statement,
@@ -53,7 +54,7 @@ pub enum Form {
 pub struct Row<'a> {
     /// The change.
     pub change: &'a Change,
-    /// The slot of its event's first change: what `Cell::Generated` counts from.
+    /// The slot of its event's first change: what [`Cell::Generated`] counts from.
     pub base: usize,
     /// Its own slot.
     pub slot: usize,
@@ -88,23 +89,22 @@ pub struct Batch<'a> {
     pub replay: bool,
     /// Where each event's slots begin, and where the last one's end. A slot is a change's number in the batch.
     pub bases: Vec<usize>,
+    /// The slots of the inserts whose keys [`Cell::KeyOf`] wants.
+    pub wanted: HashMap<Entity, usize>,
 }
 
 impl Template {
-    /// The statement with the values of rows (each with the slot of its event's first change). None where a generated key
-    /// is wanted that `known` does not have by its slot.
+    /// The statement with the values of rows (each with the slot of its event's first change). None where `value` does not
+    /// know what a cell stands for.
     pub fn fill<'v>(
         &self,
         rows: impl Iterator<Item = (&'v [Cell], usize)>,
-        known: impl Fn(usize) -> Option<&'v SqlValue>,
+        value: impl Fn(&'v Cell, usize) -> Option<&'v SqlValue>,
     ) -> Option<Statement<'v>> {
         let mut params = Vec::with_capacity(rows.size_hint().0 * self.slots.len());
         for (values, base) in rows {
             for slot in &self.slots {
-                params.push(match values.get(*slot)? {
-                    Cell::Value(value) => value,
-                    Cell::Generated(index) => known(base + index)?,
-                });
+                params.push(value(values.get(*slot)?, base)?);
             }
         }
         Some(Statement { sql: Arc::clone(&self.sql), params })

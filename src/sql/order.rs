@@ -62,9 +62,13 @@ impl<'a> Order<'a> {
         let mut place = self.barrier.max(of_entity(&step.event.entity)).max(of_entity(&step.change.entity));
         let guarded = step.change.guard.iter().flat_map(|guard| &guard.values);
         for cell in step.change.values.iter().chain(guarded) {
-            if let Cell::Generated(index) = cell {
-                // The key is known when its statement is done.
-                place = place.max(step.earlier.get(*index).map_or(0, |place| place + 1));
+            // The key is known when its statement is done.
+            match cell {
+                Cell::Generated(index) => {
+                    place = place.max(step.earlier.get(*index).map_or(0, |place| place + 1));
+                }
+                Cell::KeyOf(entity) => place = place.max(of_entity(entity) + 1),
+                Cell::Value(_) => {}
             }
         }
         let Act::Row(shape) = &step.change.act else { return place };
@@ -178,6 +182,7 @@ fn part<'a>(event: &'a EventChange, base: usize, cell: &'a Cell) -> Option<Cow<'
         Cell::Value(SqlValue::Date(d)) => Some(d.to_string().into()),
         Cell::Value(SqlValue::DateTime(t)) => Some(t.to_string().into()),
         Cell::Value(_) => None,
+        Cell::KeyOf(entity) => Some(format!("\u{2}{}", entity.0).into()),
         Cell::Generated(index) => match linked_key(event, *index) {
             // Only earlier changes are pointed at, so this ends.
             Some(key) if !matches!(key, Cell::Generated(before) if before >= index) => part(event, base, key),

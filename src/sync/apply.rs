@@ -148,7 +148,9 @@ impl Run<'_> {
                 self.block(index);
             } else if self.blocked.get(&work.change.entity).is_some_and(|first| *first < index) {
                 item.outcome = Some(Outcome::Held);
-            } else if item.touches_linked(|record| self.moved.get(record).is_some_and(|by| *by != index)) {
+            } else if item.makers().any(|maker| live.binary_search(&maker).is_err())
+                || item.touches_linked(|record| self.moved.get(record).is_some_and(|by| *by != index))
+            {
                 item.outcome = Some(Outcome::Held);
                 self.block(index);
             } else {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     his::{HisError, Keys},
     model::{
-        change::{Act, Change, Op, Shape},
+        change::{Change, Op, Shape},
         clock::Clock,
         entity::Entity,
         event::Seq,
@@ -127,7 +127,7 @@ fn made(items: &[Item], live: &[usize], keys: &Keys) -> Result<MadeByShape, HisE
         let Some(item) = items.get(*index) else { continue };
         let Some(work) = item.work() else { continue };
         for (place, (change, of)) in work.change.rows.iter().zip(&work.of).enumerate() {
-            let Some(shape) = inserted(change) else { continue };
+            let Some(shape) = change.inserted() else { continue };
             let Some(key) = keys.of(event, place) else { return Err(miscounted(shape)) };
             let entity = change.entity.clone();
             let lost = !of.findable && shape.table.transactional;
@@ -152,14 +152,6 @@ fn miscounted(shape: &Shape) -> HisError {
         shape.table.title()
     );
     HisError::plain(FaultClass::Unrecognised, "generated-key", message)
-}
-
-/// The shape of a change that inserts a row whose key the table makes.
-pub(super) fn inserted(change: &Change) -> Option<&Arc<Shape>> {
-    match &change.act {
-        Act::Row(shape) if shape.op == Op::Insert && shape.generated.is_some() => Some(shape),
-        Act::Row(_) | Act::Call(_) => None,
-    }
 }
 
 /// What the rows of these keys hold in the columns that an insert of that shape writes, as one number each; none for a row

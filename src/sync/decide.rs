@@ -123,6 +123,7 @@ pub(super) fn finish_again(planner: &Planner, item: &mut Item, writers: &mut Wri
             item.intent = Intent::Work(writers.work(&item.event, finished, rule));
             None
         }
+        Err(_) if item.makers().next().is_some() => Some(Outcome::Held),
         Err(refusal) => Some(Outcome::Rejected(refusal.reason)),
     }
 }
@@ -139,15 +140,14 @@ impl Ahead {
     /// Takes an event in. True where it has to wait for the next pass: an earlier one of this page makes or moves its row,
     /// or is newer than it, which counts only if that one gets applied.
     fn pass(&mut self, event: &StoredEvent, work: &Work) -> bool {
-        // An earlier one has found the row: this one was planned without it.
-        let inserts =
-            |change: &Change| change.shape().is_some_and(|s| s.generated.is_some() && s.op == Op::Insert);
         let older = |change: &Change| {
-            self.moved.contains(&change.entity)
+            let planned_with = || change.needs().any(|of| *of == change.entity);
+            // An insert: an earlier one has found the row, and this one was planned without it.
+            (self.moved.contains(&change.entity) && !planned_with())
                 || self
                     .touched
                     .get(&change.entity)
-                    .is_some_and(|w| inserts(change) || policy::is_newer(w, event))
+                    .is_some_and(|w| change.inserted().is_some() || policy::is_newer(w, event))
         };
         if work.change.rows.iter().any(older) {
             return true;

@@ -17,7 +17,6 @@ use crate::{
     sync::{
         Interrupted,
         answers::unanswered,
-        crosswalk::inserted,
         decide::finish_again,
         link::Link,
         page::{Intent, Item, Page, Writers},
@@ -245,12 +244,12 @@ pub(super) async fn alike(
 ) -> Result<(), Interrupted> {
     let Some(work) = item.work() else { return Ok(()) };
     let inserts: Vec<(usize, Change)> = (work.change.rows.iter().zip(&work.of))
-        .filter(|(row, of)| !of.findable && inserted(row).is_some_and(|shape| !shape.table.transactional))
+        .filter(|(row, of)| !of.findable && row.inserted().is_some_and(|shape| !shape.table.transactional))
         .map(|(row, of)| (of.step, row.clone()))
         .collect();
     let mut found_any = false;
     for (step, row) in inserts {
-        let Some(shape) = inserted(&row) else { continue };
+        let Some(shape) = row.inserted() else { continue };
         let cells: Option<Vec<(usize, &SqlValue)>> = (shape.columns.iter().zip(&row.values))
             .map(|((column, _), cell)| Some((*column, cell.value()?)))
             .collect();

@@ -12,7 +12,7 @@ use crate::{
         outcome::{LinkChange, Outcome, Rejection, Standing, Writer},
         table::ColumnName,
     },
-    plan::{Draft, Finished, Of, Planned, Planner, StepKnown},
+    plan::{Draft, DraftStep, Finished, Of, Planned, Planner, StepKnown},
     queue::{self, ClaimId, Question, Queue, QueueError},
 };
 
@@ -122,17 +122,17 @@ impl Item {
         }
     }
 
-    /// All records that it touches, each once.
+    /// All records that it touches, some of them more than once.
     pub(super) fn entities(&self) -> impl Iterator<Item = &Entity> {
-        let steps: Vec<&Entity> = match &self.intent {
-            Intent::Draft(draft, _) => draft.steps().iter().map(crate::plan::DraftStep::entity).collect(),
-            Intent::Work(work) => {
-                work.change.rows.iter().map(|row| &row.entity).chain(&work.absent).collect()
-            }
-            Intent::Nothing(..) => Vec::new(),
+        let (draft, work) = match &self.intent {
+            Intent::Draft(draft, _) => (Some(draft), None),
+            Intent::Work(work) => (None, Some(work)),
+            Intent::Nothing(..) => (None, None),
         };
-        let main = self.entity().filter(|main| !steps.contains(main));
-        main.into_iter().chain(steps)
+        let steps = draft.into_iter().flat_map(|draft| draft.steps().iter().map(DraftStep::entity));
+        let rows = work.into_iter().flat_map(|work| work.change.rows.iter().map(|row| &row.entity));
+        let absent = work.into_iter().flat_map(|work| &work.absent);
+        self.entity().into_iter().chain(steps).chain(rows).chain(absent)
     }
 
     /// An event of which an earlier attempt went wrong, or may have gone right, is applied alone: it harms no
@@ -159,6 +159,11 @@ impl Item {
     /// Whether an earlier event of its record goes on by itself once a record of the HIS appears.
     pub(super) fn is_expected(&self) -> bool {
         self.standings.iter().any(|standing| standing.expected)
+    }
+
+    /// The places of earlier events that are to insert the rows with which it was planned.
+    pub(super) fn makers(&self) -> impl Iterator<Item = usize> {
+        self.knowns.iter().filter_map(|known| known.made_ahead)
     }
 
     pub(super) fn refuse(&mut self, reason: Rejection) {

@@ -1,7 +1,12 @@
 //! One pass over all pending events, page by page. While a page is applied, the page before it is recorded and
 //! the page behind it is claimed and planned.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -30,7 +35,24 @@ use crate::{
 struct Unrecorded {
     claim: ClaimId,
     settlements: Arc<[Settlement]>,
-    entities: HashSet<Entity>,
+    entities: Entities,
+}
+
+/// The records of a page, by hash: one that is taken for another is asked for once more.
+#[derive(Clone, Default)]
+struct Entities {
+    hashes: HashSet<u64>,
+    by: RandomState,
+}
+
+impl Entities {
+    fn extend<'a>(&mut self, entities: impl Iterator<Item = &'a Entity>) {
+        self.hashes.extend(entities.map(|entity| self.by.hash_one(entity)));
+    }
+
+    fn contains(&self, entity: &Entity) -> bool {
+        self.hashes.contains(&self.by.hash_one(entity))
+    }
 }
 
 /// What was found behind a page.
@@ -169,11 +191,11 @@ impl Worker {
     fn settlements(&mut self, page: Page, tally: &mut Tally) -> Unrecorded {
         let now = self.clock.now();
         let mut settlements = Vec::with_capacity(page.items.len());
-        let mut entities = HashSet::new();
+        let mut entities = Entities::default();
         for mut item in page.items {
             // Undecided means given up in the middle, perhaps in a COMMIT.
             let outcome = item.outcome.take().unwrap_or(Outcome::Released { replay: true });
-            entities.extend(item.entities().cloned());
+            entities.extend(item.entities());
             let settlement = settlement(item, outcome, now);
             self.maybe_paused |= settlement.state == EventState::Paused;
             tally.add(&settlement);

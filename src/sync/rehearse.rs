@@ -20,7 +20,6 @@ use crate::{
     queue::{ClaimId, Inspector, QueueError},
     sql::{batch::Packer, parameters::words},
     sync::{
-        crosswalk::inserted,
         decide::decide,
         find,
         link::Link,
@@ -274,7 +273,7 @@ async fn attempt(
         let key = key_of(row.change, row.slot, &trial);
         let before = match &key {
             // It has no key before it is there.
-            None if inserted(row.change).is_some() => Row::Absent,
+            None if row.change.inserted().is_some() => Row::Absent,
             key => look(&mut trial, row.change, key.as_deref(), &columns).await?,
         };
         let matched = match trial.run(packed).await {
@@ -320,12 +319,14 @@ type Key = Vec<(usize, SqlValue)>;
 fn key_of(change: &Change, slot: usize, trial: &Trial) -> Option<Key> {
     let shape = change.shape()?;
     let made = |change: usize| trial.keys().of(0, change).map(SqlValue::of_key);
-    if let Some((shape, made)) = inserted(change).zip(made(slot)) {
+    if let Some((shape, made)) = change.inserted().zip(made(slot)) {
         return Some(vec![(shape.generated?, made)]);
     }
     let value = |cell: &Cell| match cell {
         Cell::Value(value) => Some(value.clone()),
         Cell::Generated(change) => made(*change),
+        // One event stands alone.
+        Cell::KeyOf(_) => None,
     };
     let keys = shape.columns.iter().zip(&change.values).filter(|((_, role), _)| *role == Role::Key);
     let key: Option<Key> = keys.map(|((column, _), cell)| Some((*column, value(cell)?))).collect();

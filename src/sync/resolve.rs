@@ -1,12 +1,13 @@
 //! What a page's events must know of the HIS before they can be written: what their lookups find, which rows their
 //! records are. Asks in one query for many, and changes nothing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     his::HisError,
     model::{
         awaits::Awaits,
+        change::{Change, Op},
         entity::Entity,
         outcome::{Outcome, Standing},
     },
@@ -66,38 +67,78 @@ pub(super) async fn finish_drafts(
     find::check_marks(link, page, &drafts(page)).await?;
     find::search(link, page, &drafts(page)).await?;
     let mut writers = Writers::default();
-    // Records of which an earlier event of the page may make the row, or lose it.
-    let mut unsure: HashSet<Entity> = HashSet::new();
+    let mut earlier = Earlier::default();
     let mut finished = Vec::new();
     for index in drafts(page) {
         let Some(item) = page.items.get_mut(index) else { continue };
-        let records = linked_records(item);
-        if records.iter().any(|(record, _)| unsure.contains(record)) {
-            unsure.extend(records.into_iter().map(|(record, _)| record));
-            item.outcome = Some(Outcome::Held);
-            continue;
-        }
+        let records = earlier.look(item);
         find::refuse_gone(item);
         if item.outcome.is_some() {
             continue;
         }
         finish(planner, item, &mut writers);
         finished.push(index);
-        if item.outcome.is_none() && item.work().is_some() {
-            unsure.extend(records.into_iter().filter(|(_, unlinked)| *unlinked).map(|(record, _)| record));
-        }
+        earlier.note(index, item, records);
     }
     Ok(finished)
 }
 
-/// The records of an event that the crosswalk knows or is to know, and whether their rows are unknown yet.
-fn linked_records(item: &Item) -> Vec<(Entity, bool)> {
-    let Intent::Draft(draft, _) = &item.intent else { return Vec::new() };
-    let record = |(place, step): (usize, &crate::plan::DraftStep)| {
-        let unlinked = item.knowns.get(place).is_none_or(StepKnown::is_unlinked);
-        step.is_linked().then(|| (step.entity().clone(), unlinked))
-    };
-    draft.steps().iter().enumerate().filter_map(record).collect()
+/// What the earlier events of a page do to rows that the crosswalk does not know yet.
+#[derive(Default)]
+struct Earlier {
+    /// Records whose row one of them inserts, and its place: the others change it in the same transaction.
+    made: HashMap<Entity, usize>,
+    /// Records of which one of them may make the row, or lose it: what comes behind waits for the next pass.
+    unsure: HashSet<Entity>,
+}
+
+impl Earlier {
+    /// Tells an event what the earlier ones make; gives its records whose rows nobody knows, nor makes before it.
+    fn look(&mut self, item: &mut Item) -> Vec<Entity> {
+        let Intent::Draft(draft, _) = &item.intent else { return Vec::new() };
+        let mut new = Vec::new();
+        let linked = draft.steps().iter().enumerate().filter(|(_, step)| step.is_linked());
+        for (place, step) in linked {
+            let entity = step.entity();
+            if self.unsure.contains(entity) {
+                let steps = draft.steps().iter().filter(|step| step.is_linked());
+                self.unsure.extend(steps.map(|step| step.entity().clone()));
+                item.outcome = Some(Outcome::Held);
+                return Vec::new();
+            }
+            match item.knowns.get_mut(place) {
+                Some(known) if !known.is_unlinked() => {}
+                Some(known) if self.made.contains_key(entity) => {
+                    known.made_ahead = self.made.get(entity).copied();
+                }
+                Some(_) | None => new.push(entity.clone()),
+            }
+        }
+        new
+    }
+
+    /// Takes in an event that was finished, at its place.
+    fn note(&mut self, index: usize, item: &mut Item, records: Vec<Entity>) {
+        let Some(work) = item.work().filter(|_| item.outcome.is_none()) else { return };
+        let rows = &work.change.rows;
+        // The row would not be there to be looked at before COMMIT.
+        let takes_back = |row: &Change| {
+            row.shape().is_some_and(|shape| shape.op == Op::Delete) && row.needs().next().is_some()
+        };
+        if rows.iter().any(takes_back) {
+            self.unsure.extend(rows.iter().map(|row| row.entity.clone()));
+            item.outcome = Some(Outcome::Held);
+            return;
+        }
+        let makes = |row: &Change| row.inserted().is_some_and(|shape| shape.table.transactional);
+        for record in records {
+            if rows.iter().any(|row| row.entity == record && makes(row)) {
+                self.made.insert(record, index);
+            } else {
+                self.unsure.insert(record);
+            }
+        }
+    }
 }
 
 /// What the queue knows of an event's rows.
@@ -123,6 +164,9 @@ fn finish(planner: &Planner, item: &mut Item, writers: &mut Writers) {
     let main = draft.steps().iter().position(|step| *step.entity() == entity);
     match planner.finish(draft, &item.event, &item.knowns, &item.answers) {
         Ok(finished) => item.intent = Intent::Work(writers.work(&item.event, finished, rule)),
+        Err(Refusal { missing: None, .. }) if item.makers().next().is_some() => {
+            item.outcome = Some(Outcome::Held);
+        }
         Err(Refusal { reason, missing }) => {
             item.awaits = missing.and_then(|(lookup, value)| {
                 let bound = planner.lookups().get(lookup)?;

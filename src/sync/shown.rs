@@ -193,7 +193,7 @@ fn planned(name: &str, value: &Cell) -> ShownColumn {
     let after = match value {
         Cell::Value(SqlValue::Null) => Side::Null,
         Cell::Value(value) => Side::Text(value.plain()),
-        Cell::Generated(_) => Side::Nothing,
+        Cell::Generated(_) | Cell::KeyOf(_) => Side::Nothing,
     };
     ShownColumn { name: name.to_owned(), written: true, before: Side::Nothing, after }
 }

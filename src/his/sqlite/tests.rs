@@ -99,7 +99,7 @@ fn insert(sql: &str, params: &[&SqlValue]) -> Work<'static> {
 }
 
 fn batch(works: Vec<Work<'_>>) -> Batch<'_> {
-    Batch { works, replay: false, bases: vec![0, 1] }
+    Batch { works, bases: vec![0, 1], ..Batch::default() }
 }
 
 fn text(s: &str) -> SqlValue {

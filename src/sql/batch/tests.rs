@@ -358,9 +358,15 @@ fn slots_count_through_all_events() {
     let keys = [SqlValue::Int(70), SqlValue::Null, SqlValue::Int(72)];
     let Form::InsertGenerating(template) = &*batch.works[1].form else { panic!() };
     let rows = || batch.works[1].rows.iter().map(|row| (row.change.values.as_slice(), row.base));
-    let filled = template.fill(rows(), |slot| keys.get(slot)).unwrap();
+    let filled = template
+        .fill(rows(), |cell, base| match cell {
+            Cell::Value(value) => Some(value),
+            Cell::Generated(index) => keys.get(base + index),
+            Cell::KeyOf(_) => None,
+        })
+        .unwrap();
     assert_eq!(filled.params, [&keys[0], &SqlValue::Int(0), &keys[2], &SqlValue::Int(1)]);
-    assert_eq!(template.fill(rows(), |_| None), None);
+    assert_eq!(template.fill(rows(), |_, _| None), None);
 }
 
 /// A change of the property test: which shape, which row, which record.
