@@ -21,7 +21,7 @@ use crate::{
         decide::finish_again,
         link::Link,
         page::{Intent, Item, Page, Writers},
-        prove::link_command,
+        refused::row_gone_advice,
     },
 };
 
@@ -76,15 +76,9 @@ pub(super) fn refuse_gone(item: &mut Item) {
         Some(step.entity().clone())
     };
     if let Some(entity) = item.knowns.iter().enumerate().find_map(lost) {
-        let command = link_command(&entity);
-        let error = HisError::row_gone().reason();
-        item.refuse(Rejection {
-            cause: error.cause,
-            message: format!(
-                "{} event: {}; if the record should have a row again, `{command} --remove`, then retry; if it is another row now, `{command} --to NUMBER`; else discard the event",
-                item.event.kind, error.message
-            ),
-        });
+        let Rejection { cause, message } = HisError::row_gone().reason();
+        let message = format!("{} event: {message}; {}", item.event.kind, row_gone_advice(&entity));
+        item.refuse(Rejection { cause, message });
     }
 }
 
