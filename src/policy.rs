@@ -149,22 +149,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::event::EventKind;
+    use crate::model::sample;
 
     fn event(attempts: u32) -> StoredEvent {
-        StoredEvent {
-            seq: Seq(7),
-            id: "e7".into(),
-            kind: EventKind("appointment".into()),
-            operation: None,
-            occurred_at: None,
-            received_at: Timestamp(0),
-            body: b"{}".to_vec(),
-            attempts,
-            crashes: 0,
-            replay: false,
-            twin: false,
-        }
+        StoredEvent { attempts, ..sample::event("appointment", "{}") }
     }
 
     #[test]

@@ -113,19 +113,7 @@ fn from_file(path: &Path) -> Result<StoredEvent, Failure> {
     let name = if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() };
     let event: RawEvent = envelope::read(&body, SystemClock.now())
         .map_err(|refused| Failure::new(Exit::Problems, format!("{name}: {refused}")))?;
-    Ok(StoredEvent {
-        seq: Seq(i64::MAX),
-        id: event.id.map_or_else(|| NO_ID.to_owned(), |id| id.0),
-        kind: event.kind,
-        operation: event.operation,
-        occurred_at: event.occurred_at,
-        received_at: event.received_at,
-        body: event.body,
-        attempts: 0,
-        crashes: 0,
-        replay: false,
-        twin: false,
-    })
+    Ok(StoredEvent::unqueued(event, Seq(i64::MAX), NO_ID))
 }
 
 fn print(config: &Config, args: &Args, event: &StoredEvent, rehearsed: &Rehearsed) -> Result<(), Failure> {

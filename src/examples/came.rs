@@ -119,21 +119,8 @@ impl Runner<'_> {
     #[must_use]
     pub fn run(&self, example: &Example) -> Came {
         let event = match envelope::read(&example.body, example.received_at) {
-            Ok(event) => event,
+            Ok(event) => StoredEvent::unqueued(event, Seq(1), "example"),
             Err(refused) => return Came::NoEvent(refused.to_string()),
-        };
-        let event = StoredEvent {
-            seq: Seq(1),
-            id: event.id.map_or_else(|| "example".to_owned(), |id| id.0),
-            kind: event.kind,
-            operation: event.operation,
-            occurred_at: event.occurred_at,
-            received_at: event.received_at,
-            body: event.body,
-            attempts: 0,
-            crashes: 0,
-            replay: false,
-            twin: false,
         };
         match self.planner.plan(&event) {
             Planned::Draft(draft, _) => self.finish(draft, &event, example),

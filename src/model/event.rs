@@ -110,6 +110,28 @@ pub struct StoredEvent {
     pub twin: bool,
 }
 
+impl StoredEvent {
+    /// An event that the queue does not have, as if it were claimed from there for the first time. `unnamed` is its id
+    /// where its sender gave none.
+    #[must_use]
+    pub fn unqueued(event: RawEvent, seq: Seq, unnamed: &str) -> Self {
+        let RawEvent { id, kind, operation, occurred_at, received_at, body, digest: _ } = event;
+        Self {
+            seq,
+            id: id.map_or_else(|| unnamed.to_owned(), |id| id.0),
+            kind,
+            operation,
+            occurred_at,
+            received_at,
+            body,
+            attempts: 0,
+            crashes: 0,
+            replay: false,
+            twin: false,
+        }
+    }
+}
+
 /// Where an event stands. The number is what the queue file stores; never renumber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EventState {

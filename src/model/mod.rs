@@ -11,6 +11,8 @@ pub mod mapping;
 pub mod moment;
 pub mod need;
 pub mod outcome;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod table;
 pub mod template;
 pub mod value;

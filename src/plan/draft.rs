@@ -61,6 +61,8 @@ pub(super) enum DraftCell {
 /// A question for the row of a record that is not linked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
+    /// The record.
+    pub entity: Entity,
     /// The table.
     pub table: Arc<Table>,
     /// The column of its generated key.
@@ -178,7 +180,8 @@ impl DraftStep {
         };
         let first = matches.first().and_then(|c| table.columns.get(*c));
         let indexed = first.is_some_and(|c| c.indexed);
-        Some(Search { table: Arc::clone(table), generated: link.column, matches, values, indexed })
+        let (entity, table) = (self.entity.clone(), Arc::clone(table));
+        Some(Search { entity, table, generated: link.column, matches, values, indexed })
     }
 }
 

@@ -8,16 +8,13 @@ use crate::{
     model::{
         answer::Answer,
         change::{Act, Cell},
-        clock::Timestamp,
-        event::{EventKind, Seq, StoredEvent},
+        event::{EventKind, StoredEvent},
         mapping::{
             Action, Condition, Constant, Field, GeneratedKey, Lookup, Mapping, Mappings, Marker, Missing,
             MissingRow, Origin, Rule, Source, Step, What, Write, WriteRule,
         },
-        table::{
-            Charset, Column, ColumnName, ColumnType, Filled, Schema, Table, TableName, TextLength,
-            UniqueIndex,
-        },
+        sample::{self, text},
+        table::{Column, ColumnName, ColumnType, Filled, Schema, Table, TableName},
         template::Template,
         value::Literal,
     },
@@ -25,44 +22,15 @@ use crate::{
 };
 
 fn column(name: &str, kind: ColumnType, filled: Filled) -> Column {
-    Column {
-        name: ColumnName(name.into()),
-        kind,
-        declared: "a type".into(),
-        nullable: true,
-        filled,
-        folds: false,
-        indexed: true,
-    }
+    Column { filled, indexed: true, ..sample::column(name, kind) }
 }
 
 fn int() -> ColumnType {
     ColumnType::Int { min: 0, max: 1 << 31 }
 }
 
-fn text(length: u64) -> ColumnType {
-    ColumnType::Text { length: TextLength::Chars(length), charset: Charset::Any }
-}
-
 fn table(name: &str, columns: Vec<Column>) -> Arc<Table> {
-    let first = columns[0].name.clone();
-    Arc::new(Table {
-        schema: None,
-        name: name.into(),
-        view: false,
-        columns,
-        unique: vec![UniqueIndex { name: "PRIMARY".into(), columns: vec![first], primary: true, safe: true }],
-        references: vec![],
-        insert_triggers: false,
-        transactional: true,
-        ignore_case: true,
-        updatable: true,
-        engine: "InnoDB".into(),
-        triggers: vec![],
-        triggers_hidden: false,
-        may: crate::model::table::Privileges::all(),
-        columns_hidden: false,
-    })
+    Arc::new(Table { schema: None, ..sample::table(name, columns) })
 }
 
 fn schema() -> Schema {
@@ -108,43 +76,19 @@ fn source(name: &str) -> Source {
 }
 
 fn field(from: Origin, column: &str) -> Field {
-    Field {
-        from,
-        or_from: Vec::new(),
-        column: ColumnName(column.into()),
-        lookup: None,
-        values: None,
-        format: None,
-        default: None,
-        write: WriteRule::Always,
-        timezone: None,
-        truncate: false,
-        at: format!("mapping.appointment.fields.{column}"),
-    }
+    Field { from, ..of("any", column) }
 }
 
 fn of(name: &str, column: &str) -> Field {
-    field(Origin::Event(source(name)), column)
+    Field { at: format!("mapping.appointment.fields.{column}"), ..sample::field(name, column) }
 }
 
 fn step(name: &str, table: &str, generated: Option<&str>, fields: Vec<Field>) -> Step {
     let key =
         |column: &str| GeneratedKey { column: ColumnName(column.into()), missing_row: MissingRow::Park };
-    Step {
-        name: name.into(),
-        skip: false,
-        what: What::Row {
-            table: TableName(table.into()),
-            action: Action::Upsert,
-            generated: generated.map(key),
-        },
-        fields,
-        constants: vec![],
-        key: None,
-        when: vec![],
-        marker: None,
-        at: format!("mapping.appointment.steps.{name}"),
-    }
+    let what =
+        What::Row { table: TableName(table.into()), action: Action::Upsert, generated: generated.map(key) };
+    Step { name: name.into(), at: format!("mapping.appointment.steps.{name}"), ..sample::step(what, fields) }
 }
 
 fn action(mut step: Step, action: Action) -> Step {
@@ -166,19 +110,7 @@ fn planner(steps: Vec<Step>) -> Planner {
 }
 
 fn event(body: &str) -> StoredEvent {
-    StoredEvent {
-        seq: Seq(7),
-        id: "e7".into(),
-        kind: EventKind("appointment".into()),
-        operation: None,
-        occurred_at: None,
-        received_at: Timestamp(0),
-        body: body.as_bytes().to_vec(),
-        attempts: 0,
-        crashes: 0,
-        replay: false,
-        twin: false,
-    }
+    sample::event("appointment", body)
 }
 
 fn draft(planner: &Planner, body: &str) -> Draft {

@@ -1,7 +1,10 @@
 //! Proposals by data: the manual's tables, two open HIS's, a plain English one, and ones that nobody here understands.
 
 use super::*;
-use crate::model::table::{Charset, TextLength, UniqueIndex};
+use crate::model::{
+    sample,
+    table::{Charset, TextLength},
+};
 
 /// A table from lines `name type [not null] [default] [counter] [key]`.
 fn table(name: &str, lines: &str) -> (TableName, Table) {
@@ -16,8 +19,6 @@ fn table(name: &str, lines: &str) -> (TableName, Table) {
         }
         let declared = rest.split(' ').next().unwrap();
         columns.push(Column {
-            name: ColumnName(column.to_owned()),
-            kind: kind(declared),
             declared: declared.to_owned(),
             nullable: !not_null,
             filled: match not_null {
@@ -26,29 +27,11 @@ fn table(name: &str, lines: &str) -> (TableName, Table) {
                 true if !has("default") => Filled::ByNobody,
                 _ => Filled::ByDefault,
             },
-            folds: false,
-            indexed: false,
+            ..sample::column(column, kind(declared))
         });
     }
-    let primary = UniqueIndex { name: "PRIMARY".into(), columns: keys.clone(), primary: true, safe: true };
-    let table = Table {
-        schema: Some("his".into()),
-        name: name.to_owned(),
-        view: false,
-        columns,
-        unique: if keys.is_empty() { Vec::new() } else { vec![primary] },
-        references: Vec::new(),
-        insert_triggers: false,
-        transactional: true,
-        ignore_case: true,
-        updatable: true,
-        engine: "InnoDB".into(),
-        triggers: Vec::new(),
-        triggers_hidden: false,
-        may: crate::model::table::Privileges::all(),
-        columns_hidden: false,
-    };
-    (TableName(name.to_owned()), table)
+    let unique = if keys.is_empty() { Vec::new() } else { vec![sample::primary(&keys)] };
+    (TableName(name.to_owned()), Table { unique, ..sample::table(name, columns) })
 }
 
 fn kind(declared: &str) -> ColumnType {

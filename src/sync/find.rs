@@ -20,7 +20,7 @@ use crate::{
         decide::finish_again,
         link::Link,
         page::{Intent, Item, Page, Writers},
-        prove::link_command,
+        refused::row_gone_advice,
     },
 };
 
@@ -75,15 +75,9 @@ pub(super) fn refuse_gone(item: &mut Item) {
         Some(step.entity().clone())
     };
     if let Some(entity) = item.knowns.iter().enumerate().find_map(lost) {
-        let command = link_command(&entity);
-        let error = HisError::row_gone().reason();
-        item.refuse(Rejection {
-            cause: error.cause,
-            message: format!(
-                "{} event: {}; if the record should have a row again, `{command} --remove`, then retry; if it is another row now, `{command} --to NUMBER`; else discard the event",
-                item.event.kind, error.message
-            ),
-        });
+        let Rejection { cause, message } = HisError::row_gone().reason();
+        let message = format!("{} event: {message}; {}", item.event.kind, row_gone_advice(&entity));
+        item.refuse(Rejection { cause, message });
     }
 }
 
@@ -132,7 +126,7 @@ pub(super) async fn search(link: &mut Link, page: &mut Page, open: &[usize]) -> 
             let Some(item) = page.items.get_mut(*index) else { continue };
             match found {
                 Marked::No => {}
-                Marked::One(key) => adopt(item, *step, key),
+                Marked::One(key) => adopt(item, *step, &search.entity, key),
                 Marked::Several => {
                     let columns: Vec<&str> = matches
                         .iter()
@@ -153,15 +147,13 @@ pub(super) async fn search(link: &mut Link, page: &mut Page, open: &[usize]) -> 
     Ok(())
 }
 
-/// Takes a row that was found for an event's own.
-fn adopt(item: &mut Item, step: usize, key: String) {
-    let Intent::Draft(draft, _) = &item.intent else { return };
-    let Some(entity) = draft.steps().get(step).map(|s| s.entity().clone()) else { return };
+/// Takes a row that was found for a record's own.
+fn adopt(item: &mut Item, step: usize, entity: &Entity, key: String) {
     if let Some(known) = item.knowns.get_mut(step) {
         known.his_key = Some(key.clone());
         known.gone = false;
     }
-    item.links.push((entity, LinkChange::Set(key)));
+    item.links.push((entity.clone(), LinkChange::Set(key)));
 }
 
 /// Searches the rows of one event's unlinked records.
@@ -172,7 +164,7 @@ pub(super) async fn unlinked(link: &mut Link, item: &mut Item) -> Result<(), His
         open.filter_map(|(step, _)| Some((step, draft.steps().get(step)?.search(&item.answers)?))).collect();
     for (step, search) in searches {
         if let Some(key) = one(link, &search).await? {
-            adopt(item, step, key);
+            adopt(item, step, &search.entity, key);
         }
     }
     Ok(())
@@ -216,14 +208,10 @@ pub(super) async fn regain(
             Some(search) => one(link, &search).await?,
             None => None,
         };
-        let Some(known) = item.knowns.get_mut(step) else { continue };
-        match found {
-            Some(key) => {
-                known.his_key = Some(key.clone());
-                item.links.push((entity.clone(), LinkChange::Set(key)));
-            }
-            None if relinks => known.gone = true,
-            None => continue,
+        match (found, item.knowns.get_mut(step)) {
+            (Some(key), _) => adopt(item, step, &entity, key),
+            (None, Some(known)) if relinks => known.gone = true,
+            (None, _) => continue,
         }
         moved.push(entity);
     }
@@ -263,10 +251,7 @@ pub(super) async fn alike(
         match mine.as_slice() {
             [] => {}
             [key] => {
-                if let Some(known) = item.knowns.get_mut(step) {
-                    known.his_key = Some(key.clone());
-                }
-                item.links.push((row.entity.clone(), LinkChange::Set(key.clone())));
+                adopt(item, step, &row.entity, key.clone());
                 found_any = true;
             }
             _ => item.refuse(Rejection {

@@ -11,6 +11,7 @@ use crate::{
     limits,
     model::{
         change::Change,
+        entity::Entity,
         event::Seq,
         outcome::{Outcome, Rejection},
     },
@@ -78,13 +79,16 @@ pub(super) fn reason(item: &Item, error: &HisError) -> Rejection {
     let Some(work) = item.work() else { return Rejection { cause, message } };
     let mut titles: Vec<String> = work.change.rows.iter().map(Change::title).collect();
     titles.dedup();
-    let advice = work.linked_entity().filter(|_| error.code == ROW_GONE).map(|gone| {
-        let command = link_command(gone);
-        format!(
-            "; if the record should have a row again, `{command} --remove`, then retry; if it is another row now, `{command} --to NUMBER`; else discard the event"
-        )
-    });
-    let message =
-        format!("{} event, {}: {message}{}", item.event.kind, titles.join(", "), advice.unwrap_or_default());
+    let gone = work.linked_entity().filter(|_| error.code == ROW_GONE);
+    let advice = gone.map(|record| format!("; {}", row_gone_advice(record))).unwrap_or_default();
+    let message = format!("{} event, {}: {message}{advice}", item.event.kind, titles.join(", "));
     Rejection { cause, message }
+}
+
+/// What to do about a record whose row is gone.
+pub(super) fn row_gone_advice(record: &Entity) -> String {
+    let command = link_command(record);
+    format!(
+        "if the record should have a row again, `{command} --remove`, then retry; if it is another row now, `{command} --to NUMBER`; else discard the event"
+    )
 }

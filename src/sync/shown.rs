@@ -206,36 +206,13 @@ mod tests {
     use crate::model::{
         change::{Act, Call, Shape},
         entity::Entity,
-        table::{Column, ColumnName, ColumnType, Filled, Privileges, Table},
+        sample,
+        table::{ColumnType, Table},
     };
 
     fn table() -> Arc<Table> {
-        let column = |name: &str| Column {
-            name: ColumnName(name.into()),
-            kind: ColumnType::Other,
-            declared: "text".into(),
-            nullable: true,
-            filled: Filled::ByDefault,
-            folds: false,
-            indexed: false,
-        };
-        Arc::new(Table {
-            schema: Some("his".into()),
-            name: "V".into(),
-            view: false,
-            columns: ["ID", "ST", "NOTE"].map(column).into(),
-            unique: vec![],
-            references: vec![],
-            insert_triggers: false,
-            transactional: true,
-            ignore_case: true,
-            updatable: true,
-            engine: "InnoDB".into(),
-            triggers: vec![],
-            triggers_hidden: false,
-            may: Privileges::all(),
-            columns_hidden: false,
-        })
+        let column = |name: &str| sample::column(name, ColumnType::Other);
+        Arc::new(sample::table("V", ["ID", "ST", "NOTE"].map(column).into()))
     }
 
     fn change(op: Op) -> Change {

@@ -51,21 +51,29 @@ fn away_after_commit(site: &Site, proxy: &Proxy, events: &[Value]) -> Daemon {
     daemon
 }
 
-#[test]
-fn a_later_event_is_not_taken_for_the_one_that_made_the_row() {
+/// The tables, a network before them, and a daemon's site that has this mapping.
+fn clinic(mapping: Value) -> (His, Proxy, Site) {
     let his = His::with(CLINIC);
     let proxy = Proxy::before(his.port, Network::Pass);
-    let site = Site::new(his.section_at(proxy.port)).mapping(bookings());
-    let _daemon = away_after_commit(&site, &proxy, &[booking("e1", 1, "new"), booking("e2", 1, "moved")]);
+    let site = Site::new(his.section_at(proxy.port)).mapping(mapping);
+    (his, proxy, site)
+}
+
+/// A booking's two events around a lost answer make one row, as the later one has it.
+fn makes_and_moves_one_row((his, proxy, site): &(His, Proxy, Site)) {
+    let _daemon = away_after_commit(site, proxy, &[booking("e1", 1, "new"), booking("e2", 1, "moved")]);
     site.wait_count("applied", 2);
     assert_eq!(his.rows("SELECT status FROM bookings"), ["moved"]);
 }
 
 #[test]
+fn a_later_event_is_not_taken_for_the_one_that_made_the_row() {
+    makes_and_moves_one_row(&clinic(bookings()));
+}
+
+#[test]
 fn a_new_persons_second_booking_is_not_taken_for_done() {
-    let his = His::with(CLINIC);
-    let proxy = Proxy::before(his.port, Network::Pass);
-    let site = Site::new(his.section_at(proxy.port)).mapping(steps());
+    let (his, proxy, site) = clinic(steps());
     let _daemon = away_after_commit(&site, &proxy, &[booking("e1", 1, "one"), booking("e2", 2, "two")]);
     site.wait_count("applied", 2);
     assert_eq!(his.rows("SELECT pid, status FROM bookings ORDER BY bid"), ["1\tone", "1\ttwo"]);
@@ -93,9 +101,7 @@ fn a_row_that_is_inserted_anew_is_inserted_once() {
 
 #[test]
 fn a_second_cut_after_a_commit_doubles_nothing() {
-    let his = His::with(CLINIC);
-    let proxy = Proxy::before(his.port, Network::Pass);
-    let site = Site::new(his.section_at(proxy.port)).mapping(bookings());
+    let (his, proxy, site) = clinic(bookings());
     let _daemon = in_one_page(&site, &proxy, Network::CutAfterCommitAndLook, &[booking("e1", 1, "new")]);
     site.wait_state("e1", "applied");
     assert_eq!(his.rows("SELECT status FROM bookings"), ["new"]);
@@ -103,10 +109,8 @@ fn a_second_cut_after_a_commit_doubles_nothing() {
 
 #[test]
 fn a_row_without_rollback_proves_no_commit() {
-    let his = His::with(CLINIC);
+    let (his, proxy, site) = clinic(steps());
     his.sql("ALTER TABLE people ENGINE = MyISAM");
-    let proxy = Proxy::before(his.port, Network::Pass);
-    let site = Site::new(his.section_at(proxy.port)).mapping(steps());
     let _daemon = in_one_page(&site, &proxy, Network::CutBeforeCommit, &[booking("e1", 1, "one")]);
     site.wait_state("e1", "applied");
     assert_eq!(his.rows("SELECT pid, status FROM bookings"), ["1\tone"]);
@@ -115,13 +119,9 @@ fn a_row_without_rollback_proves_no_commit() {
 
 #[test]
 fn a_later_event_of_a_table_without_rollback_makes_no_second_row() {
-    let his = His::with(CLINIC);
-    his.sql("ALTER TABLE bookings ENGINE = MyISAM");
-    let proxy = Proxy::before(his.port, Network::Pass);
-    let site = Site::new(his.section_at(proxy.port)).mapping(bookings());
-    let _daemon = away_after_commit(&site, &proxy, &[booking("e1", 1, "new"), booking("e2", 1, "moved")]);
-    site.wait_count("applied", 2);
-    assert_eq!(his.rows("SELECT status FROM bookings"), ["moved"]);
+    let clinic = clinic(bookings());
+    clinic.0.sql("ALTER TABLE bookings ENGINE = MyISAM");
+    makes_and_moves_one_row(&clinic);
 }
 
 #[test]

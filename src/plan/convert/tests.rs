@@ -3,18 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::table::{ColumnName, Filled};
+use crate::model::sample;
 
 fn column(kind: ColumnType) -> Column {
-    Column {
-        name: ColumnName("C".into()),
-        kind,
-        declared: String::new(),
-        nullable: false,
-        filled: Filled::ByDefault,
-        folds: false,
-        indexed: false,
-    }
+    Column { nullable: false, ..sample::column("C", kind) }
 }
 
 /// The value in words, or the cause of the misfit.

@@ -5,106 +5,39 @@ use std::sync::Arc;
 use crate::{
     model::{
         event::EventKind,
-        mapping::{Action, Field, Mapping, Mappings, Origin, Rule, Source, Step, What, Write, WriteRule},
+        mapping::{Action, Field, Mapping, Mappings, Step, What, WriteRule},
         need::Need,
-        table::{
-            Charset, Column, ColumnName, ColumnType, Filled, Grant, Privileges, Schema, Table, TableName,
-            TextLength, UniqueIndex,
-        },
+        sample::{self, column, rule, text},
+        table::{ColumnName, ColumnType, Filled, Grant, Privileges, Schema, Table, TableName},
         value::Literal,
     },
     plan::Planner,
 };
 
-pub(in crate::plan) fn column(name: &str, kind: ColumnType) -> Column {
-    Column {
-        name: ColumnName(name.into()),
-        kind,
-        declared: "its type".into(),
-        nullable: true,
-        filled: Filled::ByDefault,
-        folds: false,
-        indexed: false,
-    }
-}
-
-pub(in crate::plan) fn text(chars: u64) -> ColumnType {
-    ColumnType::Text { length: TextLength::Chars(chars), charset: Charset::Any }
-}
-
 /// ID (the primary key), ST, NOTE, MADE.
 pub(in crate::plan) fn table() -> Table {
     let mut id = column("ID", ColumnType::Int { min: 0, max: 9 });
     (id.nullable, id.filled, id.indexed) = (false, Filled::ByNobody, true);
-    Table {
-        schema: Some("his".into()),
-        name: "T".into(),
-        view: false,
-        updatable: true,
-        engine: "InnoDB".into(),
-        columns: vec![
-            id,
-            column("ST", text(20)),
-            column("NOTE", text(20)),
-            column("MADE", ColumnType::DateTime { fraction: 0 }),
-        ],
-        unique: vec![UniqueIndex {
-            name: "PRIMARY".into(),
-            columns: vec![ColumnName("ID".into())],
-            primary: true,
-            safe: true,
-        }],
-        references: vec![],
-        triggers: vec![],
-        triggers_hidden: false,
-        insert_triggers: false,
-        transactional: true,
-        ignore_case: true,
-        may: Privileges::all(),
-        columns_hidden: false,
-    }
+    let made = column("MADE", ColumnType::DateTime { fraction: 0 });
+    sample::table("T", vec![id, column("ST", text(20)), column("NOTE", text(20)), made])
 }
 
 pub(in crate::plan) fn field(source: &str, column: &str, write: WriteRule) -> Field {
-    Field {
-        from: Origin::Event(Source::parse(source).unwrap()),
-        or_from: Vec::new(),
-        lookup: None,
-        format: None,
-        column: ColumnName(column.into()),
-        values: None,
-        default: None,
-        write,
-        timezone: None,
-        truncate: false,
-        at: format!("mapping.a.fields.{source}"),
-    }
+    Field { write, at: format!("mapping.a.fields.{source}"), ..sample::field(source, column) }
 }
 
 pub(in crate::plan) fn step(action: Action) -> Step {
-    Step {
-        name: "appointment".into(),
-        skip: false,
-        what: What::Row { table: TableName("T".into()), action, generated: None },
-        marker: None,
-        fields: vec![
-            field("a_id", "id", WriteRule::Always),
-            field("status", "ST", WriteRule::Always),
-            field("note", "NOTE", WriteRule::IfNull),
-            field("received_at", "MADE", WriteRule::InsertOnly),
-        ],
-        constants: vec![],
-        key: None,
-        when: vec![],
-        at: "mapping.a".into(),
-    }
+    let what = What::Row { table: TableName("T".into()), action, generated: None };
+    let fields = vec![
+        field("a_id", "id", WriteRule::Always),
+        field("status", "ST", WriteRule::Always),
+        field("note", "NOTE", WriteRule::IfNull),
+        field("received_at", "MADE", WriteRule::InsertOnly),
+    ];
+    Step { at: "mapping.a".into(), ..sample::step(what, fields) }
 }
 
 /// A planner for a mapping of `a` with that step, and with another one for deletions where it is given.
-fn rule(step: Step) -> Rule {
-    Rule::Write(Write { at: step.at.clone(), steps: vec![step] })
-}
-
 pub(in crate::plan) fn planner(table: Table, step: Step, deleted: Option<Step>) -> Planner {
     let mut schema = Schema::default();
     schema.tables.insert(TableName("T".into()), Arc::new(table));

@@ -4,96 +4,40 @@ use super::*;
 use crate::model::{
     change::Role,
     clock::Timestamp,
-    event::{EventKind, Seq},
-    mapping::{Codes, Condition, Constant, Field, Origin, Source, What, Write, WriteRule},
-    table::{Charset, Column, ColumnName, ColumnType, Filled, Privileges, Table, TextLength, UniqueIndex},
+    event::EventKind,
+    mapping::{Codes, Condition, Constant, Field, Origin, Source, What, WriteRule},
+    sample::{self, field, rule, text},
+    table::{Column, ColumnName, ColumnType, Filled, Table},
     value::Literal,
 };
 
-fn text(length: u64) -> ColumnType {
-    ColumnType::Text { length: TextLength::Chars(length), charset: Charset::Any }
-}
-
 fn appointments() -> Table {
     let column = |name: &str, kind: ColumnType, filled| Column {
-        name: ColumnName(name.into()),
-        kind,
-        declared: "its type".into(),
         nullable: filled == Filled::ByDefault,
         filled,
-        folds: false,
-        indexed: false,
+        ..sample::column(name, kind)
     };
-    Table {
-        schema: Some("his".into()),
-        name: "HIS_appointments".into(),
-        view: false,
-        updatable: true,
-        engine: "InnoDB".into(),
-        columns: vec![
-            column("HIS_appointment_id", ColumnType::Int { min: 0, max: 1 << 31 }, Filled::ByNobody),
-            column("HIS_status", text(10), Filled::ByDefault),
-            column("HIS_created_at", ColumnType::DateTime { fraction: 0 }, Filled::ByDefault),
-            column("SOURCE", text(10), Filled::ByDefault),
-            column("row_version", ColumnType::Other, Filled::ByExpression),
-        ],
-        unique: vec![UniqueIndex {
-            name: "PRIMARY".into(),
-            columns: vec![ColumnName("HIS_appointment_id".into())],
-            primary: true,
-            safe: true,
-        }],
-        references: vec![],
-        triggers: vec![],
-        triggers_hidden: false,
-        insert_triggers: false,
-        transactional: true,
-        ignore_case: true,
-        may: Privileges::all(),
-        columns_hidden: false,
-    }
-}
-
-fn field(source: &str, column: &str) -> Field {
-    Field {
-        from: Origin::Event(Source::parse(source).unwrap()),
-        or_from: Vec::new(),
-        lookup: None,
-        column: ColumnName(column.into()),
-        values: None,
-        format: None,
-        default: None,
-        write: if source == "received_at" { WriteRule::InsertOnly } else { WriteRule::Always },
-        timezone: None,
-        truncate: false,
-        at: format!("mapping.appointment.fields.{source}"),
-    }
+    let columns = vec![
+        column("HIS_appointment_id", ColumnType::Int { min: 0, max: 1 << 31 }, Filled::ByNobody),
+        column("HIS_status", text(10), Filled::ByDefault),
+        column("HIS_created_at", ColumnType::DateTime { fraction: 0 }, Filled::ByDefault),
+        column("SOURCE", text(10), Filled::ByDefault),
+        column("row_version", ColumnType::Other, Filled::ByExpression),
+    ];
+    sample::table("HIS_appointments", columns)
 }
 
 fn row(table: &str, action: Action) -> What {
     What::Row { table: TableName(table.into()), action, generated: None }
 }
 
-fn rule(step: Step) -> Rule {
-    Rule::Write(Write { at: step.at.clone(), steps: vec![step] })
-}
-
 fn step() -> Step {
-    Step {
-        name: "appointment".into(),
-        skip: false,
-        what: row("HIS_appointments", Action::Upsert),
-        marker: None,
-        fields: vec![
-            field("status", "his_STATUS"),
-            field("appointment_id", "HIS_appointment_id"),
-            field("received_at", "HIS_created_at"),
-        ],
-        constants: vec![],
-        key: None,
-        when: vec![],
-        at: "mapping.appointment".into(),
-    }
+    let fields = vec![
+        field("status", "his_STATUS"),
+        field("appointment_id", "HIS_appointment_id"),
+        Field { write: WriteRule::InsertOnly, ..field("received_at", "HIS_created_at") },
+    ];
+    sample::step(row("HIS_appointments", Action::Upsert), fields)
 }
 
 fn mapping(kind: &str, rule: Rule, on: &[(&str, Rule)]) -> Mapping {
@@ -119,17 +63,9 @@ fn planner(step: Step) -> Planner {
 fn event(kind: &str, body: &str) -> StoredEvent {
     let root: Value = serde_json::from_str(body).unwrap();
     StoredEvent {
-        seq: Seq(7),
-        id: "e7".into(),
-        kind: EventKind(kind.into()),
         operation: root.get("operation").and_then(Value::as_str).map(str::to_owned),
-        occurred_at: None,
         received_at: Timestamp(1_740_906_000_000_000),
-        body: body.as_bytes().to_vec(),
-        attempts: 0,
-        crashes: 0,
-        replay: false,
-        twin: false,
+        ..sample::event(kind, body)
     }
 }
 

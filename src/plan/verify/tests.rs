@@ -6,10 +6,11 @@ use super::*;
 use crate::{
     model::{
         mapping::{Codes, WriteRule},
+        sample::{column, text},
         table::{ColumnName, Grant, Privileges, Table, Trigger, UniqueIndex},
         value::Literal,
     },
-    plan::needs::tests::{column, field, planner, step, table, text},
+    plan::needs::tests::{field, planner, step, table},
 };
 
 /// The findings after a change of step and table, each as severity, place and a part of its words.

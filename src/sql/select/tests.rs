@@ -4,51 +4,25 @@ use std::fmt::Write;
 
 use super::*;
 use crate::{
-    model::table::{Charset, Column, ColumnName, Filled, TextLength},
+    model::{sample, table::Column},
     sql::ident::{MYSQL, SQLITE},
 };
 
 fn table() -> Table {
-    let column = |name: &str, kind, declared: &str| Column {
-        name: ColumnName(name.into()),
-        kind,
-        declared: declared.into(),
-        nullable: true,
-        filled: Filled::ByDefault,
-        indexed: false,
-        folds: false,
-    };
+    let column =
+        |name: &str, kind, declared: &str| Column { declared: declared.into(), ..sample::column(name, kind) };
     let decimal = || ColumnType::Decimal { precision: 12, scale: 2, unsigned: true };
-    Table {
-        schema: Some("his".into()),
-        name: "order".into(),
-        view: false,
-        columns: vec![
-            column("id", ColumnType::Int { min: 0, max: 9 }, "int(11)"),
-            column(
-                "code",
-                ColumnType::Text { length: TextLength::Chars(9), charset: Charset::Any },
-                "varchar(9)",
-            ),
-            column("fee", decimal(), "decimal(12,2)"),
-            column("padded", decimal(), "decimal(12,2) unsigned zerofill"),
-            column("weight", ColumnType::Float { single: true }, "float"),
-            column("photo", ColumnType::Bytes { max: None }, "blob"),
-            column("at", ColumnType::DateTime { fraction: 6 }, "datetime(6)"),
-            column("more", ColumnType::Json, "json"),
-        ],
-        unique: vec![],
-        references: vec![],
-        insert_triggers: false,
-        transactional: true,
-        ignore_case: true,
-        updatable: true,
-        engine: "InnoDB".into(),
-        triggers: vec![],
-        triggers_hidden: false,
-        may: crate::model::table::Privileges::all(),
-        columns_hidden: false,
-    }
+    let columns = vec![
+        column("id", ColumnType::Int { min: 0, max: 9 }, "int(11)"),
+        column("code", sample::text(9), "varchar(9)"),
+        column("fee", decimal(), "decimal(12,2)"),
+        column("padded", decimal(), "decimal(12,2) unsigned zerofill"),
+        column("weight", ColumnType::Float { single: true }, "float"),
+        column("photo", ColumnType::Bytes { max: None }, "blob"),
+        column("at", ColumnType::DateTime { fraction: 6 }, "datetime(6)"),
+        column("more", ColumnType::Json, "json"),
+    ];
+    sample::table("order", columns)
 }
 
 #[test]

@@ -4,58 +4,37 @@ use std::{fmt::Write, sync::Arc};
 
 use super::*;
 use crate::{
-    model::table::{
-        Charset, Column, ColumnName, ColumnType, Filled, Grant, Privileges, Table, TextLength, UniqueIndex,
+    model::{
+        sample::{self, text},
+        table::{Column, ColumnName, ColumnType, Filled, Grant, Privileges, Table, UniqueIndex},
     },
     sql::ident::{MYSQL, SQLITE},
 };
 
 fn column(name: &str, kind: ColumnType, filled: Filled) -> Column {
-    Column {
-        name: ColumnName(name.into()),
-        kind,
-        declared: String::new(),
-        nullable: filled != Filled::ByNobody,
-        filled,
-        folds: false,
-        indexed: false,
-    }
+    Column { nullable: filled != Filled::ByNobody, filled, ..sample::column(name, kind) }
 }
 
 /// A table with a column of each kind of trouble in its name or type.
 fn table(unique: &[(&str, &[&str])]) -> Table {
-    let text = ColumnType::Text { length: TextLength::Chars(10), charset: Charset::Any };
     let decimal = ColumnType::Decimal { precision: 12, scale: 2, unsigned: false };
+    let columns = vec![
+        column("id", ColumnType::Int { min: 0, max: 9 }, Filled::ByNobody),
+        column("clinic", decimal, Filled::ByDefault),
+        column("select", text(10), Filled::ByDefault),
+        column("created at", ColumnType::DateTime { fraction: 0 }, Filled::ByDefault),
+        column("note", text(10), Filled::ByDefault),
+    ];
+    let index = |(name, columns): &(&str, &[&str])| UniqueIndex {
+        name: (*name).into(),
+        columns: columns.iter().map(|c| ColumnName((*c).into())).collect(),
+        primary: *name == "PRIMARY",
+        safe: *name != "unsafe",
+    };
     Table {
         schema: Some("his db".into()),
-        name: "order`s \"x\"".into(),
-        view: false,
-        updatable: true,
-        engine: "InnoDB".into(),
-        columns: vec![
-            column("id", ColumnType::Int { min: 0, max: 9 }, Filled::ByNobody),
-            column("clinic", decimal, Filled::ByDefault),
-            column("select", text.clone(), Filled::ByDefault),
-            column("created at", ColumnType::DateTime { fraction: 0 }, Filled::ByDefault),
-            column("note", text, Filled::ByDefault),
-        ],
-        unique: unique
-            .iter()
-            .map(|(name, columns)| UniqueIndex {
-                name: (*name).into(),
-                columns: columns.iter().map(|c| ColumnName((*c).into())).collect(),
-                primary: *name == "PRIMARY",
-                safe: *name != "unsafe",
-            })
-            .collect(),
-        references: vec![],
-        triggers: vec![],
-        triggers_hidden: false,
-        insert_triggers: false,
-        transactional: true,
-        ignore_case: true,
-        may: Privileges::all(),
-        columns_hidden: false,
+        unique: unique.iter().map(index).collect(),
+        ..sample::table("order`s \"x\"", columns)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::model::{need::Routine, table::Table};
+use crate::model::{need::Routine, sample};
 
 fn read(lines: &[&str]) -> Grants {
     Grants::read(lines.iter().map(|line| (*line).to_owned()))
@@ -107,23 +107,7 @@ fn database_patterns() {
 
 #[test]
 fn statements_are_quoted_and_least() {
-    let table = Table {
-        schema: Some("his".into()),
-        name: "a`b".into(),
-        view: false,
-        updatable: true,
-        engine: "InnoDB".into(),
-        columns: vec![],
-        unique: vec![],
-        references: vec![],
-        triggers: vec![],
-        triggers_hidden: false,
-        insert_triggers: false,
-        transactional: true,
-        ignore_case: true,
-        may: Privileges::default(),
-        columns_hidden: false,
-    };
+    let table = sample::table("a`b", vec![]);
     let names = |all: &[&str]| all.iter().map(|n| ColumnName((*n).to_owned())).collect::<BTreeSet<_>>();
     let mut need = Need::new("mapping.a", &Arc::new(table));
     need.select = names(&["ID"]);
