@@ -121,8 +121,17 @@ async fn numbered(
     let mut found = HashMap::with_capacity(asked.len());
     let mut rest: Vec<&[&SqlValue]> = asked.iter().map(Vec::as_slice).collect();
     while !rest.is_empty() {
-        let later = rest.split_off(chunk(&*session, select, &rest));
-        let rows = session.query(&select::find(select, session.dialect(), &rest, ROWS_MAX)).await?;
+        // Of consecutive ones a range is asked for, unless that would lock what others insert behind it.
+        let run = if select.lock { 0 } else { run(&rest).min(limits::STATEMENT_ROWS_MAX) };
+        let count = run.max(chunk(&*session, select, &rest));
+        let later = rest.split_off(count);
+        let statement = match rest.as_slice() {
+            [[first], .., [last]] if run == count => {
+                select::between(select, session.dialect(), (first, last), ROWS_MAX)
+            }
+            some => select::find(select, session.dialect(), some, ROWS_MAX),
+        };
+        let rows = session.query(&statement).await?;
         for mut cells in rows {
             let wanted = cells.split_off(1.min(cells.len()));
             let number = cells.pop().flatten().and_then(|text| text.parse().ok());
@@ -133,6 +142,16 @@ async fn numbered(
         rest = later;
     }
     Ok(found)
+}
+
+/// How many of these numbers follow one after the other.
+fn run(asked: &[&[&SqlValue]]) -> usize {
+    let number = |asked: &&[&SqlValue]| asked.first().copied().and_then(number);
+    let follows = |pair: &[&[&SqlValue]]| {
+        let [first, second] = pair else { return false };
+        number(first).zip(number(second)).is_some_and(|(a, b)| a.checked_add(1) == Some(b))
+    };
+    asked.windows(2).take_while(|pair| follows(pair)).count() + 1
 }
 
 /// Columns of the row with this key of one or several columns. Several rows are an error.

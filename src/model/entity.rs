@@ -1,5 +1,7 @@
 //! The record that an event is about.
 
+use std::sync::Arc;
+
 /// Between the parts of a text that stands for a record: no name and no value that Buktor sends holds it.
 const SEPARATOR: char = '\u{1f}';
 
@@ -8,20 +10,26 @@ const SEPARATOR: char = '\u{1f}';
 ///
 /// A row whose key the table makes itself is known by what the crosswalk keeps it under, see [`Entity::linked`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Entity(pub String);
+pub struct Entity(pub Arc<str>);
 
 impl Entity {
     /// The record that the crosswalk knows by the name of its step and by the event's own key.
     #[must_use]
     pub fn linked<'a>(table: &str, name: &str, keys: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut text = link_scope(table, name);
+        Self::of_scope(&link_scope(table, name), keys)
+    }
+
+    /// [`Entity::linked`] of the table and step of a [`link_scope`].
+    #[must_use]
+    pub fn of_scope<'a>(scope: &str, keys: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut text = scope.to_owned();
         for (index, key) in keys.into_iter().enumerate() {
             if index > 0 {
                 text.push(SEPARATOR);
             }
             text.push_str(key);
         }
-        Self(text)
+        Self(text.into())
     }
 
     /// What the crosswalk's records of one table and step have in common, and the rest, the key. Together they are the
@@ -64,7 +72,7 @@ mod tests {
             assert_eq!(entity.scope_and_key(), (scope, key), "{entity:?}");
         };
         let one = Entity::linked("his.A", "appointment", ["17"]);
-        assert_eq!(one.0, "his.A\u{1f}$appointment\u{1f}17");
+        assert_eq!(&*one.0, "his.A\u{1f}$appointment\u{1f}17");
         check(&one, "his.A\u{1f}$appointment\u{1f}", "17");
         let two = Entity::linked("A", "visit", ["7", "x\u{1f}$y"]);
         check(&two, "A\u{1f}$visit\u{1f}", "7\u{1f}x\u{1f}$y");

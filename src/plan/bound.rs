@@ -60,6 +60,16 @@ impl BoundStep {
             Body::Call(_) => None,
         }
     }
+
+    /// Whether the mark of its record or event is written anywhere.
+    pub(super) fn is_marked(&self) -> bool {
+        match &self.body {
+            Body::Row(row) => row.mark.is_some() || row.cells.iter().any(|c| matches!(c.from, From::Mark)),
+            Body::Call(call) => {
+                call.mark.is_some() || call.cells.iter().any(|c| matches!(c.from, From::Mark))
+            }
+        }
+    }
 }
 
 /// Shapes by their form and the places of the cells in them.

@@ -58,6 +58,16 @@ pub(super) enum DraftCell {
     },
 }
 
+impl DraftCell {
+    /// The earlier step of which it takes a cell.
+    pub(super) fn quoted_step(&self) -> Option<usize> {
+        match self {
+            Self::Step { step, cell: Some(_) } => Some(*step),
+            Self::Step { .. } | Self::Value(_) | Self::Ask(_) => None,
+        }
+    }
+}
+
 /// A question for the row of a record that is not linked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
@@ -226,7 +236,7 @@ pub(super) fn draft(
         return Err(None);
     }
     let main = steps.get(rule.main).filter(|s| !s.skipped).or_else(|| steps.iter().find(|s| !s.skipped));
-    let entity = main.map_or_else(|| Entity(String::new()), |s| s.entity.clone());
+    let entity = main.map_or_else(|| Entity("".into()), |s| s.entity.clone());
     Ok(Draft { entity, asks: reader.asks, steps })
 }
 
@@ -240,9 +250,8 @@ fn draft_step(
         reader.content.find(&c.source).is_some_and(|found| c.any_of.iter().any(|l| source::equals(found, l)))
     };
     let skipped = bound.skip || !bound.when.iter().all(holds);
-    let own = || Entity(format!("{}#{}", bound.at, reader.event.seq));
-    let mut step =
-        DraftStep { bound: Arc::clone(bound), entity: own(), cells: Vec::new(), skipped, mark: None };
+    let own = |of: &str| Entity(format!("{of}#{}", reader.event.seq).into());
+    let marked = bound.is_marked();
     let event_mark = |place: usize| match place {
         // Its id is another's, whose mark it must not take for its own.
         _ if reader.event.twin => mark(&[&format!("event#{place}!{}", reader.event.seq), &reader.event.id]),
@@ -250,38 +259,33 @@ fn draft_step(
         // Not behind the id, which may end like that itself.
         place => mark(&[&format!("event#{place}"), &reader.event.id]),
     };
-    match &bound.body {
-        Body::Row(row) if row.link.is_some() => {
-            let key = row.link.as_ref().map_or(&[][..], |link| &link.key);
-            let texts = match link_texts(reader, key, &row.table) {
-                Ok(texts) => texts,
-                Err(_) if skipped => return Ok(step),
-                Err(rejection) => return Err((rejection, None)),
-            };
-            step.entity = Entity::linked(
-                &row.table.title(),
-                &bound.name,
-                folded(row, &texts).iter().map(AsRef::as_ref),
-            );
-            let parts: Vec<&str> =
-                std::iter::once(bound.name.as_str()).chain(texts.iter().map(String::as_str)).collect();
-            step.mark = Some(mark(&parts));
-        }
-        Body::Row(row) => {
-            if row.keys == 0 {
-                step.entity = Entity(format!("{}#{}", row.table.title(), reader.event.seq));
+    let (entity, mark) = match &bound.body {
+        Body::Row(BoundRow { link: Some(link), table, .. }) => match link_texts(reader, &link.key, table) {
+            Ok(texts) => {
+                let name = std::iter::once(bound.name.as_str());
+                let mark =
+                    marked.then(|| mark(&name.chain(texts.iter().map(String::as_str)).collect::<Vec<_>>()));
+                let keys = bound.row().map(|row| folded(row, &texts)).unwrap_or_default();
+                (Entity::of_scope(&link.scope, keys.iter().map(AsRef::as_ref)), mark)
             }
-            step.mark = Some(event_mark(index));
+            Err(_) if skipped => (own(&bound.at), None),
+            Err(rejection) => return Err((rejection, None)),
+        },
+        Body::Row(row) => {
+            let of = if row.keys == 0 { &row.table.title() } else { &bound.at };
+            (own(of), marked.then(|| event_mark(index)))
         }
         Body::Call(call) => {
             let texts: Option<Vec<String>> =
                 call.key.iter().map(|s| key_text(reader.content.find(s)?).ok()).collect();
-            if let Some(texts) = texts.filter(|t| !t.is_empty()) {
-                step.entity = Entity(format!("{}\u{1f}{}", call.call.at, texts.join("\u{1f}")));
-            }
-            step.mark = Some(event_mark(index));
+            let entity = match texts.filter(|texts| !texts.is_empty()) {
+                Some(texts) => Entity(format!("{}\u{1f}{}", call.call.at, texts.join("\u{1f}")).into()),
+                None => own(&bound.at),
+            };
+            (entity, marked.then(|| event_mark(index)))
         }
-    }
+    };
+    let mut step = DraftStep { bound: Arc::clone(bound), entity, cells: Vec::new(), skipped, mark };
     if skipped {
         return Ok(step);
     }
@@ -351,7 +355,7 @@ fn row_entity(step: &DraftStep, before: &[DraftStep], reader: &Reader<'_>) -> En
             }
         }
     }
-    Entity(name)
+    Entity(name.into())
 }
 
 /// A linked record's key. Where its parts go into columns, what a column's collation takes for equal is one record.

@@ -107,6 +107,8 @@ pub(super) fn finish(
     let nothing = StepKnown::default();
     let Draft { entity, asks, steps: drafted } = draft;
     let count = drafted.len();
+    let cells = drafted.iter().flat_map(|step| &step.cells);
+    let quoted: Vec<usize> = cells.filter_map(|(_, cell)| cell.quoted_step()).collect();
     let mut run = Run { event, asks: &asks, answers, lookups, made: Vec::with_capacity(count) };
     let mut finished = Finished {
         change: EventChange { entity, rows: Vec::with_capacity(count) },
@@ -119,7 +121,7 @@ pub(super) fn finish(
         let of = Of { step: index, findable: step.can_be_found(), relinks: step.relinks() };
         let deletes = !step.skipped && step.row().is_some_and(|row| row.action == Action::Delete);
         let absent = (deletes && !known.stays).then(|| step.entity.clone());
-        let (change, made) = run.step(step, known, place, index + 1 < count)?;
+        let (change, made) = run.step(step, known, place, quoted.contains(&index))?;
         run.made.push(made);
         if let Some(change) = change {
             finished.change.rows.push(change);
@@ -135,7 +137,7 @@ pub(super) fn finish(
 struct Made {
     name: Arc<BoundStep>,
     key: Key,
-    /// By the places of the step's cells; none of a last step.
+    /// By the places of the step's cells; none where no later step takes one.
     cells: Vec<(u16, Cell)>,
 }
 
@@ -163,7 +165,7 @@ impl Run<'_> {
         mut step: DraftStep,
         known: &StepKnown,
         place: usize,
-        is_followed: bool,
+        is_quoted: bool,
     ) -> Result<(Option<Change>, Made), Refusal> {
         let his_key = known.his_key.as_deref().filter(|_| !known.gone).map(SqlValue::of_key);
         let bound = Arc::clone(&step.bound);
@@ -178,7 +180,7 @@ impl Run<'_> {
         }
         let drafted = std::mem::take(&mut step.cells);
         let cells = self.cells(&step, drafted)?;
-        if is_followed {
+        if is_quoted {
             made.cells.clone_from(&cells);
         }
         if known.stays {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     model::{
         change::{Op, Role, Shape},
+        entity::link_scope,
         event::EventKind,
         mapping::{GeneratedKey, Marker, MissingRow, Source, Step, What},
         table::{ColumnName, ColumnType, Filled, Table, TextLength},
@@ -28,6 +29,8 @@ const MARK_CHARS_MAX: u64 = 40;
 pub(super) struct BoundLink {
     /// The column of its key.
     pub(super) column: usize,
+    /// What the records of its table and step have in common.
+    pub(super) scope: String,
     pub(super) missing_row: MissingRow,
     /// What identifies the row for Buktor.
     pub(super) key: Vec<Source>,
@@ -85,7 +88,8 @@ pub(super) fn bind(
         (None, Some(cells)) => FoundBy::Cells(cells),
         (None, None) => FoundBy::Nothing,
     };
-    Ok((Some(BoundLink { column, missing_row: generated.missing_row, key, found_by }), mark))
+    let scope = link_scope(&table.title(), &step.name);
+    Ok((Some(BoundLink { column, scope, missing_row: generated.missing_row, key, found_by }), mark))
 }
 
 /// The sources that identify a step's record where its columns do not: as the mapping says, else `<event>_id`.

@@ -175,7 +175,7 @@ fn visit() -> Step {
 fn a_row_with_a_generated_key_is_inserted_once_and_then_updated_by_it() {
     let p = planner(vec![visit()]);
     let body = r#"{"appointment_id": 5, "status": "ok", "made": "now"}"#;
-    assert_eq!(draft(&p, body).entity.0, "VISIT\u{1f}$appointment\u{1f}5");
+    assert_eq!(&*draft(&p, body).entity.0, "VISIT\u{1f}$appointment\u{1f}5");
     assert_eq!(outline(&p, body, &[], &[]), "Insert VISIT -> Always ST=ok InsertOnly MADE=now");
     assert_eq!(outline(&p, body, &[linked("17")], &[]), "Update VISIT Key VID=17 Always ST=ok");
     let gone = StepKnown { gone: true, ..linked("17") };
@@ -234,8 +234,8 @@ fn a_later_step_takes_what_an_earlier_one_makes() {
     let p = planner(two_steps());
     let body = r#"{"appointment_id": 5, "status": "ok", "patient": {"id": "P1", "phone": "+91"}}"#;
     let made = draft(&p, body);
-    assert_eq!(made.entity.0, "VISIT\u{1f}$appointment\u{1f}5", "the appointment, not the patient");
-    assert_eq!(made.steps()[0].entity().0, "PATIENT\u{1f}$patient\u{1f}P1");
+    assert_eq!(&*made.entity.0, "VISIT\u{1f}$appointment\u{1f}5", "the appointment, not the patient");
+    assert_eq!(&*made.steps()[0].entity().0, "PATIENT\u{1f}$patient\u{1f}P1");
     assert_eq!(
         outline(&p, body, &[], &[]),
         "Insert PATIENT -> Always CODE=P1 Always PHONE=+91; Insert VISIT -> Always ST=ok Always PID=<0> Always REF=+91"

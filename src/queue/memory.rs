@@ -34,22 +34,23 @@ const SEPARATOR: char = '\u{1f}';
 /// In place of a writer's columns where it writes all of them: no list of names looks like it.
 const ALL_COLUMNS: &str = "\u{1f}";
 
+/// Writers that are found by their address.
+const LAST_MAX: usize = 8;
+
 /// Writers and their numbers in the file, as far as they were needed. What a transaction has put in is good only once
 /// it is committed: whoever changes the file takes this out of the store, and puts it back afterwards.
 #[derive(Default)]
 pub(super) struct Writers {
     numbers: HashMap<Arc<Writer>, i64>,
     by_number: HashMap<i64, Arc<Writer>>,
-    /// The one that was asked for last: neighbours in the queue mostly have it in common.
-    last: Option<(Arc<Writer>, i64)>,
+    /// Those that were asked for last, the newest behind: neighbours in the queue mostly have them in common.
+    last: Vec<(Arc<Writer>, i64)>,
 }
 
 impl Writers {
     /// The number of a writer, which is given one where it has none.
     pub(super) fn number(&mut self, conn: &Connection, writer: &Arc<Writer>) -> rusqlite::Result<i64> {
-        if let Some((last, number)) = &self.last
-            && Arc::ptr_eq(last, writer)
-        {
+        if let Some((_, number)) = self.last.iter().find(|(last, _)| Arc::ptr_eq(last, writer)) {
             return Ok(*number);
         }
         let number = if let Some(number) = self.numbers.get(writer) {
@@ -59,7 +60,10 @@ impl Writers {
             self.keep(number, Arc::clone(writer));
             number
         };
-        self.last = Some((Arc::clone(writer), number));
+        if self.last.len() >= LAST_MAX {
+            self.last.remove(0);
+        }
+        self.last.push((Arc::clone(writer), number));
         Ok(number)
     }
 

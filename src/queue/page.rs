@@ -251,7 +251,7 @@ fn settle_all(
     let mut finished = 0;
     for settlement in settlements {
         let Settlement { seq, state, entity, .. } = settlement;
-        let name = entity.as_ref().map(|e| e.0.as_str());
+        let name = entity.as_ref().map(|e| &*e.0);
         if is_plainly_applied(settlement) && apply.execute(params![seq.0, now.0, name])? > 0 {
             finished += 1;
             remembering.applied(settlement, true)?;
@@ -300,7 +300,7 @@ fn record(
         released && reason.is_none(),
         reason.map(|r| bounded(&r.cause)),
         reason.map(|r| bounded(&r.message)),
-        entity.as_ref().map(|e| e.0.as_str()),
+        entity.as_ref().map(|e| &*e.0),
         from as i64,
         awaits.as_ref().filter(|a| *state == EventState::Parked && (1..=AWAITS_BYTES_MAX).contains(&a.len()))
     ])

@@ -80,6 +80,26 @@ pub fn find<'v>(
     Statement { sql: sql.into(), params }
 }
 
+/// As [`find`], by one column of whole numbers for all from one number to another.
+#[must_use]
+pub fn between<'v>(
+    select: &Select<'v>,
+    dialect: &Dialect,
+    (first, last): (&'v SqlValue, &'v SqlValue),
+    rows_max: usize,
+) -> Statement<'v> {
+    let mut sql = begin(dialect, select.table, select.matches.iter().chain(select.columns));
+    for column in select.matches {
+        push_column(dialect, &mut sql, select.table, *column);
+        sql.push_str(" BETWEEN ");
+        push_compared(dialect, &mut sql, select.table, *column);
+        sql.push_str(" AND ");
+        push_compared(dialect, &mut sql, select.table, *column);
+    }
+    end(&mut sql, dialect, rows_max, select.lock);
+    Statement { sql: sql.into(), params: vec![first, last] }
+}
+
 /// A column of rows that are equal in all these cells, NULL to NULL. Documents are not compared: the database would
 /// compare their texts.
 #[must_use]

@@ -57,7 +57,7 @@ impl Crosswalk<'_> {
                 continue;
             }
             let of: Vec<String> = made.iter().map(|m| m.key.clone()).collect();
-            let found = fingerprints(link, &shape, &of).await?;
+            let found = fingerprints(link, &shape, &of, false).await?;
             for (made, proof) in made.into_iter().zip(found) {
                 let Some(proof) = proof else { return Err(miscounted(&shape).into()) };
                 if !made.lost {
@@ -102,7 +102,7 @@ impl Crosswalk<'_> {
         let Some((shape, made)) = taken_back.find_map(|(shape, made)| Some((shape, made.first()?))) else {
             return Ok((!stays).then_some(false));
         };
-        let found = fingerprints(link, shape, std::slice::from_ref(&made.key)).await?;
+        let found = fingerprints(link, shape, std::slice::from_ref(&made.key), true).await?;
         let Some(now) = found.into_iter().next().flatten() else {
             // What has stayed must not be done again.
             return Ok((!stays).then_some(false));
@@ -155,15 +155,16 @@ fn miscounted(shape: &Shape) -> HisError {
 }
 
 /// What the rows of these keys hold in the columns that an insert of that shape writes, as one number each; none for a row
-/// that is not there. A row of a transaction that is still open on the server is waited for.
+/// that is not there. With `lock` a row of a transaction that is still open on the server is waited for.
 pub(super) async fn fingerprints(
     link: &mut Link,
     shape: &Shape,
     keys: &[String],
+    lock: bool,
 ) -> Result<Vec<Option<i64>>, HisError> {
     let Some(generated) = shape.generated else { return Ok(Vec::new()) };
     let columns: Vec<usize> = shape.columns.iter().map(|(column, _)| *column).collect();
-    let rows = link.rows(&shape.table, generated, keys, &columns, true).await?;
+    let rows = link.rows(&shape.table, generated, keys, &columns, lock).await?;
     Ok(rows.into_iter().map(|row| row.map(|cells| fingerprint(&cells))).collect())
 }
 

@@ -148,7 +148,7 @@ pub(super) async fn search(link: &mut Link, page: &mut Page, open: &[usize]) -> 
 }
 
 /// Takes a row that was found for a record's own.
-fn adopt(item: &mut Item, step: usize, entity: &Entity, key: String) {
+pub(super) fn adopt(item: &mut Item, step: usize, entity: &Entity, key: String) {
     if let Some(known) = item.knowns.get_mut(step) {
         known.his_key = Some(key.clone());
         known.gone = false;

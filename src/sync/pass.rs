@@ -192,7 +192,8 @@ impl Worker {
         let now = self.clock.now();
         let mut settlements = Vec::with_capacity(page.items.len());
         let mut entities = Entities::default();
-        for mut item in page.items {
+        let mut items = page.items;
+        for item in &mut items {
             // Undecided means given up in the middle, perhaps in a COMMIT.
             let outcome = item.outcome.take().unwrap_or(Outcome::Released { replay: true });
             entities.extend(item.entities());
@@ -201,12 +202,14 @@ impl Worker {
             tally.add(&settlement);
             settlements.push(settlement);
         }
+        // What is left of a page is freed in a millisecond, in which the HIS would wait.
+        tokio::task::spawn_blocking(|| drop(items));
         Unrecorded { claim: page.claim, settlements: settlements.into(), entities }
     }
 }
 
 /// What the queue is to record of an event.
-fn settlement(item: Item, outcome: Outcome, now: Timestamp) -> Settlement {
+fn settlement(item: &mut Item, outcome: Outcome, now: Timestamp) -> Settlement {
     let entity = item.entity().cloned();
     // What is proposed stays so as long as the HIS may have kept it.
     let in_doubt = match outcome {
@@ -215,20 +218,20 @@ fn settlement(item: Item, outcome: Outcome, now: Timestamp) -> Settlement {
         _ => false,
     };
     let settled = policy::settle(&item.event, entity, outcome, now, fastrand::f64());
-    let mut links = item.links;
+    let mut links = std::mem::take(&mut item.links);
     if !in_doubt {
-        links.extend(item.proposed.into_iter().map(|entity| (entity, LinkChange::Void)));
+        links.extend(item.proposed.drain(..).map(|entity| (entity, LinkChange::Void)));
     }
-    let wrote = match item.intent {
+    let wrote = match &item.intent {
         Intent::Work(work) if settled.state == EventState::Applied => {
-            let entities = work.change.rows.into_iter().map(|change| change.entity);
-            let gone = Arc::new(Writer { kind: item.event.kind.base().to_owned(), columns: None });
-            let absent = work.absent.into_iter().map(|entity| (entity, Arc::clone(&gone)));
-            entities.zip(work.writers).chain(absent).collect()
+            let entities = work.change.rows.iter().map(|change| change.entity.clone());
+            let gone = || Arc::new(Writer { kind: item.event.kind.base().to_owned(), columns: None });
+            let absent = work.absent.iter().map(|entity| (entity.clone(), gone()));
+            entities.zip(work.writers.iter().cloned()).chain(absent).collect()
         }
         Intent::Work(_) | Intent::Draft(..) | Intent::Nothing(..) => Vec::new(),
     };
-    let awaits = item.awaits.filter(|_| settled.state == EventState::Parked);
+    let awaits = item.awaits.take().filter(|_| settled.state == EventState::Parked);
     // Nothing was tried: the next attempt is its first.
     let counted = settled.counted && awaits.is_none();
     Settlement { counted, wrote, links, awaits, ..settled }

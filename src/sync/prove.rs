@@ -7,7 +7,7 @@ use crate::{
     model::{
         change::{Change, Op},
         entity::{Entity, key_parts, scope_parts},
-        outcome::{Link as Entry, LinkChange, Outcome, Rejection},
+        outcome::{Link as Entry, Outcome, Rejection},
     },
     plan::{Finished, Planner},
     sync::{
@@ -61,7 +61,7 @@ pub(super) async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -
             changed = Some((step, entry.his_key.clone()));
             continue;
         };
-        match fingerprints(link, shape, std::slice::from_ref(&entry.his_key)).await?.first() {
+        match fingerprints(link, shape, std::slice::from_ref(&entry.his_key), true).await?.first() {
             Some(Some(now)) if *now == proof => kept.push((step, entry)),
             Some(Some(_)) => changed = Some((step, entry.his_key.clone())),
             Some(None) | None => {}
@@ -76,12 +76,9 @@ pub(super) async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -
     }
     let own = kept.iter().any(|(_, entry)| entry.by == Some(item.event.seq));
     for (step, entry) in kept {
-        if let Some(known) = item.knowns.get_mut(step) {
-            known.his_key = Some(entry.his_key.clone());
-        }
-        if let Some(step) = draft.steps().get(step) {
-            item.links.push((step.entity().clone(), LinkChange::Set(entry.his_key)));
-        }
+        let Intent::Draft(draft, _) = &item.intent else { return Ok(()) };
+        let Some(entity) = draft.steps().get(step).map(|step| step.entity().clone()) else { continue };
+        find::adopt(item, step, &entity, entry.his_key);
     }
     if !item.event.replay || !own {
         // Another event, that was given up since, has made the row: this one changes it.

@@ -219,7 +219,7 @@ mod tests {
         let columns = vec![(0, Role::Key), (1, Role::Always)];
         let shape = Shape { table: table(), op, columns, generated: None };
         let values = vec![Cell::Value(SqlValue::Int(7)), Cell::Value(SqlValue::Text("new".into()))];
-        Change { act: Act::Row(Arc::new(shape)), values, entity: Entity(String::new()), guard: None }
+        Change { act: Act::Row(Arc::new(shape)), values, entity: Entity("".into()), guard: None }
     }
 
     fn row(texts: &[&str]) -> Row {

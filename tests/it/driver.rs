@@ -81,7 +81,7 @@ fn change(shape: &Arc<Shape>, values: impl IntoIterator<Item = impl Into<Value>>
     Change {
         act: Act::Row(Arc::clone(shape)),
         values: values.into_iter().map(|value| value.into().0).collect(),
-        entity: Entity(String::new()),
+        entity: Entity("".into()),
         guard: None,
     }
 }
@@ -104,8 +104,10 @@ impl From<Cell> for Value {
 /// Events of records of their own.
 fn events(all: impl IntoIterator<Item = Vec<Change>>) -> Vec<EventChange> {
     let event = |(n, mut rows): (usize, Vec<Change>)| {
-        let entity = Entity(format!("record {n}"));
-        rows.iter_mut().enumerate().for_each(|(i, row)| row.entity = Entity(format!("record {n}, row {i}")));
+        let entity = Entity(format!("record {n}").into());
+        rows.iter_mut()
+            .enumerate()
+            .for_each(|(i, row)| row.entity = Entity(format!("record {n}, row {i}").into()));
         EventChange { entity, rows }
     };
     all.into_iter().enumerate().map(event).collect()
@@ -423,7 +425,7 @@ async fn statements_of_the_users_own() {
     let call = |sql: &str, values: Vec<SqlValue>| Change {
         act: Act::Call(Arc::new(Call::new(sql, "mapping.x".into()))),
         values: values.into_iter().map(Cell::Value).collect(),
-        entity: Entity(String::new()),
+        entity: Entity("".into()),
         guard: None,
     };
     let book = |who: &str, what: i32| vec![call("CALL book(?, ?)", vec![text(who), int(what)])];

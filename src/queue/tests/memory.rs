@@ -17,7 +17,7 @@ use crate::{
 use EventState::{Applied, Parked, Stale};
 
 fn wrote(seq: i64, entity: &str, rows: &[(&str, &Arc<Writer>)]) -> Settlement {
-    let wrote = rows.iter().map(|(row, by)| (Entity((*row).to_owned()), Arc::clone(by))).collect();
+    let wrote = rows.iter().map(|(row, by)| (Entity((*row).into()), Arc::clone(by))).collect();
     Settlement { wrote, ..about(entity, settled(seq, Applied)) }
 }
 

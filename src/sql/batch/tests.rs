@@ -56,11 +56,11 @@ fn shape(table: &Arc<Table>, op: Op, columns: &[usize]) -> Arc<Shape> {
 fn event(shape: &Arc<Shape>, id: i128) -> EventChange {
     let values = shape.columns.iter().map(|(c, _)| SqlValue::Int(if *c == 0 { id } else { 7 }));
     EventChange {
-        entity: Entity(format!("{}{id}", shape.table.name)),
+        entity: Entity(format!("{}{id}", shape.table.name).into()),
         rows: vec![Change {
             act: Act::Row(Arc::clone(shape)),
             values: values.map(Cell::Value).collect(),
-            entity: Entity(format!("e{id}")),
+            entity: Entity(format!("e{id}").into()),
             guard: None,
         }],
     }
@@ -241,7 +241,7 @@ fn steps_of_many_events_become_a_few_statements() {
     let known: Vec<_> = [1, 2, 1, 3]
         .into_iter()
         .enumerate()
-        .map(|(i, n)| EventChange { entity: Entity(format!("v{i}")), ..known(n) })
+        .map(|(i, n)| EventChange { entity: Entity(format!("v{i}").into()), ..known(n) })
         .map(|mut event| {
             event.rows[1].entity = event.entity.clone();
             event
@@ -309,7 +309,7 @@ fn nothing_overtakes_a_statement_of_the_configuration() {
     let row = |n: i128| event_of(&n.to_string(), vec![change(&shape, &n.to_string(), vec![int(n), int(n)])]);
     let run = |n: i128| {
         let act = Act::Call(Arc::clone(&call));
-        let change = Change { act, values: vec![int(n)], entity: Entity(n.to_string()), guard: None };
+        let change = Change { act, values: vec![int(n)], entity: Entity(n.to_string().into()), guard: None };
         event_of(&n.to_string(), vec![change])
     };
     let events = [row(1), row(2), run(3), run(4), row(5), row(6)];
@@ -394,7 +394,8 @@ fn picked(shapes: &[Arc<Shape>], picks: &[Vec<Pick>]) -> Vec<EventChange> {
         for row in rows.iter_mut().filter(|_| !makes) {
             row.values.iter_mut().filter(|c| c.value().is_none()).for_each(|c| *c = int(1));
         }
-        event_of(&rows[0].entity.0.clone(), rows)
+        let entity = Arc::clone(&rows[0].entity.0);
+        event_of(&entity, rows)
     };
     picks.iter().map(event).collect()
 }

@@ -57,7 +57,7 @@ fn shape(table: &Arc<Table>, op: Op, columns: &[&str], generated: Option<&str>) 
 }
 
 fn change(shape: &Arc<Shape>, values: Vec<Cell>) -> Change {
-    Change { act: Act::Row(Arc::clone(shape)), values, entity: Entity(String::new()), guard: None }
+    Change { act: Act::Row(Arc::clone(shape)), values, entity: Entity("".into()), guard: None }
 }
 
 fn cells(values: impl IntoIterator<Item = SqlValue>) -> Vec<Cell> {
@@ -66,8 +66,8 @@ fn cells(values: impl IntoIterator<Item = SqlValue>) -> Vec<Cell> {
 
 fn events(all: impl IntoIterator<Item = Vec<Change>>) -> Vec<EventChange> {
     let event = |(n, mut rows): (usize, Vec<Change>)| {
-        rows.iter_mut().enumerate().for_each(|(i, row)| row.entity = Entity(format!("{n} {i}")));
-        EventChange { entity: Entity(n.to_string()), rows }
+        rows.iter_mut().enumerate().for_each(|(i, row)| row.entity = Entity(format!("{n} {i}").into()));
+        EventChange { entity: Entity(n.to_string().into()), rows }
     };
     all.into_iter().enumerate().map(event).collect()
 }

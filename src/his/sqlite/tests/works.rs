@@ -27,7 +27,7 @@ fn work(form: Form, params: &[&SqlValue]) -> Work<'static> {
     let change = Change {
         act: Act::Call(Arc::new(Call::new("", String::new()))),
         values: params.iter().map(|value| Cell::Value((*value).clone())).collect(),
-        entity: Entity(String::new()),
+        entity: Entity("".into()),
         guard: None,
     };
     let row = Row { change: Box::leak(Box::new(change)), base: 0, slot: 0 };
