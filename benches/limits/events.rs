@@ -111,18 +111,24 @@ pub(crate) async fn fill_with(
     numbers: Range<u64>,
     event: impl Fn(u64) -> anyhow::Result<RawEvent>,
 ) -> anyhow::Result<()> {
-    let mut under_way = JoinSet::new();
-    for number in numbers {
-        let (queue, event) = (queue.clone(), event(number)?);
-        under_way.spawn(async move { queue.append(event).await });
-        if under_way.len() as u64 >= IN_FLIGHT {
-            done(under_way.join_next().await)?;
-        }
-    }
-    while let Some(result) = under_way.join_next().await {
-        done(Some(result))?;
-    }
-    Ok(())
+    // All from one thread, so that they stand in the queue in this order.
+    let under_way = tokio::task::LocalSet::new();
+    under_way
+        .run_until(async {
+            let mut appends = JoinSet::new();
+            for number in numbers {
+                let (queue, event) = (queue.clone(), event(number)?);
+                appends.spawn_local(async move { queue.append(event).await });
+                if appends.len() as u64 >= IN_FLIGHT {
+                    done(appends.join_next().await)?;
+                }
+            }
+            while let Some(result) = appends.join_next().await {
+                done(Some(result))?;
+            }
+            anyhow::Ok(())
+        })
+        .await
 }
 
 type Appended = Result<buktor_middleware::model::event::Receipt, buktor_middleware::queue::QueueError>;
