@@ -244,6 +244,11 @@ fn a_later_step_takes_what_an_earlier_one_makes() {
         outline(&p, body, &[linked("3"), linked("17")], &[]),
         "Update PATIENT Key PID=3 Always CODE=P1 Always PHONE=+91; Update VISIT Key VID=17 Always ST=ok Always PID=3 Always REF=+91"
     );
+    let made_ahead = StepKnown { made_ahead: Some(0), ..StepKnown::default() };
+    assert_eq!(
+        outline(&p, body, &[made_ahead], &[]),
+        "Update PATIENT Key PID=<PATIENT $patient P1> Always CODE=P1 Always PHONE=+91; Insert VISIT -> Always ST=ok Always PID=<PATIENT $patient P1> Always REF=+91"
+    );
     let without_phone = r#"{"appointment_id": 5, "status": "ok", "patient": {"id": "P1"}}"#;
     assert_eq!(
         outline(&p, without_phone, &[linked("3")], &[]),

@@ -203,6 +203,86 @@ fn many_events_of_one_new_record_are_applied_in_order() {
     assert_eq!(his.rows(notes), ["293", "294", "295", "296", "297", "298", "299"]);
 }
 
+/// Two visits of one new patient, and what changes them: all of it waits in the queue.
+fn together(his: &His, port: u16) -> (Site, Daemon) {
+    let site =
+        Site::new(his.section_at(port)).mapping(mapping()).with(json!({"sync": {"schedule": "0 0 0 1 1 *"}}));
+    let daemon = site.start();
+    let patient = |name: &str| json!({ "id": "P1", "name": name, "new": true });
+    let events = [
+        json!({"appointment_id": 1, "patient": patient("Asha"), "day": "2025-03-10", "note": "first"}),
+        json!({"appointment_id": 1, "patient": {"id": "P1"}, "status": "moved", "day": "2025-03-11"}),
+        json!({"appointment_id": 2, "patient": patient("Asha M"), "day": "2025-03-12", "doctor": "D2"}),
+        json!({"appointment_id": 2, "patient": {"id": "P1"}, "note": "second"}),
+    ];
+    for (id, data) in TOGETHER.into_iter().zip(&events) {
+        daemon.accept(&event(id, data));
+    }
+    (site, daemon)
+}
+
+const TOGETHER: [&str; 4] = ["a", "b", "c", "d"];
+
+fn stand_together(his: &His, site: &Site) -> Vec<Value> {
+    let shown = TOGETHER.map(|id| site.wait_state(id, "applied"));
+    assert_eq!(his.rows("SELECT name FROM patient"), ["Asha M"]);
+    assert_eq!(his.rows(ROWS), ["2025-03-11\tmoved\tfirst\tNULL", "2025-03-12\tNULL\tsecond\t2"]);
+    assert_eq!(his.number("SELECT COUNT(*) FROM slot JOIN patient USING (pid)"), 2);
+    shown.to_vec()
+}
+
+#[test]
+fn what_comes_together_is_written_in_one_transaction() {
+    let his = His::with(TABLES);
+    let (site, _daemon) = together(&his, his.port);
+    site.cli(&["sync", "--now"]).assert_code(0);
+    let shown = stand_together(&his, &site);
+    assert!(shown.iter().all(|event| event["settled_at"] == shown[0]["settled_at"]), "{shown:?}");
+    assert!(shown.iter().all(|event| event["settled_at"].is_string()), "{shown:?}");
+}
+
+#[test]
+fn what_comes_together_survives_a_crash_together() {
+    for network in [Network::DownAfterCommit, Network::CutBeforeCommit] {
+        let his = His::with(TABLES);
+        let proxy = Proxy::before(his.port, Network::Pass);
+        let (site, daemon) = together(&his, proxy.port);
+        proxy.set(network);
+        std::thread::scope(|scope| {
+            scope.spawn(|| site.cli(&["sync", "--now"]));
+            if network == Network::DownAfterCommit {
+                proxy.wait_down();
+            } else {
+                proxy.wait_cut();
+                proxy.down();
+            }
+            daemon.kill();
+        });
+        proxy.set(Network::Pass);
+        let _daemon = site.start();
+        site.cli(&["sync", "--now"]).assert_code(0);
+        stand_together(&his, &site);
+    }
+}
+
+/// The one that makes the row is refused: what was planned with it waits, and goes on once it is gone.
+#[test]
+fn what_comes_together_with_a_refused_event_waits_for_it() {
+    let his = His::with(TABLES);
+    his.sql("ALTER TABLE slot ADD CHECK (note <> 'first')");
+    let (site, _daemon) = together(&his, his.port);
+    site.cli(&["sync", "--now"]);
+    site.wait_state("a", "parked");
+    for id in ["c", "d"] {
+        site.wait_state(id, "applied");
+    }
+    // Nothing of the visit is there to be moved, and its patient came with the second one.
+    let moved = site.wait_state("b", "applied");
+    assert_eq!(moved["cause"], Value::Null, "{moved}");
+    assert_eq!(his.rows("SELECT name FROM patient"), ["Asha M"]);
+    assert_eq!(his.rows(ROWS), ["2025-03-12\tNULL\tsecond\t2", "2025-03-11\tmoved\tNULL\tNULL"]);
+}
+
 #[test]
 fn a_failing_step_undoes_all() {
     let his = His::with(TABLES);

@@ -253,6 +253,30 @@ fn steps_of_many_events_become_a_few_statements() {
 }
 
 #[test]
+fn a_row_that_another_event_makes_is_changed_behind_it() {
+    let (patients, visits) = (counted("patients", &[]), counted("visits", &["patients"]));
+    let (patient, visit) = (generating(&patients), generating(&visits));
+    let update = linked(&patients, Op::Update);
+    let again = |n: i128, visit_of: i128| {
+        let of = || Cell::KeyOf(Entity(format!("p{n}").into()));
+        let entity = format!("v{visit_of}");
+        let patient = change(&update, &format!("p{n}"), vec![of(), int(1)]);
+        event_of(&entity, vec![patient, change(&visit, &entity, vec![of(), int(visit_of)])])
+    };
+    let events = [
+        admission(&patient, &visit, 1),
+        again(1, 11),
+        admission(&patient, &visit, 2),
+        again(1, 12),
+        again(2, 13),
+    ];
+    assert_eq!(outline(&events), "G2patients1 G1visits? C2patients? G2visits? C1patients? G2visits?");
+    let batch = Packer::new(&MYSQL, BYTES).pack(events.iter(), false);
+    let wanted = [("p1", 0), ("p2", 4)].map(|(entity, slot)| (Entity(entity.into()), slot));
+    assert_eq!(batch.wanted, wanted.into());
+}
+
+#[test]
 fn records_that_come_twice_take_no_statement_each() {
     let patients = counted("patients", &[]);
     let update = linked(&patients, Op::Update);
