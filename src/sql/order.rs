@@ -4,9 +4,9 @@
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use crate::model::{
-    change::{Act, Cell, Change, EventChange, Op, Role},
+    change::{Act, Cell, Change, EventChange, Op, Role, Shape},
     entity::Entity,
-    table::Table,
+    table::{Column, Table},
     value::SqlValue,
 };
 
@@ -47,12 +47,16 @@ pub(super) struct Order<'a> {
 struct Touched<'a> {
     table: &'a Arc<Table>,
     any: Option<usize>,
+    /// Of those that make, move or take away what another table may refer to.
+    keys: Option<usize>,
     deletes: Option<usize>,
     /// Of those about [`Name::Any`].
     nameless: Option<usize>,
     parents: Vec<usize>,
     children: Vec<usize>,
 }
+
+type PlaceOf = fn(&Touched<'_>) -> Option<usize>;
 
 impl<'a> Order<'a> {
     /// The first place where the change may stand.
@@ -86,9 +90,9 @@ impl<'a> Order<'a> {
         let places = |tables: &[usize], of: fn(&Touched<'_>) -> Option<usize>| {
             tables.iter().filter_map(|i| of(self.tables.get(*i)?)).max().unwrap_or(0)
         };
-        let children: fn(&Touched<'_>) -> Option<usize> =
-            if shape.op == Op::Delete { |t| t.any } else { |t| t.deletes };
-        place.max(places(&table.parents, |t| t.any)).max(places(&table.children, children))
+        let (parents, children): (PlaceOf, PlaceOf) =
+            if shape.op == Op::Delete { (|t| t.any, |t| t.any) } else { (|t| t.keys, |t| t.deletes) };
+        place.max(places(&table.parents, parents)).max(places(&table.children, children))
     }
 
     /// Whether a change about the same row may stand at that place.
@@ -117,6 +121,9 @@ impl<'a> Order<'a> {
         let index = self.table(&shape.table);
         let Some(table) = self.tables.get_mut(index) else { return };
         table.any = table.any.max(Some(place));
+        if shape.op != Op::Update || writes_index(shape) {
+            table.keys = table.keys.max(Some(place));
+        }
         if shape.op == Op::Delete {
             table.deletes = table.deletes.max(Some(place));
         }
@@ -136,6 +143,7 @@ impl<'a> Order<'a> {
         let mut new = Touched {
             table,
             any: None,
+            keys: None,
             deletes: None,
             nameless: None,
             parents: Vec::new(),
@@ -200,6 +208,14 @@ fn linked_key(event: &EventChange, index: usize) -> Option<&Cell> {
 
 fn is_same(a: &Arc<Table>, b: &Arc<Table>) -> bool {
     Arc::ptr_eq(a, b) || (a.name == b.name && a.schema == b.schema)
+}
+
+/// Whether an update writes a column of an index: foreign keys refer to no others.
+fn writes_index(shape: &Shape) -> bool {
+    let table = &shape.table;
+    let is_indexed = |c: &Column| c.indexed || table.unique.iter().any(|u| u.columns.contains(&c.name));
+    let written = shape.columns.iter().filter(|(_, role)| *role != Role::Key);
+    written.filter_map(|(c, _)| table.columns.get(*c)).any(is_indexed)
 }
 
 fn refers(a: &Table, b: &Table) -> bool {
