@@ -26,7 +26,7 @@ mod write;
 pub use error::HisError;
 pub use sqlite::demo as embedded;
 pub use trial::{Look, Trial};
-pub use write::{Keys, apply, commit, undo, write};
+pub use write::{Keys, commit, undo, write};
 
 /// A future of a [`Session`] method.
 pub type SessionFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, HisError>> + Send + 'a>>;

@@ -101,13 +101,6 @@ impl Keys {
     }
 }
 
-/// Runs a batch in one transaction. On an error everything is rolled back, but for `CommitUnknown`,
-/// where the database may have kept all of it or nothing.
-pub async fn apply(session: &mut dyn Session, batch: &Batch<'_>) -> Result<(), HisError> {
-    write(session, batch).await?;
-    commit(session).await
-}
-
 /// Begins a transaction and runs a batch in it. On an error it is rolled back; else it is left open, for
 /// [`commit`] or [`undo`] to end it.
 pub async fn write(session: &mut dyn Session, batch: &Batch<'_>) -> Result<Keys, HisError> {

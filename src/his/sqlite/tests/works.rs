@@ -1,4 +1,4 @@
-//! `apply` with each kind of work.
+//! A transaction with each kind of work.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use chrono::{NaiveDate, TimeZone, Utc};
 
 use crate::{
     his::{
-        self,
+        self, HisError, Session,
         sqlite::tests::{Place, text},
     },
     model::{
@@ -42,6 +42,11 @@ fn batch(works: Vec<Work<'_>>) -> Batch<'_> {
     Batch { works, bases: vec![0, 1], ..Batch::default() }
 }
 
+async fn apply(session: &mut dyn Session, batch: &Batch<'_>) -> Result<(), HisError> {
+    his::write(session, batch).await?;
+    his::commit(session).await
+}
+
 const UPDATE: &str = "UPDATE HIS_appointments SET status = ? WHERE buktor_id = ?";
 const INSERT: &str = "INSERT INTO HIS_appointments (status, buktor_id) VALUES (?, ?)";
 const ONCE: &str =
@@ -56,7 +61,7 @@ async fn upsert_by_update_then_insert() {
     let (booked, cancelled, id) = (text("booked"), text("cancelled"), text("7"));
     for status in [&booked, &cancelled] {
         let form = Form::UpdateElseInsert { update: template(UPDATE, 2), insert: template(INSERT, 2) };
-        his::apply(his.as_mut(), &batch(vec![work(form, &[status, &id])])).await.expect("applied");
+        apply(his.as_mut(), &batch(vec![work(form, &[status, &id])])).await.expect("applied");
     }
     assert_eq!(place.text(STATUS), "cancelled:7");
 }
@@ -74,7 +79,7 @@ async fn another_unique_index_is_the_data() {
         update: template(UPDATE, 2),
         insert: template("INSERT INTO HIS_appointments (status, buktor_id, id) VALUES (?, ?, ?)", 3),
     };
-    let error = his::apply(his.as_mut(), &batch(vec![work(form, &[&status, &id, &one])]))
+    let error = apply(his.as_mut(), &batch(vec![work(form, &[&status, &id, &one])]))
         .await
         .expect_err("the id is taken");
     assert_eq!(
@@ -91,11 +96,11 @@ async fn insert_once_with_and_without_replay() {
     let mut his = place.connect().await;
     let (booked, id) = (text("booked"), text("7"));
     let works = || vec![work(Form::InsertOnce(template(ONCE, 2)), &[&booked, &id])];
-    his::apply(his.as_mut(), &batch(works())).await.expect("inserted");
-    let error = his::apply(his.as_mut(), &batch(works())).await.expect_err("it is there");
+    apply(his.as_mut(), &batch(works())).await.expect("inserted");
+    let error = apply(his.as_mut(), &batch(works())).await.expect_err("it is there");
     assert_eq!(error.code, "row-exists");
     let replay = Batch { replay: true, ..batch(works()) };
-    his::apply(his.as_mut(), &replay).await.expect("it counts as done");
+    apply(his.as_mut(), &replay).await.expect("it counts as done");
     assert_eq!(place.text(STATUS), "booked:7");
 }
 
@@ -117,12 +122,12 @@ async fn many_rows_and_no_row_roll_back() {
         (work(upsert, &[&b, &a]), "many-rows"),
         (work(Form::Update(template(UPDATE, 2)), &[&b, &text("9")]), "no-row"),
     ] {
-        let error = his::apply(his.as_mut(), &batch(vec![insert(), work])).await.expect_err(expected);
+        let error = apply(his.as_mut(), &batch(vec![insert(), work])).await.expect_err(expected);
         assert_eq!(error.code, expected);
         assert_eq!(place.text(STATUS), "a:1 a:2");
     }
     let none = delete("DELETE FROM HIS_appointments WHERE buktor_id = ?", &three);
-    his::apply(his.as_mut(), &batch(vec![none, insert()])).await.expect("nothing to delete is fine");
+    apply(his.as_mut(), &batch(vec![none, insert()])).await.expect("nothing to delete is fine");
     assert_eq!(place.text(STATUS), "a:1 a:2 b:3");
 }
 
@@ -146,11 +151,11 @@ async fn a_failure_rolls_everything_back_and_the_session_goes_on() {
         (insert("INSERT INTO nowhere VALUES (?)", &[&good]), FaultClass::Config, "sqlite-1"),
         (insert("UPDATE log SET nothing = ?", &[&good]), FaultClass::Config, "sqlite-1"),
     ] {
-        let error = his::apply(his.as_mut(), &batch(vec![good_insert(), work])).await.expect_err(code);
+        let error = apply(his.as_mut(), &batch(vec![good_insert(), work])).await.expect_err(code);
         assert_eq!((error.class, error.code.as_str()), (class, code), "{error}");
         assert_eq!(place.text(STATUS), "");
     }
-    his::apply(his.as_mut(), &batch(vec![good_insert()])).await.expect("applied");
+    apply(his.as_mut(), &batch(vec![good_insert()])).await.expect("applied");
     assert_eq!(place.text(STATUS), "good:1");
 }
 
@@ -162,9 +167,9 @@ async fn a_constraint_checked_at_commit_leaves_no_transaction_behind() {
     let mut his = place.connect().await;
     let nobody = SqlValue::Int(99);
     let works = vec![insert("INSERT INTO late VALUES (?)", &[&nobody])];
-    let error = his::apply(his.as_mut(), &batch(works)).await.expect_err("no such patient");
+    let error = apply(his.as_mut(), &batch(works)).await.expect_err("no such patient");
     assert_eq!(error.class, FaultClass::Parent);
-    his::apply(his.as_mut(), &batch(Vec::new())).await.expect("the session goes on");
+    apply(his.as_mut(), &batch(Vec::new())).await.expect("the session goes on");
     assert_eq!(place.text("SELECT count(*) || '' FROM late"), "0");
 }
 
@@ -174,10 +179,10 @@ async fn a_locked_file_is_busy() {
     let mut his = place.connect().await;
     let other = place.raw();
     other.execute_batch("BEGIN IMMEDIATE").expect("locked");
-    let error = his::apply(his.as_mut(), &batch(Vec::new())).await.expect_err("locked");
+    let error = apply(his.as_mut(), &batch(Vec::new())).await.expect_err("locked");
     assert_eq!((error.class, error.code.as_str()), (FaultClass::Busy, "sqlite-5"));
     other.execute_batch("ROLLBACK").expect("unlocked");
-    his::apply(his.as_mut(), &batch(Vec::new())).await.expect("free again");
+    apply(his.as_mut(), &batch(Vec::new())).await.expect("free again");
 }
 
 #[tokio::test]
@@ -200,7 +205,7 @@ async fn values_as_other_programs_read_them() {
     ];
     let params: Vec<&SqlValue> = values.iter().collect();
     let insert = insert("INSERT INTO v VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &params);
-    his::apply(his.as_mut(), &batch(vec![insert])).await.expect("applied");
+    apply(his.as_mut(), &batch(vec![insert])).await.expect("applied");
     let read = "SELECT a || '|' || b || '|' || typeof(b) || '|' || c || '|' || d || '|' || hex(e) || '|' || f || '|' || g \
                 || '|' || h || '|' || i || '|' || (j IS NULL) FROM v";
     assert_eq!(
