@@ -119,7 +119,10 @@ async fn numbered(
     asked: &[Vec<&SqlValue>],
 ) -> Result<HashMap<i128, Cells>, HisError> {
     let mut found = HashMap::with_capacity(asked.len());
+    // Each once, so that a second row of a number is one too many.
+    let mut seen = HashSet::with_capacity(asked.len());
     let mut rest: Vec<&[&SqlValue]> = asked.iter().map(Vec::as_slice).collect();
+    rest.retain(|key| key.first().copied().and_then(number).is_some_and(|number| seen.insert(number)));
     while !rest.is_empty() {
         // Of consecutive ones a range is asked for, unless that would lock what others insert behind it.
         let run = if select.lock { 0 } else { run(&rest).min(limits::STATEMENT_ROWS_MAX) };

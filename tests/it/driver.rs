@@ -542,6 +542,18 @@ async fn thousands_of_values_and_of_rows() {
         ask::lookup(&mut *session, &query, &[int(7), int(8)]).await.unwrap(),
         [Answer::Several, Answer::Missing]
     );
+    // Runs of numbers, with what is missing between them, what stands alone, and what is asked for again much later.
+    let numbers: Vec<i128> =
+        (101..1700).chain([-7, 12_100, 12_101]).chain((101..800).rev()).chain([3000, 3001]).collect();
+    his.sql("DELETE FROM doctors WHERE id IN (101, 612, 3000)");
+    let keys: Vec<SqlValue> = numbers.iter().copied().map(SqlValue::Int).collect();
+    let id = column(&doctors, "id");
+    for lock in [false, true] {
+        let rows = ask::rows(&mut *session, &doctors, id, &keys, &[id], lock).await.unwrap();
+        let there = |n: i128| (101..=12_100).contains(&n) && ![101, 612, 3000].contains(&n);
+        let expected: Vec<_> = numbers.iter().map(|n| there(*n).then(|| vec![Some(n.to_string())])).collect();
+        assert!(rows == expected, "lock {lock}");
+    }
 }
 
 #[tokio::test]
