@@ -154,8 +154,10 @@ impl Runner<'_> {
         let mut found = self.examples.lookups.iter().filter(|(name, _)| is_lookup(bound, name));
         match found.find_map(|(_, rows)| rows.get(&ask.text)) {
             None => Answer::Missing,
-            Some(Value::Object(row)) => taken(row, bound).map_or(Answer::Missing, |v| Answer::Row(text(v))),
-            Some(value) => Answer::Row(text(value)),
+            Some(Value::Object(row)) => {
+                taken(row, bound).map_or(Answer::Missing, |v| Answer::Row(text(v).map(Into::into)))
+            }
+            Some(value) => Answer::Row(text(value).map(Into::into)),
         }
     }
 }

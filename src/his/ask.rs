@@ -65,7 +65,7 @@ pub async fn lookup(
     let answer = |rows: Vec<Cells>| {
         let mut taken = rows.into_iter().map(|cells| cells.into_iter().next().flatten());
         let Some(first) = taken.next() else { return Answer::Missing };
-        if taken.all(|other| other == first) { Answer::Row(first) } else { Answer::Several }
+        if taken.all(|other| other == first) { Answer::Row(first.map(Into::into)) } else { Answer::Several }
     };
     Ok(find(session, &select, &asked).await?.into_iter().map(answer).collect())
 }
@@ -102,8 +102,12 @@ pub async fn rows(
     let asked: Vec<Vec<&SqlValue>> = keys.iter().map(|key| vec![key]).collect();
     let of_numbers = table.columns.get(by).is_some_and(|c| matches!(c.kind, ColumnType::Int { .. }));
     if of_numbers && let Some(numbers) = keys.iter().map(number).collect::<Option<Vec<i128>>>() {
-        let found = numbered(session, &select, &asked).await?;
-        return Ok(numbers.iter().map(|number| found.get(number).cloned()).collect());
+        let mut found = numbered(session, &select, &asked).await?;
+        let is_set = found.asked == numbers.len();
+        let take = |number: &i128| {
+            if is_set { found.rows.remove(number) } else { found.rows.get(number).cloned() }
+        };
+        return Ok(numbers.iter().map(take).collect());
     }
     find(session, &select, &asked).await?.into_iter().map(one).collect()
 }
@@ -112,12 +116,19 @@ fn number(key: &SqlValue) -> Option<i128> {
     if let SqlValue::Int(n) = key { Some(*n) } else { None }
 }
 
+/// Rows by their numbers.
+struct Numbered {
+    rows: HashMap<i128, Cells>,
+    /// How many different numbers were asked for.
+    asked: usize,
+}
+
 /// Rows by a column of whole numbers, which need no comparing of texts.
 async fn numbered(
     session: &mut dyn Session,
     select: &Select<'_>,
     asked: &[Vec<&SqlValue>],
-) -> Result<HashMap<i128, Cells>, HisError> {
+) -> Result<Numbered, HisError> {
     let mut found = HashMap::with_capacity(asked.len());
     // Each once, so that a second row of a number is one too many.
     let mut seen = HashSet::with_capacity(asked.len());
@@ -144,7 +155,7 @@ async fn numbered(
         }
         rest = later;
     }
-    Ok(found)
+    Ok(Numbered { rows: found, asked: seen.len() })
 }
 
 /// How many of these numbers follow one after the other.

@@ -43,9 +43,11 @@ impl SqlValue {
     /// A key that a table gave to its row, as its column holds it.
     #[must_use]
     pub fn of_key(text: &str) -> Self {
-        match text.parse::<i128>() {
-            // Not +7 or 007, which are texts.
-            Ok(n) if n.to_string() == text => Self::Int(n),
+        // Not +7, 007 or -0, which are texts.
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let is_plain = text == "0" || digits.starts_with(|c: char| ('1'..='9').contains(&c));
+        match text.parse() {
+            Ok(n) if is_plain => Self::Int(n),
             _ => Self::Text(text.to_owned()),
         }
     }

@@ -26,17 +26,18 @@ pub(super) async fn answers(
     open: &[usize],
 ) -> Result<(), HisError> {
     let mut asks: Vec<Ask> = Vec::new();
-    let mut places: HashMap<(usize, String), usize> = HashMap::new();
+    let mut places: HashMap<(usize, &str), usize> = HashMap::new();
     let mut wanted: Vec<(usize, Vec<usize>)> = Vec::new();
     for &index in open {
         let Some(Intent::Draft(draft, _)) = page.items.get(index).map(|i| &i.intent) else { continue };
-        let place = |ask: &Ask| {
-            *places.entry((ask.lookup, ask.text.clone())).or_insert_with(|| {
+        let mut own = Vec::with_capacity(draft.asks.len());
+        for ask in &draft.asks {
+            own.push(*places.entry((ask.lookup, &ask.text)).or_insert_with(|| {
                 asks.push(ask.clone());
                 asks.len() - 1
-            })
-        };
-        wanted.push((index, draft.asks.iter().map(place).collect()));
+            }));
+        }
+        wanted.push((index, own));
     }
     let mut answers = vec![Answer::Missing; asks.len()];
     for lookup in 0..planner.lookups().len() {

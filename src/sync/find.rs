@@ -33,14 +33,12 @@ pub(super) async fn check_marks(link: &mut Link, page: &mut Page, open: &[usize]
         let Some(item) = page.items.get(index) else { continue };
         let Intent::Draft(draft, _) = &item.intent else { continue };
         for (step, known) in item.knowns.iter().enumerate() {
-            let Some(key) = known.his_key.clone() else { continue };
-            let Some((search, mark)) = draft.steps().get(step).and_then(crate::plan::DraftStep::marked)
-            else {
-                continue;
-            };
+            let Some(key) = &known.his_key else { continue };
+            let marked = draft.steps().get(step).and_then(crate::plan::DraftStep::marked);
+            let Some((search, mark)) = marked else { continue };
             let id = (Arc::as_ptr(&search.table) as usize, search.column);
             let group = groups.entry(id).or_insert_with(|| (search.table, search.generated, Vec::new()));
-            group.2.push((index, step, key, mark));
+            group.2.push((index, step, key.clone(), mark));
         }
     }
     for ((_, column), (table, generated, marks)) in groups {

@@ -122,7 +122,7 @@ impl Item {
         }
     }
 
-    /// All records that it touches, some of them more than once.
+    /// All records that it touches; another one than its own may come more than once.
     pub(super) fn entities(&self) -> impl Iterator<Item = &Entity> {
         let (draft, work) = match &self.intent {
             Intent::Draft(draft, _) => (Some(draft), None),
@@ -132,7 +132,9 @@ impl Item {
         let steps = draft.into_iter().flat_map(|draft| draft.steps().iter().map(DraftStep::entity));
         let rows = work.into_iter().flat_map(|work| work.change.rows.iter().map(|row| &row.entity));
         let absent = work.into_iter().flat_map(|work| &work.absent);
-        self.entity().into_iter().chain(steps).chain(rows).chain(absent)
+        let main = self.entity();
+        let other = move |entity: &&Entity| main.is_none_or(|main| !Arc::ptr_eq(&entity.0, &main.0));
+        main.into_iter().chain(steps.chain(rows).chain(absent).filter(other))
     }
 
     /// An event of which an earlier attempt went wrong, or may have gone right, is applied alone: it harms no

@@ -464,7 +464,7 @@ async fn lookups_compare_as_the_column_does() {
     let his = His::with(DOCTORS);
     let mut session = connect(&his).await;
     let doctors = table(&mut *session, "doctors").await;
-    let row = |name: &str| Answer::Row(Some(name.to_owned()));
+    let row = |name: &str| Answer::Row(Some(name.into()));
     let mut check =
         async |matches: &str, only: &[(usize, SqlValue)], values: &[SqlValue], expected: &[Answer]| {
             let query = LookupQuery {
@@ -526,7 +526,7 @@ async fn thousands_of_values_and_of_rows() {
     let his = His::with(DOCTORS);
     let mut session = connect(&his).await;
     let doctors = table(&mut *session, "doctors").await;
-    let row = |name: &str| Answer::Row(Some(name.to_owned()));
+    let row = |name: &str| Answer::Row(Some(name.into()));
     his.sql("INSERT INTO doctors SELECT seq + 100, CONCAT('c', seq % 6000), 'z', 0, NULL, 9, CONCAT('n', seq % 6000), 7 FROM seq_1_to_12000");
     let values: Vec<SqlValue> = (0..6001).map(|n| text(&format!("C{n}"))).collect();
     let query = LookupQuery {

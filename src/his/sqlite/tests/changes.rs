@@ -178,7 +178,7 @@ async fn questions() {
     let mut his = place.connect().await;
     let doctors = described(&mut *his, "doctors").await;
     let c = |name: &str| column(&doctors, name);
-    let row = |name: &str| Answer::Row(Some(name.to_owned()));
+    let row = |name: &str| Answer::Row(Some(name.into()));
     let only = [(c("w"), SqlValue::Int(3))];
     let mut query = LookupQuery { table: &doctors, matches: c("code"), take: c("name"), only: &[] };
     let values = ["ABC", "def", "none", "twin", "Twin", "nobody"].map(text);
