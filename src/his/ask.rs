@@ -18,8 +18,12 @@ use crate::{
     sql::select::{self, Select},
 };
 
+pub use crate::sql::select::Wanted;
+
 /// Rows that a query for many values is read for; where there are more, each value is asked for by itself.
 const ROWS_MAX: usize = 10_000;
+/// Numbers that are asked for as one range.
+const RUN_MAX: usize = 2_048;
 /// Rows that a single value is judged by.
 const ROWS_OF_ONE_MAX: usize = 1_000;
 /// Rows that are enough to know that there are several.
@@ -59,8 +63,13 @@ pub async fn lookup(
     values: &[SqlValue],
 ) -> Result<Vec<Answer>, HisError> {
     let (matches, columns) = ([query.matches], [query.take]);
-    let select =
-        Select { table: query.table, matches: &matches, columns: &columns, only: query.only, lock: false };
+    let select = Select {
+        table: query.table,
+        matches: &matches,
+        wanted: Wanted::Each(&columns),
+        only: query.only,
+        lock: false,
+    };
     let asked: Vec<Vec<&SqlValue>> = values.iter().map(|value| vec![value]).collect();
     let answer = |rows: Vec<Cells>| {
         let mut taken = rows.into_iter().map(|cells| cells.into_iter().next().flatten());
@@ -80,7 +89,7 @@ pub async fn marked(
     values: &[Vec<&SqlValue>],
     lock: bool,
 ) -> Result<Vec<Marked>, HisError> {
-    let select = Select { table, matches, columns: &[generated], only: &[], lock };
+    let select = Select { table, matches, wanted: Wanted::Each(&[generated]), only: &[], lock };
     let marked = |rows: Vec<Cells>| {
         let mut keys = rows.into_iter().flatten().flatten();
         let Some(first) = keys.next() else { return Marked::No };
@@ -95,10 +104,10 @@ pub async fn rows(
     table: &Table,
     by: usize,
     keys: &[SqlValue],
-    columns: &[usize],
+    wanted: Wanted<'_>,
     lock: bool,
 ) -> Result<Vec<Option<Cells>>, HisError> {
-    let select = Select { table, matches: &[by], columns, only: &[], lock };
+    let select = Select { table, matches: &[by], wanted, only: &[], lock };
     let asked: Vec<Vec<&SqlValue>> = keys.iter().map(|key| vec![key]).collect();
     let of_numbers = table.columns.get(by).is_some_and(|c| matches!(c.kind, ColumnType::Int { .. }));
     if of_numbers && let Some(numbers) = keys.iter().map(number).collect::<Option<Vec<i128>>>() {
@@ -130,17 +139,19 @@ async fn numbered(
     asked: &[Vec<&SqlValue>],
 ) -> Result<Numbered, HisError> {
     let mut found = HashMap::with_capacity(asked.len());
-    // Each once, so that a second row of a number is one too many.
-    let mut seen = HashSet::with_capacity(asked.len());
+    // Each once, so that a second row of a number is one too many; in order, so that they make runs.
+    let of = |key: &&[&SqlValue]| key.first().copied().and_then(number);
     let mut rest: Vec<&[&SqlValue]> = asked.iter().map(Vec::as_slice).collect();
-    rest.retain(|key| key.first().copied().and_then(number).is_some_and(|number| seen.insert(number)));
+    rest.sort_unstable_by_key(of);
+    rest.dedup_by_key(|key| of(key));
+    let count = rest.len();
     while !rest.is_empty() {
         // Of consecutive ones a range is asked for, unless that would lock what others insert behind it.
-        let run = if select.lock { 0 } else { run(&rest).min(limits::STATEMENT_ROWS_MAX) };
-        let count = run.max(chunk(&*session, select, &rest));
-        let later = rest.split_off(count);
+        let run = if select.lock { 0 } else { run(&rest).min(RUN_MAX) };
+        let now = run.max(chunk(&*session, select, &rest));
+        let later = rest.split_off(now);
         let statement = match rest.as_slice() {
-            [[first], .., [last]] if run == count => {
+            [[first], .., [last]] if run == now => {
                 select::between(select, session.dialect(), (first, last), ROWS_MAX)
             }
             some => select::find(select, session.dialect(), some, ROWS_MAX),
@@ -155,7 +166,7 @@ async fn numbered(
         }
         rest = later;
     }
-    Ok(Numbered { rows: found, asked: seen.len() })
+    Ok(Numbered { rows: found, asked: count })
 }
 
 /// How many of these numbers follow one after the other.
@@ -176,7 +187,7 @@ pub async fn row(
     columns: &[usize],
 ) -> Result<Option<Cells>, HisError> {
     let (matches, values): (Vec<usize>, Vec<&SqlValue>) = keys.iter().copied().unzip();
-    let select = Select { table, matches: &matches, columns, only: &[], lock: false };
+    let select = Select { table, matches: &matches, wanted: Wanted::Each(columns), only: &[], lock: false };
     one(find(session, &select, &[values]).await?.into_iter().next().unwrap_or_default())
 }
 

@@ -171,6 +171,25 @@ impl Dialect {
         };
         sql.push_str(&pieces.join(&name));
     }
+
+    /// Appends the values of columns as one text, each as [`Self::push_text_of`] has it, but quoted: NULL is the bare word.
+    pub fn push_joined(&self, sql: &mut String, columns: &[&Column]) {
+        if columns.is_empty() {
+            return sql.push_str("''");
+        }
+        let (before, quote, between, after) = match self.texts {
+            Texts::Char => ("CONCAT_WS(',', ", "QUOTE(", ", ", ")"),
+            Texts::Text => ("", "quote(", " || ',' || ", ""),
+        };
+        sql.push_str(before);
+        for (index, column) in columns.iter().enumerate() {
+            sql.push_str(if index > 0 { between } else { "" });
+            sql.push_str(quote);
+            self.push_text_of(sql, column);
+            sql.push(')');
+        }
+        sql.push_str(after);
+    }
 }
 
 #[cfg(test)]

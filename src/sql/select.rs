@@ -21,11 +21,20 @@ pub struct Select<'a> {
     /// Columns that are compared with the values that are asked for.
     pub matches: &'a [usize],
     /// Columns that are wanted.
-    pub columns: &'a [usize],
+    pub wanted: Wanted<'a>,
     /// What else holds for the rows.
     pub only: &'a [(usize, SqlValue)],
     /// Waits for whoever is writing the rows.
     pub lock: bool,
+}
+
+/// Columns that are read of a row.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// Each as a text of its own.
+    Each(&'a [usize]),
+    /// All as one text, which is another one for other values.
+    Joined(&'a [usize]),
 }
 
 /// Rows that have one of the asked tuples in the columns `matches`: first these columns, then those that are wanted. No
@@ -39,7 +48,7 @@ pub fn find<'v>(
     rows_max: usize,
 ) -> Statement<'v> {
     let table = select.table;
-    let mut sql = begin(dialect, table, select.matches.iter().chain(select.columns));
+    let mut sql = begin(dialect, table, select.matches, select.wanted);
     let count = asked.len().next_power_of_two();
     match select.matches {
         [column] => {
@@ -88,7 +97,7 @@ pub fn between<'v>(
     (first, last): (&'v SqlValue, &'v SqlValue),
     rows_max: usize,
 ) -> Statement<'v> {
-    let mut sql = begin(dialect, select.table, select.matches.iter().chain(select.columns));
+    let mut sql = begin(dialect, select.table, select.matches, select.wanted);
     for column in select.matches {
         push_column(dialect, &mut sql, select.table, *column);
         sql.push_str(" BETWEEN ");
@@ -112,7 +121,7 @@ pub fn alike<'v>(
 ) -> Statement<'v> {
     let kind = |c: usize| table.columns.get(c).map(|c| &c.kind);
     let cells: Vec<_> = cells.iter().filter(|(c, _)| kind(*c) != Some(&ColumnType::Json)).collect();
-    let mut sql = begin(dialect, table, [&column]);
+    let mut sql = begin(dialect, table, &[column], Wanted::Each(&[]));
     let mut params = Vec::with_capacity(cells.len());
     if cells.is_empty() {
         // Nothing tells them apart: any row may be the one.
@@ -144,10 +153,20 @@ pub fn alike<'v>(
     Statement { sql: sql.into(), params }
 }
 
-fn begin<'c>(dialect: &Dialect, table: &Table, columns: impl IntoIterator<Item = &'c usize>) -> String {
+fn begin(dialect: &Dialect, table: &Table, matches: &[usize], wanted: Wanted<'_>) -> String {
     let mut sql = String::from("SELECT ");
-    let columns = columns.into_iter().filter_map(|c| table.columns.get(*c));
-    list(&mut sql, ", ", columns, |sql, column| dialect.push_text_of(sql, column));
+    let columns = |of: &[usize]| of.iter().filter_map(|c| table.columns.get(*c)).collect::<Vec<_>>();
+    match wanted {
+        Wanted::Each(wanted) => {
+            let columns = columns(matches).into_iter().chain(columns(wanted));
+            list(&mut sql, ", ", columns, |sql, column| dialect.push_text_of(sql, column));
+        }
+        Wanted::Joined(wanted) => {
+            list(&mut sql, ", ", columns(matches), |sql, column| dialect.push_text_of(sql, column));
+            sql.push_str(", ");
+            dialect.push_joined(&mut sql, &columns(wanted));
+        }
+    }
     sql.push_str(" FROM ");
     dialect.push_table(&mut sql, table);
     sql.push_str(" WHERE ");

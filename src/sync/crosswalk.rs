@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    his::{HisError, Keys},
+    his::{HisError, Keys, ask::Wanted},
     model::{
         change::{Change, Op, Shape},
         clock::Clock,
@@ -164,23 +164,13 @@ pub(super) async fn fingerprints(
 ) -> Result<Vec<Option<i64>>, HisError> {
     let Some(generated) = shape.generated else { return Ok(Vec::new()) };
     let columns: Vec<usize> = shape.columns.iter().map(|(column, _)| *column).collect();
-    let rows = link.rows(&shape.table, generated, keys, &columns, lock).await?;
-    Ok(rows.into_iter().map(|row| row.map(|cells| fingerprint(&cells))).collect())
+    let rows = link.rows(&shape.table, generated, keys, Wanted::Joined(&columns), lock).await?;
+    let text = |cells: Vec<Option<String>>| cells.into_iter().flatten().next().unwrap_or_default();
+    Ok(rows.into_iter().map(|row| row.map(|cells| fingerprint(&text(cells)))).collect())
 }
 
-fn fingerprint(cells: &[Option<String>]) -> i64 {
-    let mut hash = Sha256::new();
-    for cell in cells {
-        match cell {
-            Some(text) => {
-                hash.update([1]);
-                hash.update((text.len() as u64).to_le_bytes());
-                hash.update(text.as_bytes());
-            }
-            None => hash.update([0]),
-        }
-    }
-    let digest = hash.finalize();
+fn fingerprint(row: &str) -> i64 {
+    let digest = Sha256::digest(row.as_bytes());
     let mut first = [0; 8];
     first.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
     i64::from_le_bytes(first)

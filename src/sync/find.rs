@@ -4,7 +4,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    his::{HisError, ask::Marked},
+    his::{
+        HisError,
+        ask::{Marked, Wanted},
+    },
     model::{
         change::{Cell, Change},
         entity::Entity,
@@ -43,7 +46,7 @@ pub(super) async fn check_marks(link: &mut Link, page: &mut Page, open: &[usize]
     }
     for ((_, column), (table, generated, marks)) in groups {
         let keys: Vec<String> = marks.iter().map(|(_, _, key, _)| key.clone()).collect();
-        let rows = match link.rows(&table, generated, &keys, &[column], false).await {
+        let rows = match link.rows(&table, generated, &keys, Wanted::Each(&[column]), false).await {
             Ok(rows) => rows,
             Err(error) => {
                 for (index, ..) in &marks {
@@ -192,7 +195,7 @@ pub(super) async fn regain(
         let Some(shape) = change.shape().filter(|shape| shape.is_linked()) else { continue };
         let key = change.values.first().and_then(Cell::value).map(SqlValue::plain);
         let (Some(generated), Some(key)) = (shape.generated, key) else { continue };
-        let rows = link.rows(&shape.table, generated, &[key], &[generated], true).await?;
+        let rows = link.rows(&shape.table, generated, &[key], Wanted::Each(&[generated]), true).await?;
         if rows.iter().all(Option::is_none) {
             gone.push((of.step, of.relinks, change.entity.clone()));
         }

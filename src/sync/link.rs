@@ -12,7 +12,7 @@ use crate::{
     config::Database,
     his::{
         self, HisError, Keys, Session,
-        ask::{self, LookupQuery, Marked},
+        ask::{self, LookupQuery, Marked, Wanted},
     },
     limits,
     model::{
@@ -305,12 +305,12 @@ impl Link {
         table: &Table,
         generated: usize,
         keys: &[String],
-        columns: &[usize],
+        wanted: Wanted<'_>,
         lock: bool,
     ) -> Result<Vec<Option<Vec<Option<String>>>>, HisError> {
         let keys: Vec<SqlValue> = keys.iter().map(|key| SqlValue::of_key(key)).collect();
         let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
-        let found = ask::rows(&mut **session, table, generated, &keys, columns, lock).await;
+        let found = ask::rows(&mut **session, table, generated, &keys, wanted, lock).await;
         self.used(found)
     }
 

@@ -7,7 +7,7 @@ use buktor_middleware::{
     config::{Database, Engine, Network, Secret, Tls},
     his::{
         self, HisError, Keys, Session,
-        ask::{self, LookupQuery, Marked},
+        ask::{self, LookupQuery, Marked, Wanted},
     },
     model::{
         answer::Answer,
@@ -549,7 +549,7 @@ async fn thousands_of_values_and_of_rows() {
     let keys: Vec<SqlValue> = numbers.iter().copied().map(SqlValue::Int).collect();
     let id = column(&doctors, "id");
     for lock in [false, true] {
-        let rows = ask::rows(&mut *session, &doctors, id, &keys, &[id], lock).await.unwrap();
+        let rows = ask::rows(&mut *session, &doctors, id, &keys, Wanted::Each(&[id]), lock).await.unwrap();
         let there = |n: i128| (101..=12_100).contains(&n) && ![101, 612, 3000].contains(&n);
         let expected: Vec<_> = numbers.iter().map(|n| there(*n).then(|| vec![Some(n.to_string())])).collect();
         assert!(rows == expected, "lock {lock}");
@@ -570,7 +570,8 @@ async fn every_column_is_read_as_text() {
     let mut session = connect(&his).await;
     let t = table(&mut *session, "t").await;
     let columns: Vec<usize> = (0..t.columns.len()).collect();
-    let rows = ask::rows(&mut *session, &t, 0, &[int(8), int(7)], &columns, false).await.unwrap();
+    let rows =
+        ask::rows(&mut *session, &t, 0, &[int(8), int(7)], Wanted::Each(&columns), false).await.unwrap();
     assert_eq!(rows[0], None);
     let texts: Vec<&str> = rows[1].as_ref().unwrap().iter().map(|t| t.as_deref().unwrap_or("NULL")).collect();
     assert_eq!(
@@ -593,6 +594,11 @@ async fn every_column_is_read_as_text() {
             "NULL"
         ]
     );
+    let joined = ask::rows(&mut *session, &t, 0, &[int(7)], Wanted::Joined(&columns), true).await.unwrap();
+    let quoted = texts.iter().map(|t| if *t == "NULL" { (*t).to_owned() } else { format!("'{t}'") });
+    assert_eq!(joined, [Some(vec![Some(quoted.collect::<Vec<_>>().join(","))])]);
+    let none = ask::rows(&mut *session, &t, 0, &[int(7), int(8)], Wanted::Joined(&[]), false).await.unwrap();
+    assert_eq!(none, [Some(vec![Some(String::new())]), None]);
     let key = [(0, &int(7)), (1, &int(513))];
     assert_eq!(ask::row(&mut *session, &t, &key, &[6]).await.unwrap(), Some(vec![Some("é".to_owned())]));
     let year = int(2026);
@@ -635,10 +641,11 @@ async fn rows_in_doubt_are_waited_for() {
     let error = ask::marked(&mut *session, &v, 0, &[c("mark")], &asked, true).await.unwrap_err();
     assert_eq!(error.class, FaultClass::Busy);
     assert_eq!(
-        ask::rows(&mut *session, &v, 0, &[int(1)], &[c("note")], false).await.unwrap(),
+        ask::rows(&mut *session, &v, 0, &[int(1)], Wanted::Each(&[c("note")]), false).await.unwrap(),
         [Some(vec![None])]
     );
-    let error = ask::rows(&mut *session, &v, 0, &[int(1)], &[c("note")], true).await.unwrap_err();
+    let error =
+        ask::rows(&mut *session, &v, 0, &[int(1)], Wanted::Each(&[c("note")]), true).await.unwrap_err();
     assert_eq!(error.class, FaultClass::Busy);
     held.run("COMMIT");
     let found = ask::marked(&mut *session, &v, 0, &[c("mark")], &asked, true).await.unwrap();

@@ -32,7 +32,15 @@ fn all_questions_in_all_dialects() {
     let single: &[&SqlValue] = &[&one];
     let double: &[&SqlValue] = &[&one, &two];
     let cells = [(0, &one), (1, &null), (2, &one), (4, &one), (7, &two)];
-    let select = |matches, columns, only, lock| Select { table: &table, matches, columns, only, lock };
+    let select = |matches, columns, only, lock| Select {
+        table: &table,
+        matches,
+        wanted: Wanted::Each(columns),
+        only,
+        lock,
+    };
+    let all: Vec<usize> = (0..table.columns.len()).collect();
+    let joined = Select { wanted: Wanted::Joined(&all), ..select(&[0], &[], &[], false) };
     let only = [(1, two.clone()), (2, one.clone()), (6, SqlValue::Null)];
     let mut text = String::new();
     for dialect in [&MYSQL, &SQLITE] {
@@ -47,6 +55,7 @@ fn all_questions_in_all_dialects() {
                 "several columns",
                 find(&select(&[0, 1], &[2, 3, 4, 5, 6, 7], &[], false), dialect, &[double; 2], 9),
             ),
+            ("a range, as one text", between(&joined, dialect, (&one, &one), 9)),
             ("alike", alike(&table, dialect, 0, &cells, 3)),
         ];
         for (title, statement) in statements {

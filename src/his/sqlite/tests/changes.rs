@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use crate::{
     his::{
         self, HisError, Keys, Session,
-        ask::{self, LookupQuery, Marked},
+        ask::{self, LookupQuery, Marked, Wanted},
         sqlite::tests::{Place, text},
     },
     model::{
@@ -200,7 +200,9 @@ async fn questions() {
     assert_eq!(marked.expect("asked"), [Marked::One("1".into()), Marked::No, Marked::No]);
 
     let keys = [5, 9, 1, 5].map(SqlValue::Int);
-    let rows = ask::rows(&mut *his, &doctors, 0, &keys, &[c("w"), c("name")], true).await.expect("asked");
+    let rows = ask::rows(&mut *his, &doctors, 0, &keys, Wanted::Each(&[c("w"), c("name")]), true)
+        .await
+        .expect("asked");
     let cells = |w: &str, name: Option<&str>| Some(vec![Some(w.to_owned()), name.map(str::to_owned)]);
     assert_eq!(rows, [cells("4.0", None), None, cells("0.30000000000000004", Some("A")), cells("4.0", None)]);
     let row = ask::row(&mut *his, &doctors, &[(c("code"), &abc), (c("name"), &a)], &[0]).await;
