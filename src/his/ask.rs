@@ -3,7 +3,7 @@
 //! else the text folded, else what the database finds when it is asked for that value alone. Writes nothing.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -102,7 +102,10 @@ pub async fn rows(
     let asked: Vec<Vec<&SqlValue>> = keys.iter().map(|key| vec![key]).collect();
     let of_numbers = table.columns.get(by).is_some_and(|c| matches!(c.kind, ColumnType::Int { .. }));
     if of_numbers && let Some(numbers) = keys.iter().map(number).collect::<Option<Vec<i128>>>() {
-        let found = numbered(session, &select, &asked).await?;
+        // Each once, whatever statement it goes into.
+        let once: BTreeMap<i128, &[&SqlValue]> =
+            numbers.iter().copied().zip(asked.iter().map(Vec::as_slice)).collect();
+        let found = numbered(session, &select, once.into_values().collect()).await?;
         return Ok(numbers.iter().map(|number| found.get(number).cloned()).collect());
     }
     find(session, &select, &asked).await?.into_iter().map(one).collect()
@@ -112,14 +115,13 @@ fn number(key: &SqlValue) -> Option<i128> {
     if let SqlValue::Int(n) = key { Some(*n) } else { None }
 }
 
-/// Rows by a column of whole numbers, which need no comparing of texts.
+/// Rows by a column of whole numbers, which need no comparing of texts. No number twice, the least first.
 async fn numbered(
     session: &mut dyn Session,
     select: &Select<'_>,
-    asked: &[Vec<&SqlValue>],
+    mut rest: Vec<&[&SqlValue]>,
 ) -> Result<HashMap<i128, Cells>, HisError> {
-    let mut found = HashMap::with_capacity(asked.len());
-    let mut rest: Vec<&[&SqlValue]> = asked.iter().map(Vec::as_slice).collect();
+    let mut found = HashMap::with_capacity(rest.len());
     while !rest.is_empty() {
         // Of consecutive ones a range is asked for, unless that would lock what others insert behind it.
         let run = if select.lock { 0 } else { run(&rest).min(limits::STATEMENT_ROWS_MAX) };

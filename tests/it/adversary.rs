@@ -229,3 +229,25 @@ fn a_deletion_that_waited_behind_the_creation_deletes() {
     site.wait_state("b", "applied");
     assert_eq!(his.rows("SELECT S FROM V"), Vec::<String>::new());
 }
+
+/// More events of one record than one question about rows asks for.
+#[test]
+fn a_row_that_many_events_of_a_page_share_is_asked_for_once() {
+    let his = His::with(TABLE);
+    let site = site(&his, &json!({"marker": "REF"}));
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "s": "one"}));
+    sync(&site);
+    site.wait_state("a", "applied");
+    for number in 0..600 {
+        send(
+            &daemon,
+            &format!("e{number}"),
+            "created",
+            &json!({"appointment_id": 1, "s": format!("{number}")}),
+        );
+    }
+    sync(&site);
+    assert_eq!(site.count("parked"), 0);
+    assert_eq!(his.rows("SELECT S FROM V"), ["599"]);
+}
