@@ -72,7 +72,9 @@ pub(super) async fn finish_drafts(
     for index in drafts(page) {
         let Some(item) = page.items.get_mut(index) else { continue };
         let records = earlier.look(item);
-        find::refuse_gone(item);
+        if item.outcome.is_none() {
+            find::refuse_gone(item);
+        }
         if item.outcome.is_some() {
             continue;
         }

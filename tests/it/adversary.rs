@@ -230,6 +230,24 @@ fn a_deletion_that_waited_behind_the_creation_deletes() {
     assert_eq!(his.rows("SELECT S FROM V"), Vec::<String>::new());
 }
 
+/// The row is gone; an event of its page inserts it anew, the one behind only updates.
+#[test]
+fn an_update_behind_the_insert_of_a_row_that_was_gone_is_not_parked() {
+    let his = His::with(TABLE);
+    let site = site(&his, &json!({"marker": "REF", "missing_row": "insert"}));
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "s": "one"}));
+    sync(&site);
+    site.wait_state("a", "applied");
+    his.sql("DELETE FROM V");
+    send(&daemon, "b", "created", &json!({"appointment_id": 1, "s": "two"}));
+    send(&daemon, "c", "cancelled", &json!({"appointment_id": 1}));
+    sync(&site);
+    site.wait_state("b", "applied");
+    site.wait_state("c", "applied");
+    assert_eq!(his.rows("SELECT S, T FROM V"), ["two\tX"]);
+}
+
 /// More events of one record than one question about rows asks for.
 #[test]
 fn a_row_that_many_events_of_a_page_share_is_asked_for_once() {
