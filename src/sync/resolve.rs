@@ -167,6 +167,7 @@ fn finish(planner: &Planner, item: &mut Item, writers: &mut Writers) {
     match planner.finish(draft, &item.event, &item.knowns, &item.answers) {
         Ok(finished) => item.intent = Intent::Work(writers.work(&item.event, finished, rule)),
         Err(Refusal { missing: None, .. }) if item.makers().next().is_some() => {
+            item.intent = Intent::Nothing(Outcome::Held, Some(entity));
             item.outcome = Some(Outcome::Held);
         }
         Err(Refusal { reason, missing }) => {

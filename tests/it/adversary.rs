@@ -269,3 +269,37 @@ fn a_row_that_many_events_of_a_page_share_is_asked_for_once() {
     assert_eq!(site.count("parked"), 0);
     assert_eq!(his.rows("SELECT S FROM V"), ["599"]);
 }
+
+/// The event that makes the patient is refused, and one planned with it makes the visit that a third one changes.
+#[test]
+fn what_is_behind_an_event_that_was_planned_with_a_refused_one_waits_for_it() {
+    let his = His::with(
+        "CREATE TABLE P (PID INT AUTO_INCREMENT PRIMARY KEY, NAME VARCHAR(50));
+         CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, PID INT, S VARCHAR(3) NOT NULL, T VARCHAR(50),
+             CHECK (S <> 'one'));",
+    );
+    let visit = json!({"name": "visit", "table": "V", "generated_key": "ID", "key": "appointment_id",
+                       "fields": {"s": "S", "t": "T"}});
+    let mut with_patient = visit.clone();
+    with_patient["fields"]["$patient.generated_key"] = json!("PID");
+    let site = Site::new(his.section()).with(json!({"sync": {"schedule": "0 0 0 1 1 *"}})).mapping(
+        json!({"appointment": {
+            "steps": [
+                {"name": "patient", "table": "P", "generated_key": "PID", "key": "patient_id", "action": "insert",
+                 "fields": {"name": "NAME"}},
+                with_patient,
+            ],
+            "on": {"cancelled": {"steps": [visit]}},
+        }}),
+    );
+    let daemon = site.start();
+    let book = |id: u32, s: &str| json!({"appointment_id": id, "patient_id": 7, "name": "n", "s": s});
+    send(&daemon, "a", "created", &book(1, "one"));
+    send(&daemon, "b", "created", &book(2, "two"));
+    send(&daemon, "c", "cancelled", &json!({"appointment_id": 2, "t": "X"}));
+    sync(&site);
+    site.wait_state("a", "parked");
+    site.wait_state("b", "applied");
+    site.wait_state("c", "applied");
+    assert_eq!(his.rows("SELECT NAME, S, T FROM V JOIN P USING (PID)"), ["n\ttwo\tX"]);
+}
