@@ -270,6 +270,55 @@ fn a_row_that_many_events_of_a_page_share_is_asked_for_once() {
     assert_eq!(his.rows("SELECT S FROM V"), ["599"]);
 }
 
+/// A crash took back what the first event wrote of the patient whom both share; since then it waits for something else.
+#[test]
+fn what_an_event_proposed_that_was_rolled_back_holds_up_no_others() {
+    let his = His::with(
+        "CREATE TABLE D (ID INT PRIMARY KEY); INSERT INTO D VALUES (7);
+         CREATE TABLE P (PID INT AUTO_INCREMENT PRIMARY KEY, NAME VARCHAR(50));
+         CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, PID INT, D INT, S VARCHAR(50),
+             FOREIGN KEY (D) REFERENCES D (ID));",
+    );
+    let proxy = Proxy::before(his.port, Network::Pass);
+    let site = Site::new(his.section_at(proxy.port))
+        .with(json!({"sync": {"schedule": "0 0 0 1 1 *"}}))
+        .mapping(json!({"appointment": {"steps": [
+            {"name": "patient", "table": "P", "generated_key": "PID", "key": "patient_id", "fields": {"name": "NAME"}},
+            {"name": "visit", "table": "V", "generated_key": "ID", "key": "appointment_id",
+             "fields": {"$patient.generated_key": "PID", "d": "D", "s": "S"}},
+        ]}}));
+    let daemon = site.start();
+    send(
+        &daemon,
+        "a",
+        "created",
+        &json!({"appointment_id": 1, "patient_id": 7, "name": "n", "d": 7, "s": "one"}),
+    );
+    proxy.set(Network::CutBeforeCommit);
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| site.cli(&["sync", "--now"]));
+        proxy.wait_cut();
+        proxy.down();
+        daemon.kill();
+        run.join().unwrap();
+    });
+    his.sql("DELETE FROM D");
+    proxy.set(Network::Pass);
+    let daemon = site.start();
+    sync(&site);
+    site.wait_state("a", "waiting");
+    send(&daemon, "b", "created", &json!({"appointment_id": 2, "patient_id": 7, "name": "n", "s": "two"}));
+    sync(&site);
+    sync(&site);
+    site.wait_state("b", "applied");
+    his.sql("INSERT INTO D VALUES (7)");
+    sync(&site);
+    sync(&site);
+    site.wait_state("a", "applied");
+    assert_eq!(his.rows("SELECT NAME, S FROM V JOIN P USING (PID) ORDER BY S"), ["n\tone", "n\ttwo"]);
+    assert_eq!(his.number("SELECT COUNT(*) FROM P"), 1);
+}
+
 /// The event that makes the patient is refused, and one planned with it makes the visit that a third one changes.
 #[test]
 fn what_is_behind_an_event_that_was_planned_with_a_refused_one_waits_for_it() {
