@@ -270,6 +270,76 @@ fn a_row_that_many_events_of_a_page_share_is_asked_for_once() {
     assert_eq!(his.rows("SELECT S FROM V"), ["599"]);
 }
 
+/// The creation waits for its parent; what only updates the row must not be given up for want of it.
+#[test]
+fn an_update_behind_a_waiting_creation_is_held() {
+    let his = His::with(
+        "CREATE TABLE P (ID INT PRIMARY KEY);
+         CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, PID INT, S VARCHAR(50), T VARCHAR(50),
+             FOREIGN KEY (PID) REFERENCES P (ID));",
+    );
+    let site = Site::new(his.section())
+        .with(json!({"sync": {"schedule": "* * * * * *"}}))
+        .mapping(mapping(&json!({"fields": {"pid": "PID", "s": "S", "t": "T"}})));
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "pid": 7, "s": "one"}));
+    site.wait_state("a", "waiting");
+    send(&daemon, "b", "cancelled", &json!({"appointment_id": 1}));
+    site.wait_state("b", "held");
+    his.sql("INSERT INTO P VALUES (7)");
+    sync(&site);
+    site.wait_state("a", "applied");
+    site.wait_state("b", "applied");
+    assert_eq!(his.rows("SELECT S, T FROM V"), ["one\tX"]);
+}
+
+/// The same, where both come at once.
+#[test]
+fn an_update_in_the_page_of_a_waiting_creation_is_held() {
+    let his = His::with(
+        "CREATE TABLE P (ID INT PRIMARY KEY);
+         CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, PID INT, S VARCHAR(50), T VARCHAR(50),
+             FOREIGN KEY (PID) REFERENCES P (ID));",
+    );
+    let site = site(&his, &json!({"fields": {"pid": "PID", "s": "S", "t": "T"}}));
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "pid": 7, "s": "one"}));
+    send(&daemon, "b", "cancelled", &json!({"appointment_id": 1}));
+    sync(&site);
+    site.wait_state("a", "waiting");
+    his.sql("INSERT INTO P VALUES (7)");
+    sync(&site);
+    sync(&site);
+    site.wait_state("a", "applied");
+    site.wait_state("b", "applied");
+    assert_eq!(his.rows("SELECT S, T FROM V"), ["one\tX"]);
+}
+
+/// The creation awaits a record that a lookup has not found; the cancellation comes in the same page.
+#[test]
+fn an_update_in_the_page_of_an_awaited_creation_is_held() {
+    let his = His::with(
+        "CREATE TABLE D (ID INT AUTO_INCREMENT PRIMARY KEY, CODE VARCHAR(10) UNIQUE);
+         CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, DOC INT, S VARCHAR(50), T VARCHAR(50));",
+    );
+    let site = site(
+        &his,
+        &json!({"fields": {"s": "S", "t": "T",
+                "doc": {"column": "DOC", "lookup": {"table": "D", "match": "CODE", "take": "ID"}}}}),
+    );
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "doc": "x", "s": "one"}));
+    send(&daemon, "b", "cancelled", &json!({"appointment_id": 1}));
+    sync(&site);
+    site.wait_state("a", "parked");
+    his.sql("INSERT INTO D (CODE) VALUES ('x')");
+    sync(&site);
+    sync(&site);
+    site.wait_state("a", "applied");
+    site.wait_state("b", "applied");
+    assert_eq!(his.rows("SELECT S, T, DOC FROM V"), ["one\tX\t1"]);
+}
+
 /// A crash took back what the first event wrote of the patient whom both share; since then it waits for something else.
 #[test]
 fn what_an_event_proposed_that_was_rolled_back_holds_up_no_others() {
