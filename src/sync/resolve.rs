@@ -55,14 +55,22 @@ pub(super) async fn finish_drafts(
         return Ok(open);
     }
     answers(link, planner, page, &open).await?;
+    // Records whose row is known by now, though the queue does not know it yet.
+    let mut proven: HashSet<Entity> = HashSet::new();
     for index in open {
         let Some(item) = page.items.get_mut(index).filter(|item| item.outcome.is_none()) else { continue };
         item.knowns = knowns(item);
-        if doubtful(item).next().is_some()
-            && let Err(error) = prove(link, planner, item).await
-        {
+        if doubtful(item).next().is_none() {
+            continue;
+        }
+        if item.entities().any(|record| proven.contains(record)) {
+            item.outcome = Some(Outcome::Held);
+            continue;
+        }
+        if let Err(error) = prove(link, planner, item).await {
             unanswered(link, item, &error).await?;
         }
+        proven.extend(item.links.iter().map(|(record, _)| record.clone()));
     }
     find::check_marks(link, page, &drafts(page)).await?;
     find::search(link, page, &drafts(page)).await?;

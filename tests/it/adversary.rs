@@ -422,3 +422,33 @@ fn what_is_behind_an_event_that_was_planned_with_a_refused_one_waits_for_it() {
     site.wait_state("c", "applied");
     assert_eq!(his.rows("SELECT NAME, S, T FROM V JOIN P USING (PID)"), ["n\ttwo\tX"]);
 }
+
+/// The event that made the row is given up after a crash: the first one behind it proves the row for the second, whose
+/// fields tell nothing of it.
+#[test]
+fn a_row_that_one_event_proves_is_proven_for_its_page() {
+    let his = His::with(TABLE);
+    let proxy = Proxy::before(his.port, Network::Pass);
+    let site = Site::new(his.section_at(proxy.port))
+        .with(json!({"sync": {"schedule": "0 0 0 1 1 *"}}))
+        .mapping(mapping(&json!({})));
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "s": "one"}));
+    proxy.set(Network::DownAfterCommit);
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| site.cli(&["sync", "--now"]));
+        proxy.wait_down();
+        daemon.kill();
+        run.join().unwrap();
+    });
+    site.cli(&["events", "discard", "a", "--yes"]).assert_code(0);
+    proxy.set(Network::Pass);
+    let daemon = site.start();
+    send(&daemon, "b", "created", &json!({"appointment_id": 1, "s": "two"}));
+    send(&daemon, "c", "created", &json!({"appointment_id": 1, "t": "three"}));
+    sync(&site);
+    sync(&site);
+    site.wait_state("b", "applied");
+    site.wait_state("c", "applied");
+    assert_eq!(his.rows("SELECT S, T FROM V"), ["two\tthree"]);
+}
