@@ -3,7 +3,7 @@
 //! else the text folded, else what the database finds when it is asked for that value alone. Writes nothing.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -111,11 +111,12 @@ pub async fn rows(
     let asked: Vec<Vec<&SqlValue>> = keys.iter().map(|key| vec![key]).collect();
     let of_numbers = table.columns.get(by).is_some_and(|c| matches!(c.kind, ColumnType::Int { .. }));
     if of_numbers && let Some(numbers) = keys.iter().map(number).collect::<Option<Vec<i128>>>() {
-        let mut found = numbered(session, &select, &asked).await?;
-        let is_set = found.asked == numbers.len();
-        let take = |number: &i128| {
-            if is_set { found.rows.remove(number) } else { found.rows.get(number).cloned() }
-        };
+        // Each once, whatever statement it goes into.
+        let once: BTreeMap<i128, &[&SqlValue]> =
+            numbers.iter().copied().zip(asked.iter().map(Vec::as_slice)).collect();
+        let is_set = once.len() == numbers.len();
+        let mut found = numbered(session, &select, once.into_values().collect()).await?;
+        let take = |number: &i128| if is_set { found.remove(number) } else { found.get(number).cloned() };
         return Ok(numbers.iter().map(take).collect());
     }
     find(session, &select, &asked).await?.into_iter().map(one).collect()
@@ -125,26 +126,13 @@ fn number(key: &SqlValue) -> Option<i128> {
     if let SqlValue::Int(n) = key { Some(*n) } else { None }
 }
 
-/// Rows by their numbers.
-struct Numbered {
-    rows: HashMap<i128, Cells>,
-    /// How many different numbers were asked for.
-    asked: usize,
-}
-
-/// Rows by a column of whole numbers, which need no comparing of texts.
+/// Rows by a column of whole numbers, which need no comparing of texts. No number twice, the least first.
 async fn numbered(
     session: &mut dyn Session,
     select: &Select<'_>,
-    asked: &[Vec<&SqlValue>],
-) -> Result<Numbered, HisError> {
-    let mut found = HashMap::with_capacity(asked.len());
-    // Each once, so that a second row of a number is one too many; in order, so that they make runs.
-    let of = |key: &&[&SqlValue]| key.first().copied().and_then(number);
-    let mut rest: Vec<&[&SqlValue]> = asked.iter().map(Vec::as_slice).collect();
-    rest.sort_unstable_by_key(of);
-    rest.dedup_by_key(|key| of(key));
-    let count = rest.len();
+    mut rest: Vec<&[&SqlValue]>,
+) -> Result<HashMap<i128, Cells>, HisError> {
+    let mut found = HashMap::with_capacity(rest.len());
     while !rest.is_empty() {
         // Of consecutive ones a range is asked for, unless that would lock what others insert behind it.
         let run = if select.lock { 0 } else { run(&rest).min(RUN_MAX) };
@@ -166,7 +154,7 @@ async fn numbered(
         }
         rest = later;
     }
-    Ok(Numbered { rows: found, asked: count })
+    Ok(found)
 }
 
 /// How many of these numbers follow one after the other.

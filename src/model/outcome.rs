@@ -73,6 +73,25 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Whether its event goes on by itself later, and holds up the later ones of its record until then.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        match self {
+            Self::Held
+            | Self::Paused(_)
+            | Self::Busy(_)
+            | Self::PutOff(..)
+            | Self::Parent(_)
+            | Self::Unrecognised(_)
+            | Self::Released { .. } => true,
+            Self::Applied | Self::Stale(_) | Self::Ignored(_) | Self::Unmapped(_) | Self::Rejected(_) => {
+                false
+            }
+        }
+    }
+}
+
 /// What the queue records of an event after an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {

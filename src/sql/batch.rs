@@ -97,7 +97,7 @@ impl Packer {
                 let row = Row { change, base, slot: base + index };
                 let size = change.values.iter().map(Cell::size).sum();
                 let step = Step { event, change, earlier: &earlier };
-                let name = Name::of(event, base, change);
+                let name = Name::of(event, change);
                 let earliest = order.earliest(&step, &name);
                 let fits = |place: usize| {
                     place >= earliest

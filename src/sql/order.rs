@@ -170,18 +170,18 @@ impl<'a> Order<'a> {
 
 impl<'a> Name<'a> {
     /// The name of the row that the event's change is about.
-    pub(super) fn of(event: &'a EventChange, base: usize, change: &'a Change) -> Self {
+    pub(super) fn of(event: &'a EventChange, change: &'a Change) -> Self {
         let Some(shape) = change.shape() else { return Self::Any };
         if shape.op == Op::Insert && !shape.columns.iter().any(|(_, role)| *role == Role::Key) {
             return Self::New;
         }
         let keys = shape.columns.iter().zip(&change.values).filter(|((_, role), _)| *role == Role::Key);
-        let parts: Option<Vec<_>> = keys.map(|(_, cell)| part(event, base, cell)).collect();
+        let parts: Option<Vec<_>> = keys.map(|(_, cell)| part(event, cell)).collect();
         parts.map_or(Self::Any, |parts| Self::Row((shape.table.name.as_str(), parts)))
     }
 }
 
-fn part<'a>(event: &'a EventChange, base: usize, cell: &'a Cell) -> Option<Cow<'a, str>> {
+fn part<'a>(event: &'a EventChange, cell: &'a Cell) -> Option<Cow<'a, str>> {
     match cell {
         Cell::Value(SqlValue::Text(text)) if text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) => {
             Some(text.trim_end().to_ascii_lowercase().into())
@@ -193,8 +193,9 @@ fn part<'a>(event: &'a EventChange, base: usize, cell: &'a Cell) -> Option<Cow<'
         Cell::KeyOf(entity) => Some(format!("\u{2}{}", entity.0).into()),
         Cell::Generated(index) => match linked_key(event, *index) {
             // Only earlier changes are pointed at, so this ends.
-            Some(key) if !matches!(key, Cell::Generated(before) if before >= index) => part(event, base, key),
-            _ => Some(format!("\u{1}{}", base + index).into()),
+            Some(key) if !matches!(key, Cell::Generated(before) if before >= index) => part(event, key),
+            // As other events of the transaction call it.
+            _ => Some(format!("\u{2}{}", event.rows.get(*index)?.entity.0).into()),
         },
     }
 }

@@ -354,18 +354,7 @@ impl Run<'_> {
     /// An event that is not finished holds up its entity's later ones.
     fn block(&mut self, index: usize) {
         let Some(item) = self.items.get(index) else { return };
-        let unfinished = item.outcome.as_ref().is_some_and(|o| {
-            matches!(
-                o,
-                Outcome::Held
-                    | Outcome::Paused(_)
-                    | Outcome::Busy(_)
-                    | Outcome::PutOff(..)
-                    | Outcome::Parent(_)
-                    | Outcome::Unrecognised(_)
-                    | Outcome::Released { .. }
-            )
-        });
+        let unfinished = item.outcome.as_ref().is_some_and(Outcome::is_unfinished);
         if unfinished && let Some(entity) = item.entity() {
             self.blocked.entry(entity.clone()).or_insert(index);
         }

@@ -23,17 +23,19 @@ use crate::{
 /// Decides what needs no more of the HIS: what planning refused, what is stale, what stands behind an unfinished event.
 pub(super) fn decide(planner: &Planner, page: &mut Page) {
     let own: HashSet<Seq> = page.items.iter().map(|i| i.event.seq).collect();
-    let (mut ahead, mut writers) = (Ahead::default(), Writers::default());
+    let (mut ahead, mut writers, mut open) = (Ahead::default(), Writers::default(), Open::default());
     for item in &mut page.items {
         if item.outcome.is_some() {
+            open.note(item);
             continue;
         }
+        let waits = open.holds_up(item);
         let behind = item.standings.iter().any(|s| s.unfinished.is_some_and(|seq| !own.contains(&seq)));
         item.outcome = match &item.intent {
             _ if item.event.crashes >= limits::CRASHES_MAX => Some(Outcome::Rejected(crash_reason())),
-            // The row that it misses may be what that event makes.
+            // The row that it misses may be what the event before it makes.
             Intent::Nothing(Outcome::Rejected(reason), _)
-                if reason.cause.starts_with(NO_LINK) && item.is_expected() =>
+                if reason.cause.starts_with(NO_LINK) && (waits || behind || item.is_expected()) =>
             {
                 Some(Outcome::Held)
             }
@@ -57,6 +59,36 @@ pub(super) fn decide(planner: &Planner, page: &mut Page) {
             && let Intent::Work(work) = &item.intent
         {
             item.outcome = ahead.pass(&item.event, work).then_some(Outcome::Held);
+        }
+        open.note(item);
+    }
+}
+
+/// The records of a page's events that are not done with now and go on by themselves later.
+#[derive(Default)]
+struct Open {
+    unfinished: HashSet<Entity>,
+    /// Their events are parked until a record of the HIS appears.
+    expected: HashSet<Entity>,
+}
+
+impl Open {
+    /// Whether an earlier event of its record is unfinished. Tells it of one that is expected, as the queue does later.
+    fn holds_up(&self, item: &mut Item) -> bool {
+        if item.entity().is_some_and(|entity| self.expected.contains(entity))
+            && let Some(standing) = item.standings.first_mut()
+        {
+            standing.expected = true;
+        }
+        item.entity().is_some_and(|entity| self.unfinished.contains(entity))
+    }
+
+    fn note(&mut self, item: &Item) {
+        let (Some(outcome), Some(entity)) = (&item.outcome, item.entity()) else { return };
+        if outcome.is_unfinished() {
+            self.unfinished.insert(entity.clone());
+        } else if item.awaits.is_some() && matches!(outcome, Outcome::Rejected(_)) {
+            self.expected.insert(entity.clone());
         }
     }
 }

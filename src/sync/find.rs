@@ -68,11 +68,12 @@ pub(super) async fn check_marks(link: &mut Link, page: &mut Page, open: &[usize]
     Ok(())
 }
 
-/// Parks the events whose linked row is gone, and whose mapping does not insert it anew.
+/// Parks an event whose linked row is gone, where neither its mapping nor an earlier event inserts it anew.
 pub(super) fn refuse_gone(item: &mut Item) {
     let Intent::Draft(draft, _) = &item.intent else { return };
     let lost = |(step, known): (usize, &StepKnown)| {
-        let step = draft.steps().get(step).filter(|step| known.gone && !step.relinks())?;
+        let is_lost = known.gone && known.made_ahead.is_none();
+        let step = draft.steps().get(step).filter(|step| is_lost && !step.relinks())?;
         Some(step.entity().clone())
     };
     if let Some(entity) = item.knowns.iter().enumerate().find_map(lost) {

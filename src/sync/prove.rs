@@ -64,7 +64,8 @@ pub(super) async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -
         match fingerprints(link, shape, std::slice::from_ref(&entry.his_key), true).await?.first() {
             Some(Some(now)) if *now == proof => kept.push((step, entry)),
             Some(Some(_)) => changed = Some((step, entry.his_key.clone())),
-            Some(None) | None => {}
+            // It was rolled back. Nobody is to wait for this event because of it.
+            Some(None) | None => item.proposed.extend(draft.steps().get(step).map(|s| s.entity().clone())),
         }
     }
     if kept.is_empty() {

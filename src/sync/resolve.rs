@@ -55,14 +55,22 @@ pub(super) async fn finish_drafts(
         return Ok(open);
     }
     answers(link, planner, page, &open).await?;
+    // Records whose row is known by now, though the queue does not know it yet.
+    let mut proven: HashSet<Entity> = HashSet::new();
     for index in open {
         let Some(item) = page.items.get_mut(index).filter(|item| item.outcome.is_none()) else { continue };
         item.knowns = knowns(item);
-        if doubtful(item).next().is_some()
-            && let Err(error) = prove(link, planner, item).await
-        {
+        if doubtful(item).next().is_none() {
+            continue;
+        }
+        if item.entities().any(|record| proven.contains(record)) {
+            item.outcome = Some(Outcome::Held);
+            continue;
+        }
+        if let Err(error) = prove(link, planner, item).await {
             unanswered(link, item, &error).await?;
         }
+        proven.extend(item.links.iter().map(|(record, _)| record.clone()));
     }
     find::check_marks(link, page, &drafts(page)).await?;
     find::search(link, page, &drafts(page)).await?;
@@ -72,7 +80,9 @@ pub(super) async fn finish_drafts(
     for index in drafts(page) {
         let Some(item) = page.items.get_mut(index) else { continue };
         let records = earlier.look(item);
-        find::refuse_gone(item);
+        if item.outcome.is_none() {
+            find::refuse_gone(item);
+        }
         if item.outcome.is_some() {
             continue;
         }
@@ -165,6 +175,7 @@ fn finish(planner: &Planner, item: &mut Item, writers: &mut Writers) {
     match planner.finish(draft, &item.event, &item.knowns, &item.answers) {
         Ok(finished) => item.intent = Intent::Work(writers.work(&item.event, finished, rule)),
         Err(Refusal { missing: None, .. }) if item.makers().next().is_some() => {
+            item.intent = Intent::Nothing(Outcome::Held, Some(entity));
             item.outcome = Some(Outcome::Held);
         }
         Err(Refusal { reason, missing }) => {

@@ -229,3 +229,226 @@ fn a_deletion_that_waited_behind_the_creation_deletes() {
     site.wait_state("b", "applied");
     assert_eq!(his.rows("SELECT S FROM V"), Vec::<String>::new());
 }
+
+/// The row is gone; an event of its page inserts it anew, the one behind only updates.
+#[test]
+fn an_update_behind_the_insert_of_a_row_that_was_gone_is_not_parked() {
+    let his = His::with(TABLE);
+    let site = site(&his, &json!({"marker": "REF", "missing_row": "insert"}));
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "s": "one"}));
+    sync(&site);
+    site.wait_state("a", "applied");
+    his.sql("DELETE FROM V");
+    send(&daemon, "b", "created", &json!({"appointment_id": 1, "s": "two"}));
+    send(&daemon, "c", "cancelled", &json!({"appointment_id": 1}));
+    sync(&site);
+    site.wait_state("b", "applied");
+    site.wait_state("c", "applied");
+    assert_eq!(his.rows("SELECT S, T FROM V"), ["two\tX"]);
+}
+
+/// More events of one record than one question about rows asks for.
+#[test]
+fn a_row_that_many_events_of_a_page_share_is_asked_for_once() {
+    let his = His::with(TABLE);
+    let site = site(&his, &json!({"marker": "REF"}));
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "s": "one"}));
+    sync(&site);
+    site.wait_state("a", "applied");
+    for number in 0..600 {
+        send(
+            &daemon,
+            &format!("e{number}"),
+            "created",
+            &json!({"appointment_id": 1, "s": format!("{number}")}),
+        );
+    }
+    sync(&site);
+    assert_eq!(site.count("parked"), 0);
+    assert_eq!(his.rows("SELECT S FROM V"), ["599"]);
+}
+
+/// The creation waits for its parent; what only updates the row must not be given up for want of it.
+#[test]
+fn an_update_behind_a_waiting_creation_is_held() {
+    let his = His::with(
+        "CREATE TABLE P (ID INT PRIMARY KEY);
+         CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, PID INT, S VARCHAR(50), T VARCHAR(50),
+             FOREIGN KEY (PID) REFERENCES P (ID));",
+    );
+    let site = Site::new(his.section())
+        .with(json!({"sync": {"schedule": "* * * * * *"}}))
+        .mapping(mapping(&json!({"fields": {"pid": "PID", "s": "S", "t": "T"}})));
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "pid": 7, "s": "one"}));
+    site.wait_state("a", "waiting");
+    send(&daemon, "b", "cancelled", &json!({"appointment_id": 1}));
+    site.wait_state("b", "held");
+    his.sql("INSERT INTO P VALUES (7)");
+    sync(&site);
+    site.wait_state("a", "applied");
+    site.wait_state("b", "applied");
+    assert_eq!(his.rows("SELECT S, T FROM V"), ["one\tX"]);
+}
+
+/// The same, where both come at once.
+#[test]
+fn an_update_in_the_page_of_a_waiting_creation_is_held() {
+    let his = His::with(
+        "CREATE TABLE P (ID INT PRIMARY KEY);
+         CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, PID INT, S VARCHAR(50), T VARCHAR(50),
+             FOREIGN KEY (PID) REFERENCES P (ID));",
+    );
+    let site = site(&his, &json!({"fields": {"pid": "PID", "s": "S", "t": "T"}}));
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "pid": 7, "s": "one"}));
+    send(&daemon, "b", "cancelled", &json!({"appointment_id": 1}));
+    sync(&site);
+    site.wait_state("a", "waiting");
+    his.sql("INSERT INTO P VALUES (7)");
+    sync(&site);
+    sync(&site);
+    site.wait_state("a", "applied");
+    site.wait_state("b", "applied");
+    assert_eq!(his.rows("SELECT S, T FROM V"), ["one\tX"]);
+}
+
+/// The creation awaits a record that a lookup has not found; the cancellation comes in the same page.
+#[test]
+fn an_update_in_the_page_of_an_awaited_creation_is_held() {
+    let his = His::with(
+        "CREATE TABLE D (ID INT AUTO_INCREMENT PRIMARY KEY, CODE VARCHAR(10) UNIQUE);
+         CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, DOC INT, S VARCHAR(50), T VARCHAR(50));",
+    );
+    let site = site(
+        &his,
+        &json!({"fields": {"s": "S", "t": "T",
+                "doc": {"column": "DOC", "lookup": {"table": "D", "match": "CODE", "take": "ID"}}}}),
+    );
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "doc": "x", "s": "one"}));
+    send(&daemon, "b", "cancelled", &json!({"appointment_id": 1}));
+    sync(&site);
+    site.wait_state("a", "parked");
+    his.sql("INSERT INTO D (CODE) VALUES ('x')");
+    sync(&site);
+    sync(&site);
+    site.wait_state("a", "applied");
+    site.wait_state("b", "applied");
+    assert_eq!(his.rows("SELECT S, T, DOC FROM V"), ["one\tX\t1"]);
+}
+
+/// A crash took back what the first event wrote of the patient whom both share; since then it waits for something else.
+#[test]
+fn what_an_event_proposed_that_was_rolled_back_holds_up_no_others() {
+    let his = His::with(
+        "CREATE TABLE D (ID INT PRIMARY KEY); INSERT INTO D VALUES (7);
+         CREATE TABLE P (PID INT AUTO_INCREMENT PRIMARY KEY, NAME VARCHAR(50));
+         CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, PID INT, D INT, S VARCHAR(50),
+             FOREIGN KEY (D) REFERENCES D (ID));",
+    );
+    let proxy = Proxy::before(his.port, Network::Pass);
+    let site = Site::new(his.section_at(proxy.port))
+        .with(json!({"sync": {"schedule": "0 0 0 1 1 *"}}))
+        .mapping(json!({"appointment": {"steps": [
+            {"name": "patient", "table": "P", "generated_key": "PID", "key": "patient_id", "fields": {"name": "NAME"}},
+            {"name": "visit", "table": "V", "generated_key": "ID", "key": "appointment_id",
+             "fields": {"$patient.generated_key": "PID", "d": "D", "s": "S"}},
+        ]}}));
+    let daemon = site.start();
+    send(
+        &daemon,
+        "a",
+        "created",
+        &json!({"appointment_id": 1, "patient_id": 7, "name": "n", "d": 7, "s": "one"}),
+    );
+    proxy.set(Network::CutBeforeCommit);
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| site.cli(&["sync", "--now"]));
+        proxy.wait_cut();
+        proxy.down();
+        daemon.kill();
+        run.join().unwrap();
+    });
+    his.sql("DELETE FROM D");
+    proxy.set(Network::Pass);
+    let daemon = site.start();
+    sync(&site);
+    site.wait_state("a", "waiting");
+    send(&daemon, "b", "created", &json!({"appointment_id": 2, "patient_id": 7, "name": "n", "s": "two"}));
+    sync(&site);
+    sync(&site);
+    site.wait_state("b", "applied");
+    his.sql("INSERT INTO D VALUES (7)");
+    sync(&site);
+    sync(&site);
+    site.wait_state("a", "applied");
+    assert_eq!(his.rows("SELECT NAME, S FROM V JOIN P USING (PID) ORDER BY S"), ["n\tone", "n\ttwo"]);
+    assert_eq!(his.number("SELECT COUNT(*) FROM P"), 1);
+}
+
+/// The event that makes the patient is refused, and one planned with it makes the visit that a third one changes.
+#[test]
+fn what_is_behind_an_event_that_was_planned_with_a_refused_one_waits_for_it() {
+    let his = His::with(
+        "CREATE TABLE P (PID INT AUTO_INCREMENT PRIMARY KEY, NAME VARCHAR(50));
+         CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, PID INT, S VARCHAR(3) NOT NULL, T VARCHAR(50),
+             CHECK (S <> 'one'));",
+    );
+    let visit = json!({"name": "visit", "table": "V", "generated_key": "ID", "key": "appointment_id",
+                       "fields": {"s": "S", "t": "T"}});
+    let mut with_patient = visit.clone();
+    with_patient["fields"]["$patient.generated_key"] = json!("PID");
+    let site = Site::new(his.section()).with(json!({"sync": {"schedule": "0 0 0 1 1 *"}})).mapping(
+        json!({"appointment": {
+            "steps": [
+                {"name": "patient", "table": "P", "generated_key": "PID", "key": "patient_id", "action": "insert",
+                 "fields": {"name": "NAME"}},
+                with_patient,
+            ],
+            "on": {"cancelled": {"steps": [visit]}},
+        }}),
+    );
+    let daemon = site.start();
+    let book = |id: u32, s: &str| json!({"appointment_id": id, "patient_id": 7, "name": "n", "s": s});
+    send(&daemon, "a", "created", &book(1, "one"));
+    send(&daemon, "b", "created", &book(2, "two"));
+    send(&daemon, "c", "cancelled", &json!({"appointment_id": 2, "t": "X"}));
+    sync(&site);
+    site.wait_state("a", "parked");
+    site.wait_state("b", "applied");
+    site.wait_state("c", "applied");
+    assert_eq!(his.rows("SELECT NAME, S, T FROM V JOIN P USING (PID)"), ["n\ttwo\tX"]);
+}
+
+/// The event that made the row is given up after a crash: the first one behind it proves the row for the second, whose
+/// fields tell nothing of it.
+#[test]
+fn a_row_that_one_event_proves_is_proven_for_its_page() {
+    let his = His::with(TABLE);
+    let proxy = Proxy::before(his.port, Network::Pass);
+    let site = Site::new(his.section_at(proxy.port))
+        .with(json!({"sync": {"schedule": "0 0 0 1 1 *"}}))
+        .mapping(mapping(&json!({})));
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "s": "one"}));
+    proxy.set(Network::DownAfterCommit);
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| site.cli(&["sync", "--now"]));
+        proxy.wait_down();
+        daemon.kill();
+        run.join().unwrap();
+    });
+    site.cli(&["events", "discard", "a", "--yes"]).assert_code(0);
+    proxy.set(Network::Pass);
+    let daemon = site.start();
+    send(&daemon, "b", "created", &json!({"appointment_id": 1, "s": "two"}));
+    send(&daemon, "c", "created", &json!({"appointment_id": 1, "t": "three"}));
+    sync(&site);
+    sync(&site);
+    site.wait_state("b", "applied");
+    site.wait_state("c", "applied");
+    assert_eq!(his.rows("SELECT S, T FROM V"), ["two\tthree"]);
+}

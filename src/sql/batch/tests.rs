@@ -253,6 +253,17 @@ fn a_row_that_another_event_makes_is_changed_behind_it() {
     assert_eq!(batch.wanted, wanted.into());
 }
 
+/// A second step on the patients' table, by the key that the first one made.
+#[test]
+fn a_row_that_is_made_has_one_name_for_all_events() {
+    let patients = counted("patients", &[]);
+    let (patient, again) = (generating(&patients), linked(&patients, Op::Update));
+    let step = |of: Cell| change(&again, "patients by key", vec![of, int(1)]);
+    let first = vec![change(&patient, "p1", vec![int(1), int(0)]), step(Cell::Generated(0))];
+    let events = [event_of("v1", first), event_of("v2", vec![step(Cell::KeyOf(Entity("p1".into())))])];
+    assert_eq!(outline(&events), "G1patients1 C1patients? C1patients?");
+}
+
 #[test]
 fn records_that_come_twice_take_no_statement_each() {
     let patients = counted("patients", &[]);
