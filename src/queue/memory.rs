@@ -43,7 +43,7 @@ const LAST_MAX: usize = 8;
 pub(super) struct Writers {
     numbers: HashMap<Arc<Writer>, i64>,
     by_number: HashMap<i64, Arc<Writer>>,
-    /// Those that were asked for last, the newest behind: neighbours in the queue mostly have them in common.
+    /// Some that were asked for, by their address: neighbours in the queue mostly have them in common.
     last: Vec<(Arc<Writer>, i64)>,
 }
 

@@ -37,6 +37,8 @@ pub(super) type RowName<'a> = (&'a str, Vec<Cow<'a, str>>);
 pub(super) struct Order<'a> {
     of_entity: HashMap<&'a Entity, usize>,
     of_row: HashMap<RowName<'a>, usize>,
+    /// Where the rows are inserted whose keys their table makes.
+    made: HashMap<&'a Entity, usize>,
     tables: Vec<Touched<'a>>,
     /// The last statement of the configuration's own: nobody knows what it does.
     barrier: usize,
@@ -71,7 +73,7 @@ impl<'a> Order<'a> {
                 Cell::Generated(index) => {
                     place = place.max(step.earlier.get(*index).map_or(0, |place| place + 1));
                 }
-                Cell::KeyOf(entity) => place = place.max(of_entity(entity) + 1),
+                Cell::KeyOf(of) => place = place.max(self.made.get(of).map_or(0, |place| place + 1)),
                 Cell::Value(_) => {}
             }
         }
@@ -113,6 +115,9 @@ impl<'a> Order<'a> {
         for entity in [&step.event.entity, &step.change.entity] {
             let newest = self.of_entity.entry(entity).or_default();
             *newest = place.max(*newest);
+        }
+        if step.change.inserted().is_some() {
+            self.made.insert(&step.change.entity, place);
         }
         let Act::Row(shape) = &step.change.act else {
             self.barrier = place;

@@ -121,6 +121,7 @@ impl Earlier {
                 Some(known) if self.made.contains_key(entity) => {
                     known.made_ahead = self.made.get(entity).copied();
                 }
+                Some(_) | None if step.is_skipped() => {}
                 Some(_) | None => new.push(entity.clone()),
             }
         }
