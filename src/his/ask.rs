@@ -2,6 +2,8 @@
 //! its own rules (case, accents, trailing spaces), so that an answer is brought back to its value by rank: the very text,
 //! else the text folded, else what the database finds when it is asked for that value alone. Writes nothing.
 
+mod numbers;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
@@ -22,8 +24,6 @@ pub use crate::sql::select::Wanted;
 
 /// Rows that a query for many values is read for; where there are more, each value is asked for by itself.
 const ROWS_MAX: usize = 10_000;
-/// Numbers that are asked for as one range.
-const RUN_MAX: usize = 2_048;
 /// Rows that a single value is judged by.
 const ROWS_OF_ONE_MAX: usize = 1_000;
 /// Rows that are enough to know that there are several.
@@ -110,61 +110,16 @@ pub async fn rows(
     let select = Select { table, matches: &[by], wanted, only: &[], lock };
     let asked: Vec<Vec<&SqlValue>> = keys.iter().map(|key| vec![key]).collect();
     let of_numbers = table.columns.get(by).is_some_and(|c| matches!(c.kind, ColumnType::Int { .. }));
-    if of_numbers && let Some(numbers) = keys.iter().map(number).collect::<Option<Vec<i128>>>() {
+    if of_numbers && let Some(numbers) = keys.iter().map(numbers::number).collect::<Option<Vec<i128>>>() {
         // Each once, whatever statement it goes into.
         let once: BTreeMap<i128, &[&SqlValue]> =
             numbers.iter().copied().zip(asked.iter().map(Vec::as_slice)).collect();
         let is_set = once.len() == numbers.len();
-        let mut found = numbered(session, &select, once.into_values().collect()).await?;
+        let mut found = numbers::rows(session, &select, once.into_values().collect()).await?;
         let take = |number: &i128| if is_set { found.remove(number) } else { found.get(number).cloned() };
         return Ok(numbers.iter().map(take).collect());
     }
     find(session, &select, &asked).await?.into_iter().map(one).collect()
-}
-
-fn number(key: &SqlValue) -> Option<i128> {
-    if let SqlValue::Int(n) = key { Some(*n) } else { None }
-}
-
-/// Rows by a column of whole numbers, which need no comparing of texts. No number twice, the least first.
-async fn numbered(
-    session: &mut dyn Session,
-    select: &Select<'_>,
-    mut rest: Vec<&[&SqlValue]>,
-) -> Result<HashMap<i128, Cells>, HisError> {
-    let mut found = HashMap::with_capacity(rest.len());
-    while !rest.is_empty() {
-        // Of consecutive ones a range is asked for, unless that would lock what others insert behind it.
-        let run = if select.lock { 0 } else { run(&rest).min(RUN_MAX) };
-        let now = run.max(chunk(&*session, select, &rest));
-        let later = rest.split_off(now);
-        let statement = match rest.as_slice() {
-            [[first], .., [last]] if run == now => {
-                select::between(select, session.dialect(), (first, last), ROWS_MAX)
-            }
-            some => select::find(select, session.dialect(), some, ROWS_MAX),
-        };
-        let rows = session.query(&statement).await?;
-        for mut cells in rows {
-            let wanted = cells.split_off(1.min(cells.len()));
-            let number = cells.pop().flatten().and_then(|text| text.parse().ok());
-            if number.is_some_and(|number| found.insert(number, wanted).is_some()) {
-                return Err(HisError::many_rows(2));
-            }
-        }
-        rest = later;
-    }
-    Ok(found)
-}
-
-/// How many of these numbers follow one after the other.
-fn run(asked: &[&[&SqlValue]]) -> usize {
-    let number = |asked: &&[&SqlValue]| asked.first().copied().and_then(number);
-    let follows = |pair: &[&[&SqlValue]]| {
-        let [first, second] = pair else { return false };
-        number(first).zip(number(second)).is_some_and(|(a, b)| a.checked_add(1) == Some(b))
-    };
-    asked.windows(2).take_while(|pair| follows(pair)).count() + 1
 }
 
 /// Columns of the row with this key of one or several columns. Several rows are an error.
