@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// What causes begin with where a record is linked to no row.
+/// What causes begin with where a record is linked to no row; with `:` and a name where it is an earlier step's.
 pub const NO_LINK: &str = "no-link";
 
 /// What is known of one step's row.
@@ -290,7 +290,7 @@ impl Run<'_> {
                 let name = &made.name.name;
                 let column = cell_of(step, place).map_or("", |(_, column, _)| &column.name.0);
                 let message = format!(
-                    "column {column} takes the generated key of the step {name}, which wrote nothing and is linked to no row; see `events link`, then retry"
+                    "column {column} takes the generated key of the step {name}, which wrote nothing here and is linked to no row yet: it waits for the event that makes the row; if that was made before this program, or not by it, say which one it is with `events link`"
                 );
                 Err(reject(&format!("{NO_LINK}:{name}"), self.event, &message).into())
             }

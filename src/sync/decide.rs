@@ -40,7 +40,7 @@ pub(super) fn decide(planner: &Planner, page: &mut Page) {
                 Some(Outcome::Held)
             }
             Intent::Nothing(Outcome::Rejected(reason), entity) => {
-                Some(late(item, entity.as_ref()).unwrap_or_else(|| Outcome::Rejected(reason.clone())))
+                Some(late(item, entity.as_ref()).unwrap_or_else(|| refused(reason.clone())))
             }
             Intent::Nothing(outcome, _) => Some(outcome.clone()),
             Intent::Draft(..) => Some(Outcome::Released { replay: item.event.replay }),
@@ -156,7 +156,16 @@ pub(super) fn finish_again(planner: &Planner, item: &mut Item, writers: &mut Wri
             None
         }
         Err(_) if item.makers().next().is_some() => Some(Outcome::Held),
-        Err(refusal) => Some(Outcome::Rejected(refusal.reason)),
+        Err(refusal) => Some(refused(refusal.reason)),
+    }
+}
+
+/// What becomes of an event that cannot be planned. One that lacks the row of an earlier step waits for it as for the row of a
+/// foreign key: the event that makes it may be late, or waiting itself.
+fn refused(reason: Rejection) -> Outcome {
+    match reason.cause.strip_prefix(NO_LINK) {
+        Some(step) if step.starts_with(':') => Outcome::Parent(reason),
+        _ => Outcome::Rejected(reason),
     }
 }
 

@@ -452,3 +452,39 @@ fn a_row_that_one_event_proves_is_proven_for_its_page() {
     site.wait_state("c", "applied");
     assert_eq!(his.rows("SELECT S, T FROM V"), ["two\tthree"]);
 }
+
+/// The visit that makes the patient's row waits for its parent; the patient's second visit only
+/// refers to the row.
+#[test]
+fn a_second_visit_of_a_patient_whose_first_one_waits_is_not_parked() {
+    let his = His::with(
+        "CREATE TABLE D (ID INT PRIMARY KEY);
+         CREATE TABLE P (PID INT AUTO_INCREMENT PRIMARY KEY, NAME VARCHAR(50));
+         CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, PID INT, D INT, S VARCHAR(50),
+             FOREIGN KEY (D) REFERENCES D (ID));",
+    );
+    let site = Site::new(his.section()).with(json!({"sync": {"schedule": "* * * * * *"}})).mapping(
+        json!({"appointment": {"steps": [
+            {"name": "patient", "table": "P", "generated_key": "PID", "key": "patient_id", "when": {"new": true},
+             "fields": {"name": "NAME"}},
+            {"name": "visit", "table": "V", "generated_key": "ID", "key": "appointment_id",
+             "fields": {"$patient.generated_key": "PID", "d": "D", "s": "S"}},
+        ]}}),
+    );
+    let daemon = site.start();
+    send(
+        &daemon,
+        "a",
+        "created",
+        &json!({"appointment_id": 1, "patient_id": 7, "new": true, "name": "n", "d": 7, "s": "one"}),
+    );
+    send(&daemon, "b", "created", &json!({"appointment_id": 2, "patient_id": 7, "s": "two"}));
+    site.wait_state("a", "waiting");
+    // Some ticks of the schedule.
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    his.sql("INSERT INTO D VALUES (7)");
+    sync(&site);
+    site.wait_state("a", "applied");
+    site.wait_state("b", "applied");
+    assert_eq!(his.rows("SELECT NAME, S FROM V JOIN P USING (PID) ORDER BY S"), ["n\tone", "n\ttwo"]);
+}
