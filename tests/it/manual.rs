@@ -125,7 +125,8 @@ fn enveloped_events_work_too() {
 #[test]
 fn one_connection_carries_many_requests() {
     let his = His::with(MANUAL);
-    let daemon = Site::new(his.section()).with(serde_json::from_str(MANUAL_MAPPING).unwrap()).start();
+    let site = Site::new(his.section()).with(serde_json::from_str(MANUAL_MAPPING).unwrap());
+    let daemon = site.start();
     let mut client = Client::connect(daemon.address).unwrap();
     for id in 1..=50 {
         let event = json!({"event_type": "appointment", "appointment_id": id, "status": "confirmed"});
