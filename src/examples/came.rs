@@ -13,7 +13,7 @@ use crate::{
         entity::{Entity, key_parts, scope_parts},
         event::{Seq, StoredEvent},
         outcome::Rejection,
-        table::{Column, ColumnName, ColumnType, Filled},
+        table::{Column, ColumnName},
         value::SqlValue,
     },
     plan::{Ask, BoundLookup, Draft, DraftStep, Finished, Planned, Planner, StepKnown},
@@ -227,21 +227,11 @@ fn row(
             table: None,
             action: "statement",
             columns: (parameters.iter().zip(&change.values))
-                .map(|(name, cell)| CameColumn { column: parameter(name), value: value(cell) })
+                .map(|(name, cell)| CameColumn {
+                    column: Column::parameter(ColumnName(name.clone())),
+                    value: value(cell),
+                })
                 .collect(),
         },
-    }
-}
-
-/// A statement's parameter: it takes anything.
-fn parameter(name: &str) -> Column {
-    Column {
-        name: ColumnName(name.to_owned()),
-        kind: ColumnType::Other,
-        declared: "a parameter".to_owned(),
-        nullable: true,
-        filled: Filled::ByDefault,
-        folds: false,
-        indexed: false,
     }
 }

@@ -258,6 +258,22 @@ pub struct Table {
     pub columns_hidden: bool,
 }
 
+impl Column {
+    /// A parameter of a statement of the configuration's own, which takes anything.
+    #[must_use]
+    pub fn parameter(name: ColumnName) -> Self {
+        Self {
+            name,
+            kind: ColumnType::Other,
+            declared: "a parameter".to_owned(),
+            nullable: true,
+            filled: Filled::ByDefault,
+            folds: false,
+            indexed: false,
+        }
+    }
+}
+
 impl Table {
     /// The column of that name: as spelled, else without regard to case where the database allows it.
     #[must_use]

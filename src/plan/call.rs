@@ -7,7 +7,7 @@ use crate::{
         change::{Call, Role},
         event::EventKind,
         mapping::{Constant, Source, Step, What},
-        table::{Column, ColumnName, ColumnType, Filled},
+        table::{Column, ColumnName},
     },
     plan::{
         bind::{Binder, bind_origin},
@@ -42,7 +42,7 @@ pub(super) fn bind(
     let mut findings = Vec::new();
     let (mut cells, mut parameters) = (Vec::new(), Vec::new());
     for (index, name) in names.iter().enumerate() {
-        let parameter = parameter(name);
+        let parameter = Column::parameter(name.clone());
         match bind_parameter(step, &parameter, before, binder) {
             Ok(from) => cells.push(BoundCell { column: index, role: Role::Always, from }),
             Err(finding) => findings.push(finding),
@@ -80,16 +80,4 @@ fn bind_parameter(
         &format!("{}.sql", step.at),
         format!("nothing fills the parameter :{name}; name a field of the event"),
     ))
-}
-
-fn parameter(name: &ColumnName) -> Column {
-    Column {
-        name: name.clone(),
-        kind: ColumnType::Other,
-        declared: "a parameter".to_owned(),
-        nullable: true,
-        filled: Filled::ByDefault,
-        folds: false,
-        indexed: false,
-    }
 }

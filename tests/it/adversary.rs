@@ -208,9 +208,8 @@ fn after_a_crash_a_record_of_two_events_has_one_row_without_transactions() {
     );
 }
 
-/// The creation waits for its parent, the deletion behind it; then both go on in one page.
-#[test]
-fn a_deletion_that_waited_behind_the_creation_deletes() {
+/// A creation that waits for its parent, and what comes behind it; then the parent comes. Gives the HIS, once both are applied.
+fn behind_a_waiting_creation(operation: &str) -> His {
     let his = His::with(
         "CREATE TABLE P (ID INT PRIMARY KEY);
          CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, PID INT, S VARCHAR(50), T VARCHAR(50),
@@ -222,11 +221,18 @@ fn a_deletion_that_waited_behind_the_creation_deletes() {
     let daemon = site.start();
     send(&daemon, "a", "created", &json!({"appointment_id": 1, "pid": 7, "s": "one"}));
     site.wait_state("a", "waiting");
-    send(&daemon, "b", "deleted", &json!({"appointment_id": 1}));
+    send(&daemon, "b", operation, &json!({"appointment_id": 1}));
     site.wait_state("b", "held");
     his.sql("INSERT INTO P VALUES (7)");
     sync(&site);
+    site.wait_state("a", "applied");
     site.wait_state("b", "applied");
+    his
+}
+
+#[test]
+fn a_deletion_that_waited_behind_the_creation_deletes() {
+    let his = behind_a_waiting_creation("deleted");
     assert_eq!(his.rows("SELECT S FROM V"), Vec::<String>::new());
 }
 
@@ -270,26 +276,10 @@ fn a_row_that_many_events_of_a_page_share_is_asked_for_once() {
     assert_eq!(his.rows("SELECT S FROM V"), ["599"]);
 }
 
-/// The creation waits for its parent; what only updates the row must not be given up for want of it.
+/// What only updates the row must not be given up for want of it.
 #[test]
 fn an_update_behind_a_waiting_creation_is_held() {
-    let his = His::with(
-        "CREATE TABLE P (ID INT PRIMARY KEY);
-         CREATE TABLE V (ID INT AUTO_INCREMENT PRIMARY KEY, PID INT, S VARCHAR(50), T VARCHAR(50),
-             FOREIGN KEY (PID) REFERENCES P (ID));",
-    );
-    let site = Site::new(his.section())
-        .with(json!({"sync": {"schedule": "* * * * * *"}}))
-        .mapping(mapping(&json!({"fields": {"pid": "PID", "s": "S", "t": "T"}})));
-    let daemon = site.start();
-    send(&daemon, "a", "created", &json!({"appointment_id": 1, "pid": 7, "s": "one"}));
-    site.wait_state("a", "waiting");
-    send(&daemon, "b", "cancelled", &json!({"appointment_id": 1}));
-    site.wait_state("b", "held");
-    his.sql("INSERT INTO P VALUES (7)");
-    sync(&site);
-    site.wait_state("a", "applied");
-    site.wait_state("b", "applied");
+    let his = behind_a_waiting_creation("cancelled");
     assert_eq!(his.rows("SELECT S, T FROM V"), ["one\tX"]);
 }
 
