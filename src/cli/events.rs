@@ -280,7 +280,10 @@ fn advice(event: &EventRow, awaits: bool) -> Option<String> {
         EventState::Paused => {
             "run `buktor-middleware check` and correct what it names; it is then applied by itself within a minute".to_owned()
         }
-        EventState::Waiting | EventState::Deferred | EventState::Held => {
+        EventState::Waiting => {
+            "nothing, if the row that it refers to is still to come: it is tried again by itself (`buktor-middleware sync --now` does so at once); else do what the message says, or enter that row in the HIS".to_owned()
+        }
+        EventState::Deferred | EventState::Held => {
             "nothing: it is tried again by itself; `buktor-middleware sync --now` does so at once".to_owned()
         }
         _ => return None,

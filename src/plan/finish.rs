@@ -18,7 +18,7 @@ use crate::{
         cell::{misfit_of, reject},
         convert::Target,
         draft::{Draft, DraftCell, DraftStep},
-        link::BoundMark,
+        link::{BoundMark, link_command},
         lookup::{Ask, BoundLookup},
     },
 };
@@ -136,6 +136,7 @@ pub(super) fn finish(
 /// What a step that was finished gives to later ones.
 struct Made {
     name: Arc<BoundStep>,
+    entity: Entity,
     key: Key,
     /// By the places of the step's cells; none where no later step takes one.
     cells: Vec<(u16, Cell)>,
@@ -174,7 +175,7 @@ impl Run<'_> {
             None if known.made_ahead.is_some() => Key::Ahead(step.entity.clone()),
             None => Key::None,
         };
-        let mut made = Made { name: Arc::clone(&bound), key, cells: Vec::new() };
+        let mut made = Made { name: Arc::clone(&bound), entity: step.entity.clone(), key, cells: Vec::new() };
         if step.skipped {
             return Ok((None, made));
         }
@@ -287,14 +288,28 @@ impl Run<'_> {
             Key::Of(change) => Ok(Some(Cell::Generated(*change))),
             Key::Ahead(entity) => Ok(Some(Cell::KeyOf(entity.clone()))),
             Key::None => {
-                let name = &made.name.name;
                 let column = cell_of(step, place).map_or("", |(_, column, _)| &column.name.0);
-                let message = format!(
-                    "column {column} takes the generated key of the step {name}, which wrote nothing here and is linked to no row yet: it waits for the event that makes the row; if that was made before this program, or not by it, say which one it is with `events link`"
-                );
-                Err(reject(&format!("{NO_LINK}:{name}"), self.event, &message).into())
+                Err(self.no_row(column, made).into())
             }
         }
+    }
+
+    /// Why a column cannot take the key of an earlier step's row.
+    fn no_row(&self, column: &str, made: &Made) -> Rejection {
+        let name = &made.name.name;
+        let nothing =
+            format!("column {column} takes the generated key of the step {name}, which wrote nothing here");
+        if made.entity.scope_and_key().0.is_empty() {
+            let message = format!(
+                "{nothing}, and the event does not have what tells its row (the step's \"key\"); the sender must name it, or the mapping must not need it"
+            );
+            return reject(NO_LINK, self.event, &message);
+        }
+        let message = format!(
+            "{nothing} and is linked to no row yet: it waits for the event that makes the row; if that was made before this program, or not by it, `{} --to NUMBER` says which one it is",
+            link_command(&made.entity)
+        );
+        reject(&format!("{NO_LINK}:{name}"), self.event, &message)
     }
 
     /// The form of a row whose key is known.

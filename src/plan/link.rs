@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     model::{
         change::{Op, Role, Shape},
-        entity::link_scope,
+        entity::{Entity, key_parts, link_scope, scope_parts},
         event::EventKind,
         mapping::{GeneratedKey, Marker, MissingRow, Source, Step, What},
         table::{ColumnName, ColumnType, Filled, Table, TextLength},
@@ -191,6 +191,15 @@ pub(super) fn earlier(name: &str, column: Option<&ColumnName>, before: &[Arc<Bou
         Some(column) => Some(row.cell_of(column)?),
     };
     Some(From::Step { step, cell })
+}
+
+/// The command by which an operator says which row a record is.
+#[must_use]
+pub fn link_command(entity: &Entity) -> String {
+    let (scope, keys) = entity.scope_and_key();
+    let (_, name) = scope_parts(scope).unwrap_or_default();
+    let keys: Vec<String> = key_parts(keys).map(|part| format!("{part:?}")).collect();
+    format!("buktor-middleware events link {name} {}", keys.join(" "))
 }
 
 /// The mark of a record or an event, the same whenever it is made. Two are the same for a column only where their parts are:

@@ -27,6 +27,7 @@ pub mod verify;
 
 pub use draft::{Draft, DraftStep, Search};
 pub use finish::{Finished, NO_LINK, Of, Refusal, StepKnown};
+pub use link::link_command;
 pub use live::held;
 pub use lookup::{Ask, BoundLookup};
 pub use rows::{Planned, Planner, tables};

@@ -6,10 +6,10 @@ use crate::{
     his::HisError,
     model::{
         change::{Change, Op},
-        entity::{Entity, key_parts, scope_parts},
+        entity::{Entity, scope_parts},
         outcome::{Link as Entry, Outcome, Rejection},
     },
-    plan::{Finished, Planner},
+    plan::{Finished, Planner, link_command},
     sync::{
         crosswalk::fingerprints,
         find,
@@ -95,14 +95,6 @@ pub(super) async fn prove(link: &mut Link, planner: &Planner, item: &mut Item) -
     };
     item.outcome = Some(Outcome::Applied);
     Ok(())
-}
-
-/// The command by which an operator says which row a record is.
-pub(super) fn link_command(entity: &Entity) -> String {
-    let (scope, keys) = entity.scope_and_key();
-    let (_, name) = scope_parts(scope).unwrap_or_default();
-    let keys: Vec<String> = key_parts(keys).map(|part| format!("{part:?}")).collect();
-    format!("buktor-middleware events link {name} {}", keys.join(" "))
 }
 
 fn uncertain(entity: Option<&Entity>, key: &str) -> Rejection {

@@ -15,7 +15,8 @@ use crate::{
         event::Seq,
         outcome::{Outcome, Rejection},
     },
-    sync::{page::Item, prove::link_command},
+    plan::link_command,
+    sync::page::Item,
 };
 
 /// Times that events lost the connection in their own statements. Forgotten with the process.
