@@ -173,12 +173,13 @@ async fn find(
             questions.push(Question::new(values, &columns, index));
         }
     }
-    let mut rest = questions.as_mut_slice();
+    let values: Vec<&[&SqlValue]> = questions.iter().map(|question| question.values).collect();
+    let (mut rest, mut values) = (questions.as_mut_slice(), values.as_slice());
     while !rest.is_empty() {
-        let values: Vec<&[&SqlValue]> = rest.iter().map(|question| question.values).collect();
-        let (now, later) = rest.split_at_mut(chunk(&*session, select, &values));
+        let count = chunk(&*session, select, values);
+        let (now, later) = rest.split_at_mut(count);
         answer(session, select, &columns, now).await?;
-        rest = later;
+        (rest, values) = (later, values.get(count..).unwrap_or_default());
     }
     let mut found = vec![Vec::new(); asked.len()];
     for question in questions {

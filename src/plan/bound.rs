@@ -63,12 +63,11 @@ impl BoundStep {
 
     /// Whether the mark of its record or event is written anywhere.
     pub(super) fn is_marked(&self) -> bool {
-        match &self.body {
-            Body::Row(row) => row.mark.is_some() || row.cells.iter().any(|c| matches!(c.from, From::Mark)),
-            Body::Call(call) => {
-                call.mark.is_some() || call.cells.iter().any(|c| matches!(c.from, From::Mark))
-            }
-        }
+        let (mark, cells) = match &self.body {
+            Body::Row(row) => (&row.mark, &row.cells),
+            Body::Call(call) => (&call.mark, &call.cells),
+        };
+        mark.is_some() || cells.iter().any(|cell| matches!(cell.from, From::Mark))
     }
 }
 

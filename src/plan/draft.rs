@@ -260,12 +260,13 @@ fn draft_step(
         place => mark(&[&format!("event#{place}"), &reader.event.id]),
     };
     let (entity, mark) = match &bound.body {
-        Body::Row(BoundRow { link: Some(link), table, .. }) => match link_texts(reader, &link.key, table) {
+        Body::Row(row @ BoundRow { link: Some(link), .. }) => match link_texts(reader, &link.key, &row.table)
+        {
             Ok(texts) => {
                 let name = std::iter::once(bound.name.as_str());
                 let mark =
                     marked.then(|| mark(&name.chain(texts.iter().map(String::as_str)).collect::<Vec<_>>()));
-                let keys = bound.row().map(|row| folded(row, &texts)).unwrap_or_default();
+                let keys = folded(row, &texts);
                 (Entity::of_scope(&link.scope, keys.iter().map(AsRef::as_ref)), mark)
             }
             Err(_) if skipped => (own(&bound.at), None),

@@ -20,13 +20,10 @@ use crate::{
 
 /// The steps of which it is not known whether the HIS has kept their row.
 pub(super) fn doubtful(item: &Item) -> impl Iterator<Item = (usize, &Entry, i64)> {
-    let entry = |(step, standing): (usize, &'_ crate::model::outcome::Standing)| {
-        Some((step, standing.link.as_ref()?.proof?))
-    };
-    let steps: Vec<_> = item.standings.iter().enumerate().filter_map(entry).collect();
-    steps
-        .into_iter()
-        .filter_map(|(step, proof)| Some((step, item.standings.get(step)?.link.as_ref()?, proof)))
+    item.standings.iter().enumerate().filter_map(|(step, standing)| {
+        let entry = standing.link.as_ref()?;
+        Some((step, entry, entry.proof?))
+    })
 }
 
 /// Whether rows are in doubt that an unfinished event other than this one has proposed. A later event of its own record does
