@@ -283,6 +283,20 @@ fn an_update_behind_a_waiting_creation_is_held() {
     assert_eq!(his.rows("SELECT S, T FROM V"), ["one\tX"]);
 }
 
+/// A creation that cannot go on yet, and the cancellation in the same page; then comes what it lacks.
+fn cancelled_in_its_page(his: &His, site: &Site, created: &Value, state: &str, missing: &str) {
+    let daemon = site.start();
+    send(&daemon, "a", "created", created);
+    send(&daemon, "b", "cancelled", &json!({"appointment_id": 1}));
+    sync(site);
+    site.wait_state("a", state);
+    his.sql(missing);
+    sync(site);
+    sync(site);
+    site.wait_state("a", "applied");
+    site.wait_state("b", "applied");
+}
+
 /// The same, where both come at once.
 #[test]
 fn an_update_in_the_page_of_a_waiting_creation_is_held() {
@@ -292,16 +306,8 @@ fn an_update_in_the_page_of_a_waiting_creation_is_held() {
              FOREIGN KEY (PID) REFERENCES P (ID));",
     );
     let site = site(&his, &json!({"fields": {"pid": "PID", "s": "S", "t": "T"}}));
-    let daemon = site.start();
-    send(&daemon, "a", "created", &json!({"appointment_id": 1, "pid": 7, "s": "one"}));
-    send(&daemon, "b", "cancelled", &json!({"appointment_id": 1}));
-    sync(&site);
-    site.wait_state("a", "waiting");
-    his.sql("INSERT INTO P VALUES (7)");
-    sync(&site);
-    sync(&site);
-    site.wait_state("a", "applied");
-    site.wait_state("b", "applied");
+    let created = json!({"appointment_id": 1, "pid": 7, "s": "one"});
+    cancelled_in_its_page(&his, &site, &created, "waiting", "INSERT INTO P VALUES (7)");
     assert_eq!(his.rows("SELECT S, T FROM V"), ["one\tX"]);
 }
 
@@ -317,16 +323,8 @@ fn an_update_in_the_page_of_an_awaited_creation_is_held() {
         &json!({"fields": {"s": "S", "t": "T",
                 "doc": {"column": "DOC", "lookup": {"table": "D", "match": "CODE", "take": "ID"}}}}),
     );
-    let daemon = site.start();
-    send(&daemon, "a", "created", &json!({"appointment_id": 1, "doc": "x", "s": "one"}));
-    send(&daemon, "b", "cancelled", &json!({"appointment_id": 1}));
-    sync(&site);
-    site.wait_state("a", "parked");
-    his.sql("INSERT INTO D (CODE) VALUES ('x')");
-    sync(&site);
-    sync(&site);
-    site.wait_state("a", "applied");
-    site.wait_state("b", "applied");
+    let created = json!({"appointment_id": 1, "doc": "x", "s": "one"});
+    cancelled_in_its_page(&his, &site, &created, "parked", "INSERT INTO D (CODE) VALUES ('x')");
     assert_eq!(his.rows("SELECT S, T, DOC FROM V"), ["one\tX\t1"]);
 }
 

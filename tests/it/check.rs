@@ -1,14 +1,12 @@
 //! `check` against real tables, logins and servers: what a hospital's IT reads before anything is lost, and that exactly the
 //! privileges that it asks for are enough.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use crate::support::{
-    daemon::{EXECUTABLE, Finished, Site, executable, finish},
+    daemon::{Finished, Site},
     mariadb::{His, Server},
-    tables::{MANUAL_MAPPING, VISITS, visits},
+    tables::{VISITS, visits},
 };
 
 /// Tables that are written in every way there is, one of them with a counter that the login need not touch.
@@ -266,12 +264,7 @@ fn what_the_server_is_set_to_is_told() {
 #[test]
 fn a_file_has_no_logins() {
     let folder = tempfile::tempdir().unwrap();
-    let mut demo = executable(Path::new(EXECUTABLE));
-    demo.args(["demo", "--keep"]).arg(folder.path());
-    finish(demo, "").assert_code(0);
-    let file = folder.path().join("demo-his.db");
-    let site = Site::new(json!({"type": "sqlite", "path": file.to_str().unwrap()}))
-        .with(serde_json::from_str(MANUAL_MAPPING).unwrap());
+    let (site, _) = Site::of_demo(folder.path());
     let done = site.cli(&["check"]);
     assert!(done.assert_code(0).contains("0 problems"), "{done:?}");
     let done = site.cli(&["check", "--grants"]);

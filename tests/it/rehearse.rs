@@ -5,9 +5,8 @@ use std::{fs, path::Path};
 use serde_json::{Value, json};
 
 use crate::support::{
-    daemon::{EXECUTABLE, Finished, Site, executable, finish},
+    daemon::{EXECUTABLE, Finished, Site, executable},
     mariadb::His,
-    tables::MANUAL_MAPPING,
     wait_until,
 };
 
@@ -321,12 +320,7 @@ fn a_rehearsal_that_is_killed_leaves_nothing() {
 #[test]
 fn a_file_is_rehearsed_on_too() {
     let folder = tempfile::tempdir().unwrap();
-    let mut demo = executable(Path::new(EXECUTABLE));
-    demo.args(["demo", "--keep"]).arg(folder.path());
-    finish(demo, "").assert_code(0);
-    let file = folder.path().join("demo-his.db");
-    let site = Site::new(json!({"type": "sqlite", "path": file.to_str().unwrap()}))
-        .with(serde_json::from_str(MANUAL_MAPPING).unwrap());
+    let (site, file) = Site::of_demo(folder.path());
     let bytes = fs::read(&file).unwrap();
     let event = json!({"event_type": "appointment", "appointment_id": 123, "status": "seen"});
     let (code, report) = told(&site, &event, &[]);

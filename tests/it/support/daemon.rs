@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use super::{
     http::{Client, Reply},
+    tables::MANUAL_MAPPING,
     wait_equal, wait_for,
 };
 
@@ -41,6 +42,17 @@ impl Site {
         });
         config["database"] = database;
         Self { folder: tempfile::tempdir().unwrap(), config }
+    }
+
+    /// On the database that `demo` leaves in that folder, with the manual's mapping; and that file.
+    pub(crate) fn of_demo(folder: &Path) -> (Self, PathBuf) {
+        let mut demo = executable(Path::new(EXECUTABLE));
+        demo.args(["demo", "--keep"]).arg(folder);
+        finish(demo, "").assert_code(0);
+        let file = folder.join("demo-his.db");
+        let site = Self::new(json!({"type": "sqlite", "path": file.to_str().unwrap()}))
+            .with(serde_json::from_str(MANUAL_MAPPING).unwrap());
+        (site, file)
     }
 
     /// With these parts of the configuration; objects are merged key by key.
