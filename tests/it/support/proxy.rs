@@ -27,6 +27,8 @@ pub(crate) enum Network {
     Stall,
     /// Cuts the connection in place of the next COMMIT, which the server never sees. Then passes everything on.
     CutBeforeCommit,
+    /// As [`Network::CutBeforeCommit`]; then refuses.
+    DownBeforeCommit,
     /// Passes the next COMMIT on, and cuts the connection in place of its answer. Then passes everything on.
     CutAfterCommit,
     /// As [`Network::CutAfterCommit`]; then refuses.
@@ -154,6 +156,10 @@ fn carry(mut from: &TcpStream, mut to: &TcpStream, asking: bool, shared: &Shared
             match *network {
                 Network::CutBeforeCommit => {
                     *network = Network::Pass;
+                    return;
+                }
+                Network::DownBeforeCommit => {
+                    *network = Network::Refuse;
                     return;
                 }
                 Network::CutAfterCommit | Network::DownAfterCommit | Network::CutAfterCommitAndLook => {
