@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::model::table::{
-    Charset, ColumnName, ColumnType, Filled, Privileges, Schema, TableName, TextLength,
+    Charset, ColumnName, ColumnType, Filled, Privileges, Schema, Storage, TableName, TextLength,
 };
 
 /// What the file calls itself, so that it is told from any other JSON.
@@ -123,6 +123,9 @@ struct Table {
     insert_triggers: bool,
     transactional: bool,
     ignore_case: bool,
+    /// Files of earlier versions, which knew no Oracle, do not have it.
+    #[serde(default)]
+    empty_is_null: bool,
     updatable: bool,
     engine: String,
     triggers: Vec<Trigger>,
@@ -222,6 +225,7 @@ impl Table {
             insert_triggers,
             transactional,
             ignore_case,
+            empty_is_null,
             updatable,
             engine,
             triggers,
@@ -240,6 +244,7 @@ impl Table {
             insert_triggers: *insert_triggers,
             transactional: *transactional,
             ignore_case: *ignore_case,
+            empty_is_null: *empty_is_null,
             updatable: *updatable,
             engine: engine.clone(),
             triggers: triggers.iter().map(Trigger::of).collect(),
@@ -259,6 +264,7 @@ impl Table {
             insert_triggers: self.insert_triggers,
             transactional: self.transactional,
             ignore_case: self.ignore_case,
+            empty_is_null: self.empty_is_null,
             updatable: self.updatable,
             engine: self.engine,
             triggers: self.triggers.into_iter().map(Trigger::model).collect(),
@@ -282,7 +288,8 @@ impl Trigger {
 
 impl Column {
     fn of(column: &ModelColumn) -> Self {
-        let ModelColumn { name, kind, declared, nullable, filled, folds, indexed } = column;
+        // Nothing is bound where there is no database.
+        let ModelColumn { name, kind, declared, storage: _, nullable, filled, folds, indexed } = column;
         Self {
             name: name.0.clone(),
             declared: declared.clone(),
@@ -304,6 +311,7 @@ impl Column {
             name: ColumnName(self.name),
             kind: self.kind.model(),
             declared: self.declared,
+            storage: Storage::Any,
             nullable: self.nullable,
             filled: match self.filled {
                 FilledBy::Nobody => Filled::ByNobody,
@@ -446,6 +454,7 @@ mod tests {
                 name: ColumnName(name),
                 kind,
                 declared,
+                storage: Storage::Any,
                 nullable,
                 filled,
                 folds,
@@ -464,7 +473,7 @@ mod tests {
             },
         );
         let names = (any::<Option<String>>(), ".*", vec(".*", 0..3));
-        (names, vec(columns(), 0..6), vec(index, 0..3), any::<[bool; 7]>()).prop_map(
+        (names, vec(columns(), 0..6), vec(index, 0..3), any::<[bool; 8]>()).prop_map(
             |((schema, name, references), columns, unique, flags)| ModelTable {
                 schema,
                 name,
@@ -475,6 +484,7 @@ mod tests {
                 insert_triggers: flags[1],
                 transactional: flags[2],
                 ignore_case: flags[3],
+                empty_is_null: flags[7],
                 updatable: flags[4],
                 engine: "InnoDB".to_owned(),
                 triggers: vec![ModelTrigger {

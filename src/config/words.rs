@@ -1,6 +1,6 @@
 //! The HIS database in words, for the start's summary, `check` and `status`. Never the password.
 
-use crate::config::{Database, Engine, Tls};
+use crate::config::{Database, Engine, OracleAddress, OracleTarget, SqlServerAt, Tls};
 
 impl Database {
     /// `mysql HIS on db.hospital.local:3306 as buktor, tls prefer`.
@@ -16,7 +16,7 @@ impl Database {
                 };
                 format!("{} as {}, tls {tls}", self.place(), n.user)
             }
-            Engine::Sqlite { .. } => self.place(),
+            Engine::SqlServer(_) | Engine::Oracle(_) | Engine::Sqlite { .. } => self.place(),
         }
     }
 
@@ -26,6 +26,20 @@ impl Database {
     pub fn place(&self) -> String {
         match &self.engine {
             Engine::MySql(n) => format!("mysql {} on {}:{}", n.database, n.host, n.port),
+            Engine::SqlServer(n) => {
+                let at = match &n.at {
+                    SqlServerAt::Port(port) => format!(":{port}"),
+                    SqlServerAt::Instance(instance) => format!("\\{instance}"),
+                };
+                format!("sqlserver {} on {}{at}", n.database, n.host)
+            }
+            Engine::Oracle(n) => match &n.address {
+                OracleAddress::Listener { host, port, target, .. } => {
+                    let (OracleTarget::Service(name) | OracleTarget::Sid(name)) = target;
+                    format!("oracle {name} on {host}:{port}")
+                }
+                OracleAddress::ConnectString(text) => format!("oracle {text}"),
+            },
             Engine::Sqlite { path } => format!("sqlite {}", path.display()),
         }
     }

@@ -154,7 +154,7 @@ mod tests {
     use super::*;
     use crate::model::{
         outcome::Rejection,
-        table::{Charset, Column, ColumnName, Filled, TextLength},
+        table::{Charset, Column, ColumnName, Filled, Storage, TextLength},
         value::SqlValue,
     };
 
@@ -163,6 +163,7 @@ mod tests {
             name: ColumnName(name.into()),
             kind,
             declared: "a type".into(),
+            storage: Storage::Any,
             nullable: true,
             filled: Filled::ByDefault,
             folds: false,

@@ -118,7 +118,7 @@ impl HisError {
     }
 
     /// The executable was built without that database.
-    #[cfg(not(feature = "mysql"))]
+    #[cfg(not(all(feature = "mysql", feature = "sqlserver", feature = "oracle")))]
     pub(crate) fn not_built(feature: &str) -> Self {
         let message = format!("this executable was built without {feature} support");
         Self::plain(FaultClass::Login, "not-built", message)

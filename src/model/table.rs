@@ -46,6 +46,45 @@ pub enum Charset {
     Ascii,
 }
 
+/// How a database keeps a column, where a bound value has to be declared so: Oracle compares an index with nothing else.
+/// See <https://docs.oracle.com/en/database/oracle/oracle-database/19/sqlrf/Data-Types.html>.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Storage {
+    /// A value is taken for what it is.
+    #[default]
+    Any,
+    /// Text in the database's character set.
+    VarChar,
+    /// Text in the national character set.
+    NVarChar,
+    /// Text of a fixed length, in the database's character set: padded with spaces to so many of its units.
+    Char(u32),
+    /// Text of a fixed length in characters, in the national character set.
+    NChar(u32),
+    /// Long text in the database's character set.
+    Clob,
+    /// Long text in the national character set.
+    NClob,
+    /// Bytes.
+    Raw,
+    /// Many bytes.
+    Blob,
+    /// A decimal number.
+    Number,
+    /// A single.
+    BinaryFloat,
+    /// A double.
+    BinaryDouble,
+    /// A date with its time of day, in whole seconds.
+    Date,
+    /// A date and time with fractions.
+    Timestamp,
+    /// The same with a zone.
+    TimestampTz,
+    /// The same in the session's zone.
+    TimestampLtz,
+}
+
 /// What a column can hold, so far as conversion must know. Fraction digits are of seconds, 0 to 9.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ColumnType {
@@ -136,6 +175,8 @@ pub struct Column {
     pub kind: ColumnType,
     /// The type in the database's own words, `varchar(20)`, for messages.
     pub declared: String,
+    /// How values for it are bound.
+    pub storage: Storage,
     /// Whether NULL may be written.
     pub nullable: bool,
     /// What happens when it is left out.
@@ -252,6 +293,8 @@ pub struct Table {
     pub transactional: bool,
     /// Column names are compared without regard to case.
     pub ignore_case: bool,
+    /// The database keeps an empty text as NULL (Oracle).
+    pub empty_is_null: bool,
     /// What the login may do with it.
     pub may: Privileges,
     /// The login sees the columns alone that it may use; there may be others.
@@ -266,6 +309,7 @@ impl Column {
             name,
             kind: ColumnType::Other,
             declared: "a parameter".to_owned(),
+            storage: Storage::Any,
             nullable: true,
             filled: Filled::ByDefault,
             folds: false,

@@ -154,7 +154,7 @@ impl Packer {
             Act::Row(shape) => self.form(shape, shared, false),
             Act::Call(call) => {
                 let slots = (0..change.values.len()).collect();
-                Arc::new(Form::Call(Template { sql: Arc::clone(&call.sql), slots }))
+                Arc::new(Form::Call(Template { sql: Arc::clone(&call.sql), slots, binds: [].into() }))
             }
         };
         Some(Work { form, guard, rows: rows.to_vec() })

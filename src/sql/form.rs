@@ -7,6 +7,7 @@ use crate::{
     model::{
         change::{Cell, Change},
         entity::Entity,
+        table::Storage,
         value::SqlValue,
     },
     sql::Statement,
@@ -19,6 +20,8 @@ pub struct Template {
     pub sql: Arc<str>,
     /// For each placeholder of one row, the index of the value among the change's.
     pub slots: Vec<usize>,
+    /// See [`Statement::binds`].
+    pub binds: Arc<[Storage]>,
 }
 
 /// The statements for one or many rows of one shape.
@@ -107,6 +110,6 @@ impl Template {
                 params.push(value(values.get(*slot)?, base)?);
             }
         }
-        Some(Statement { sql: Arc::clone(&self.sql), params })
+        Some(Statement { sql: Arc::clone(&self.sql), params, binds: Arc::clone(&self.binds) })
     }
 }

@@ -124,6 +124,42 @@ pub static SQLITE: Dialect = Dialect {
     locking_read: "",
 };
 
+/// SQL Server 2008 R2 to 2022.
+pub static TSQL: Dialect = Dialect {
+    name: "sqlserver",
+    quote: '"',
+    params_max: 32_766,
+    bulk: Bulk::OnConflict,
+    from_nothing: "",
+    cast_decimal_keys: false,
+    backslash_escapes: false,
+    brackets: true,
+    comments: Comments::Standard,
+    generated_keys: GeneratedKeys::ReturningClause,
+    many_updates: ManyUpdates::FromValues,
+    texts: Texts::Text,
+    same: "IS",
+    locking_read: "",
+};
+
+/// Oracle 11g R2 to 23ai.
+pub static ORACLE: Dialect = Dialect {
+    name: "oracle",
+    quote: '"',
+    params_max: 32_766,
+    bulk: Bulk::OnConflict,
+    from_nothing: "",
+    cast_decimal_keys: false,
+    backslash_escapes: false,
+    brackets: true,
+    comments: Comments::Standard,
+    generated_keys: GeneratedKeys::ReturningClause,
+    many_updates: ManyUpdates::FromValues,
+    texts: Texts::Text,
+    same: "IS",
+    locking_read: "",
+};
+
 impl Dialect {
     /// Appends a quoted name.
     pub fn push_ident(&self, sql: &mut String, name: &str) {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::model::value::SqlValue;
+use crate::model::{table::Storage, value::SqlValue};
 
 mod allowed;
 pub mod batch;
@@ -28,6 +28,10 @@ pub struct Statement<'a> {
     pub sql: Arc<str>,
     /// Bound values.
     pub params: Vec<&'a SqlValue>,
+    /// What the placeholders are bound as: of all, or of one row's, where the statement is run for each of several rows
+    /// (Oracle). Empty where each takes its value for what it is. One more than a row has values where the last placeholder
+    /// gives the row's generated key back.
+    pub binds: Arc<[Storage]>,
 }
 
 /// How many bytes of values one statement may have.

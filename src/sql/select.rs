@@ -3,7 +3,7 @@
 
 use crate::{
     model::{
-        table::{ColumnType, Table},
+        table::{ColumnType, Storage, Table},
         value::SqlValue,
     },
     sql::{
@@ -74,6 +74,9 @@ pub fn find<'v>(
     let padding = asked.last().into_iter().cycle().take(count - asked.len());
     let mut params: Vec<&SqlValue> =
         asked.iter().chain(padding).flat_map(|tuple| tuple.iter().copied()).collect();
+    let storage = |column: &usize| table.columns.get(*column).map_or(Storage::Any, |c| c.storage);
+    let tuple: Vec<Storage> = select.matches.iter().map(storage).collect();
+    let mut binds = tuple.repeat(count);
     for (column, value) in select.only {
         sql.push_str(" AND ");
         push_column(dialect, &mut sql, table, *column);
@@ -83,10 +86,11 @@ pub fn find<'v>(
             sql.push_str(" = ");
             push_compared(dialect, &mut sql, table, *column);
             params.push(value);
+            binds.push(storage(column));
         }
     }
     end(&mut sql, dialect, rows_max, select.lock);
-    Statement { sql: sql.into(), params }
+    Statement { sql: sql.into(), params, binds: binds.into() }
 }
 
 /// As [`find`], by one column of whole numbers for all from one number to another.
@@ -98,7 +102,9 @@ pub fn between<'v>(
     rows_max: usize,
 ) -> Statement<'v> {
     let mut sql = begin(dialect, select.table, select.matches, select.wanted);
+    let mut binds = Vec::with_capacity(2);
     for column in select.matches {
+        binds.extend([select.table.columns.get(*column).map_or(Storage::Any, |c| c.storage); 2]);
         push_column(dialect, &mut sql, select.table, *column);
         sql.push_str(" BETWEEN ");
         push_compared(dialect, &mut sql, select.table, *column);
@@ -106,7 +112,7 @@ pub fn between<'v>(
         push_compared(dialect, &mut sql, select.table, *column);
     }
     end(&mut sql, dialect, rows_max, select.lock);
-    Statement { sql: sql.into(), params: vec![first, last] }
+    Statement { sql: sql.into(), params: vec![first, last], binds: binds.into() }
 }
 
 /// A column of rows that are equal in all these cells, NULL to NULL. Documents are not compared: the database would
@@ -123,6 +129,7 @@ pub fn alike<'v>(
     let cells: Vec<_> = cells.iter().filter(|(c, _)| kind(*c) != Some(&ColumnType::Json)).collect();
     let mut sql = begin(dialect, table, &[column], Wanted::Each(&[]));
     let mut params = Vec::with_capacity(cells.len());
+    let mut binds = Vec::with_capacity(cells.len());
     if cells.is_empty() {
         // Nothing tells them apart: any row may be the one.
         sql.push_str("1 = 1");
@@ -135,7 +142,9 @@ pub fn alike<'v>(
             sql.push(' ');
             push_compared(dialect, sql, table, *c);
         };
+        let storage = table.columns.get(*c).map_or(Storage::Any, |c| c.storage);
         params.push(*value);
+        binds.push(storage);
         if kind(*c) != Some(&ColumnType::Float { single: true }) {
             return same(sql);
         }
@@ -148,9 +157,10 @@ pub fn alike<'v>(
         push_column(dialect, sql, table, *c);
         sql.push_str(") * 1e-6)");
         params.push(*value);
+        binds.push(storage);
     });
     end(&mut sql, dialect, rows_max, false);
-    Statement { sql: sql.into(), params }
+    Statement { sql: sql.into(), params, binds: binds.into() }
 }
 
 fn begin(dialect: &Dialect, table: &Table, matches: &[usize], wanted: Wanted<'_>) -> String {

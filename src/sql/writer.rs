@@ -44,7 +44,10 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn done(self) -> Template {
-        Template { sql: self.sql.into(), slots: self.slots }
+        let columns = &self.shape.table.columns;
+        let storage = |slot: &usize| Some(columns.get(self.shape.columns.get(*slot)?.0)?.storage);
+        let binds = self.slots.iter().map(|slot| storage(slot).unwrap_or_default()).collect();
+        Template { sql: self.sql.into(), slots: self.slots, binds }
     }
 
     pub(super) fn text(&mut self, text: &str) {

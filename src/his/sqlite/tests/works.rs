@@ -19,7 +19,7 @@ use crate::{
 };
 
 fn template(sql: &str, params: usize) -> Template {
-    Template { sql: sql.into(), slots: (0..params).collect() }
+    Template { sql: sql.into(), slots: (0..params).collect(), binds: [].into() }
 }
 
 /// A work of one row with these values. What it refers to lives as long as the test.
