@@ -161,6 +161,21 @@ impl His {
         run(&self.socket, Some(&self.name), sql).unwrap_or_else(|e| panic!("{sql}: {e}"))
     }
 
+    /// Runs statements; gives the server's words where it refuses one.
+    pub(crate) fn try_sql(&self, sql: &str) -> Result<String, String> {
+        run(&self.socket, Some(&self.name), sql)
+    }
+
+    /// Ends all sessions of the daemon's login.
+    pub(crate) fn kill_sessions(&self) {
+        let ids =
+            self.rows(&format!("SELECT id FROM information_schema.processlist WHERE user = '{}'", self.name));
+        for id in ids {
+            // It may have ended by itself.
+            self.try_sql(&format!("KILL {id}")).ok();
+        }
+    }
+
     /// The rows of a query.
     pub(crate) fn rows(&self, query: &str) -> Vec<String> {
         self.sql(query).lines().map(str::to_owned).collect()
