@@ -1,15 +1,17 @@
-//! `MySQL` and `MariaDB`.
+//! `MySQL` and `MariaDB`: the server that `BUKTOR_TEST_MYSQL` names, else the one that tests/run.sh started.
 
 use serde_json::Value;
 
-use super::his::Database;
-use crate::support::mariadb::His;
+use super::his::{Database, admin_of};
+use crate::support::mariadb::{Admin, His};
 
 pub(crate) struct MySql(His);
 
 impl MySql {
     pub(crate) fn create() -> Self {
-        Self(His::shared())
+        let Ok(address) = std::env::var("BUKTOR_TEST_MYSQL") else { return Self(His::shared()) };
+        let ((user, password), port) = admin_of(&address, "mysql://");
+        Self(His::create(Admin::Network { port, user, password }, port))
     }
 }
 

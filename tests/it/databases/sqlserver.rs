@@ -13,7 +13,7 @@ use tiberius::{AuthMethod, Client, ColumnData, Config, EncryptionLevel};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
-use super::his::Database;
+use super::his::{Database, admin_of};
 
 type Session = Client<Compat<TcpStream>>;
 
@@ -62,7 +62,7 @@ impl SqlServer {
     /// A database and a login of the test's own.
     fn on_real_server(address: &str, runtime: tokio::runtime::Runtime) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let (admin, port) = super::his::admin_of(address, "sqlserver://");
+        let (admin, port) = admin_of(address, "sqlserver://");
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("his_{}_{number}", std::process::id());
         let mut his =
