@@ -65,9 +65,8 @@ fn of_descriptor(packed: &str) -> Option<String> {
         }
         lower.get(at + start.len()..)?.split(')').next().filter(|value| !value.contains(['(', '"', '\'']))
     };
-    let name = match (value("service_name"), value("sid")) {
-        (Some(name), None) | (None, Some(name)) => name,
-        _ => return None,
+    let ((Some(name), None) | (None, Some(name))) = (value("service_name"), value("sid")) else {
+        return None;
     };
     Some(format!("{name} on {}:{}", value("host")?, value("port")?))
 }
@@ -100,8 +99,7 @@ fn is_balanced(text: &str) -> bool {
             return false;
         }
         match (quoted, c) {
-            (Some(quote), _) if c == quote => quoted = None,
-            (Some(_), _) => {}
+            (Some(quote), _) => quoted = (c != quote).then_some(quote),
             (None, '"' | '\'') => quoted = Some(c),
             (None, '(') => depth += 1,
             (None, ')') => {

@@ -143,7 +143,7 @@ fn is_connection_string(text: &str) -> bool {
             after.starts_with('=') && (before.is_empty() || before.ends_with([';', '?', '&']))
         })
     };
-    text.starts_with("jdbc:") || STRING_KEYS.iter().any(|key| assigns(&key))
+    text.starts_with("jdbc:") || STRING_KEYS.iter().any(assigns)
 }
 
 fn parts_of_string(kind: DatabaseType) -> &'static str {

@@ -22,6 +22,9 @@ mod sqlserver;
 
 pub(super) use connect_string::named;
 
+/// What was wrong with a key has been told.
+struct Told;
+
 impl Resolver<'_> {
     /// Resolves `database`; nothing where it has a problem.
     pub(crate) fn database(&mut self, written: file::Database) -> Option<Database> {
@@ -82,7 +85,7 @@ impl Resolver<'_> {
             password: password?,
             database: database?,
             tls,
-            ca_file: ca_file?,
+            ca_file: ca_file.ok()?,
         })
     }
 
@@ -102,7 +105,7 @@ impl Resolver<'_> {
             address::split(&written)
         };
         let address::Address { host, port: inner } = self.told(&at.key("host"), address)?;
-        let port = self.one_port(at, inner, port)?;
+        let port = self.one_port(at, inner, port).ok()?;
         Some((host, port.unwrap_or(MYSQL_PORT_DEFAULT)))
     }
 
@@ -154,16 +157,15 @@ impl Resolver<'_> {
         self.name(&at.key("database"), written, what)
     }
 
-    /// `schema`; `Some(None)` where there is none.
-    fn schema(&mut self, at: &KeyPath, written: Option<String>) -> Option<Option<String>> {
-        let Some(written) = written else { return Some(None) };
+    fn schema(&mut self, at: &KeyPath, written: Option<String>) -> Result<Option<String>, Told> {
+        let Some(written) = written else { return Ok(None) };
         let at = at.key("schema");
-        let schema = self.name(&at, Some(written), "a schema's name, \"schema\": \"...\"")?;
+        let schema = self.name(&at, Some(written), "a schema's name, \"schema\": \"...\"").ok_or(Told)?;
         if schema.starts_with(['[', '"', '`']) {
             self.wrong(&at, "must be the schema's name alone, without brackets or quotes around it");
-            return None;
+            return Err(Told);
         }
-        Some(Some(schema))
+        Ok(Some(schema))
     }
 
     fn password(&mut self, at: &KeyPath, written: Option<SecretText>) -> Option<Secret> {
@@ -180,9 +182,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// `ca_file`; `Some(None)` where there is none.
-    fn ca_file(&mut self, at: &KeyPath, tls: Tls, written: Option<String>) -> Option<Option<PathBuf>> {
-        let Some(written) = written else { return Some(None) };
+    fn ca_file(&mut self, at: &KeyPath, tls: Tls, written: Option<String>) -> Result<Option<PathBuf>, Told> {
+        let Some(written) = written else { return Ok(None) };
         let ca_at = at.key("ca_file");
         if tls != Tls::Verify && !self.is_broken(&at.key("tls")) {
             self.wrong(
@@ -190,11 +191,16 @@ impl Resolver<'_> {
                 "has a use only where certificates are checked; write \"tls\": \"verify\", or remove it",
             );
         }
-        self.path(&ca_at, &written).map(Some)
+        self.path(&ca_at, &written).map(Some).ok_or(Told)
     }
 
-    /// The port, which may stand within the host and beside it; `Some(None)` where it stands nowhere.
-    fn one_port(&mut self, at: &KeyPath, inner: Option<u16>, beside: Option<u64>) -> Option<Option<u16>> {
+    /// The port, which may stand within the host and beside it.
+    fn one_port(
+        &mut self,
+        at: &KeyPath,
+        inner: Option<u16>,
+        beside: Option<u64>,
+    ) -> Result<Option<u16>, Told> {
         let outer = beside.and_then(|port| u16::try_from(port).ok());
         if let (Some(inner), Some(outer)) = (inner, outer)
             && inner != outer
@@ -203,9 +209,9 @@ impl Resolver<'_> {
                 &at.key("port"),
                 format!("is {outer}, but \"host\" says {inner}; write the port in one place alone"),
             );
-            return None;
+            return Err(Told);
         }
-        Some(inner.or(outer))
+        Ok(inner.or(outer))
     }
 }
 

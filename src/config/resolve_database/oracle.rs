@@ -9,6 +9,7 @@ use crate::config::{
     keypath::{KeyPath, printable},
     resolve::Resolver,
     resolve_database::{
+        Told,
         address::{self, Address},
         connect_string, tls,
     },
@@ -50,8 +51,8 @@ impl Resolver<'_> {
             address: address?,
             user: user?,
             password: password?,
-            schema: schema?,
-            client_dir: client_dir?,
+            schema: schema.ok()?,
+            client_dir: client_dir.ok()?,
         })
     }
 
@@ -94,7 +95,7 @@ impl Resolver<'_> {
         };
         let target = self.target(at, inner.as_ref().and_then(|i| i.target.clone()), service, sid);
         let Listener { host, port: inner, .. } = inner?;
-        let port = self.one_port(at, inner, port)?;
+        let port = self.one_port(at, inner, port).ok()?;
         let port = port.unwrap_or(ORACLE_PORT_DEFAULT);
         Some(OracleAddress::Listener { host, port, target: target?, tls: tls(written_tls) })
     }
@@ -161,12 +162,12 @@ impl Resolver<'_> {
         None
     }
 
-    /// `client_dir`; `Some(None)` where there is none. What is in it is the driver's to judge.
-    fn client_dir(&mut self, at: &KeyPath, written: Option<String>) -> Option<Option<PathBuf>> {
-        let Some(written) = written else { return Some(None) };
-        let folder = self.path(at, &written)?;
+    /// `client_dir`. What is in it is the driver's to judge.
+    fn client_dir(&mut self, at: &KeyPath, written: Option<String>) -> Result<Option<PathBuf>, Told> {
+        let Some(written) = written else { return Ok(None) };
+        let folder = self.path(at, &written).ok_or(Told)?;
         if folder.is_dir() {
-            return Some(Some(folder));
+            return Ok(Some(folder));
         }
         let shown = printable(&folder.display().to_string());
         let message = if folder.exists() {
@@ -178,7 +179,7 @@ impl Resolver<'_> {
             )
         };
         self.wrong(at, message);
-        None
+        Err(Told)
     }
 }
 

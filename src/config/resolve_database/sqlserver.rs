@@ -77,9 +77,9 @@ impl Resolver<'_> {
             at,
             login: login?,
             database: database?,
-            schema: schema?,
+            schema: schema.ok()?,
             tls,
-            ca_file: ca_file?,
+            ca_file: ca_file.ok()?,
         })
     }
 
@@ -113,7 +113,7 @@ impl Resolver<'_> {
             }
             return Some((server.host, SqlServerAt::Instance(instance)));
         }
-        let port = self.one_port(at, server.port, port)?;
+        let port = self.one_port(at, server.port, port).ok()?;
         Some((server.host, SqlServerAt::Port(port.unwrap_or(SQLSERVER_PORT_DEFAULT))))
     }
 
