@@ -108,8 +108,9 @@ fn may_update(shape: &Shape, dialect: &Dialect) -> bool {
     let kind = |c: usize| table.columns.get(c).map(|c| &c.kind);
     let comparable = |c: usize| match (dialect.many_updates, kind(c)) {
         // Each row is compared by itself.
-        (ManyUpdates::Array, _) | (_, Some(ColumnType::Int { .. })) => true,
-        (ManyUpdates::FromValues, Some(ColumnType::Text { .. })) => true,
+        (ManyUpdates::Array, _)
+        | (_, Some(ColumnType::Int { .. }))
+        | (ManyUpdates::FromValues, Some(ColumnType::Text { .. })) => true,
         _ => false,
     };
     let unchanged = |c: usize| match dialect.many_updates {

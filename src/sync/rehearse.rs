@@ -33,7 +33,9 @@ use crate::{
 pub use crate::sync::shown::{Does, ShownChange, ShownColumn, Side};
 
 /// Statements that run a procedure, by their first word.
-const PROCEDURES: [&str; 3] = ["CALL", "EXEC", "EXECUTE"];
+const PROCEDURES: [&str; 3] = ["CALL", "BEGIN", "DECLARE"];
+/// Words that run one wherever they stand: on SQL Server as in INSERT INTO t EXEC p.
+const EXEC: [&str; 2] = ["EXEC", "EXECUTE"];
 
 /// Why nothing was tried.
 #[derive(Debug, thiserror::Error)]
@@ -181,9 +183,9 @@ async fn refuse(link: &mut Link, work: &Work, procedures: bool) -> Result<(), Re
         let Act::Call(call) = &change.act else { continue };
         let session = link.session()?;
         let words = words(&call.sql, session.dialect());
-        if !procedures
-            && words.first().is_some_and(|first| PROCEDURES.iter().any(|p| p.eq_ignore_ascii_case(first)))
-        {
+        let is = |word: &String, of: &[&str]| of.iter().any(|p| p.eq_ignore_ascii_case(word));
+        let runs = words.first().is_some_and(|first| is(first, &PROCEDURES));
+        if !procedures && (runs || words.iter().any(|word| is(word, &EXEC))) {
             return Err(RehearseError::Procedure { at: call.at.clone() });
         }
         if let Some(table) = permanent_among(session, &words).await? {
