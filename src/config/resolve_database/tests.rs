@@ -332,6 +332,7 @@ fn an_oracle_is_found_as_hospitals_write_it() {
             ("database.tls", "says itself whether the connection is encrypted"),
         ],
     );
+    beside(r#""host": "u/hunter2@db/HIS""#, &[("database.host", "holds a login")]);
     beside(r#""connect_string": "u/hunter2@db/HIS""#, &[("database.connect_string", "holds a login")]);
     beside(r#""connect_string": "(DESCRIPTION=(HOST=db)""#, &[("database.connect_string", "do not match")]);
     beside(
