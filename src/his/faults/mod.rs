@@ -5,6 +5,8 @@ use crate::model::outcome::FaultClass;
 #[cfg(feature = "mysql")]
 pub(super) mod mysql;
 pub(super) mod sqlite;
+#[cfg(feature = "sqlserver")]
+pub(super) mod sqlserver;
 
 /// A class in words for log lines.
 pub(super) fn words(class: FaultClass) -> &'static str {
