@@ -334,6 +334,7 @@ fn plain(column: &Column, text: &str) -> String {
     match column.kind {
         ColumnType::Float { .. } => text.parse().map_or_else(|_| text.to_owned(), |n: f64| n.to_string()),
         ColumnType::Decimal { .. }
+        | ColumnType::Money { .. }
         | ColumnType::Time { .. }
         | ColumnType::DateTime { .. }
         | ColumnType::Timestamp { .. }

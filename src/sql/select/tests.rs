@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use super::*;
 use crate::{
-    model::{sample, table::Column},
+    model::{
+        sample,
+        table::{Calendar, Column},
+    },
     sql::ident::{MYSQL, SQLITE},
 };
 
@@ -19,7 +22,7 @@ fn table() -> Table {
         column("padded", decimal(), "decimal(12,2) unsigned zerofill"),
         column("weight", ColumnType::Float { single: true }, "float"),
         column("photo", ColumnType::Bytes { max: None }, "blob"),
-        column("at", ColumnType::DateTime { fraction: 6 }, "datetime(6)"),
+        column("at", ColumnType::DateTime { fraction: 6, calendar: Calendar::Full }, "datetime(6)"),
         column("more", ColumnType::Json, "json"),
     ];
     sample::table("order", columns)
