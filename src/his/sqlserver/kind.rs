@@ -15,6 +15,8 @@ const FRACTION_MAX: u32 = 6;
 pub(super) struct Declared<'a> {
     /// Name of the base type; none for types of code in the database.
     pub(super) base: Option<&'a str>,
+    /// The type's own name: an alias, or one of code in the database.
+    pub(super) own_type: Option<&'a str>,
     /// In bytes; -1 without a limit.
     pub(super) max_length: i32,
     pub(super) precision: u32,
@@ -62,7 +64,7 @@ pub(super) fn column_type(declared: &Declared<'_>) -> ColumnType {
 
 /// The type as T-SQL writes it, `decimal(12,2)`: what values are cast to.
 pub(super) fn declaration(declared: &Declared<'_>) -> String {
-    let base = declared.base.unwrap_or("sql_variant");
+    let base = declared.base.or(declared.own_type).unwrap_or("sql_variant");
     let length = |unit: i32| match declared.max_length {
         MAX => format!("{base}(max)"),
         bytes => format!("{base}({})", bytes / unit),
@@ -78,10 +80,14 @@ pub(super) fn declaration(declared: &Declared<'_>) -> String {
 }
 
 /// How a value is bound. A text in another code page than the database's goes as Unicode: a cast to `varchar` would turn it
-/// into the database's code page on the way, and lose what that lacks.
+/// into the database's code page on the way, and lose what that lacks. So does one in a code page that tiberius reads wrong
+/// or not at all: UTF-8, and those of DOS.
 pub(super) fn storage(declared: &Declared<'_>, database_page: Option<u32>) -> Storage {
     let narrow = matches!(declared.base, Some("char" | "varchar" | "text"));
     match (declared.code_page, database_page) {
+        (Some(own), _) if narrow && !matches!(own, 874 | 932 | 936 | 949 | 950 | 1250..=1258) => {
+            Storage::NVarChar
+        }
         (Some(own), Some(databases)) if narrow && own != databases => Storage::NVarChar,
         _ => Storage::Any,
     }
@@ -150,6 +156,7 @@ mod tests {
         fn check(base: &str, max_length: i32, digits: (u32, u32), written: &str, expected: &ColumnType) {
             let declared = Declared {
                 base: Some(base),
+                own_type: None,
                 max_length,
                 precision: digits.0,
                 scale: digits.1,
@@ -221,6 +228,8 @@ mod tests {
         check("varchar", 1251, Some(1252), Storage::NVarChar);
         check("varchar", 1252, Some(1252), Storage::Any);
         check("varchar", 1252, None, Storage::Any);
+        check("varchar", 65_001, Some(65_001), Storage::NVarChar);
+        check("char", 437, Some(437), Storage::NVarChar);
         check("nvarchar", 1251, Some(1252), Storage::Any);
     }
 

@@ -20,10 +20,11 @@ pub(super) async fn read(
     ids: &[i32],
 ) -> Result<BTreeMap<i32, Vec<Column>>, HisError> {
     // The base type of an alias type is the one whose own number is its system number; code's types have none.
-    let sql = "SELECT c.object_id, c.column_id, c.name, t.name, c.max_length, c.precision, c.scale, c.is_nullable, \
+    let sql = "SELECT c.object_id, c.column_id, c.name, t.name, u.name, c.max_length, c.precision, c.scale, c.is_nullable, \
                c.is_identity, c.is_computed, c.default_object_id, c.collation_name, \
                CAST(COLLATIONPROPERTY(c.collation_name, 'CodePage') AS int) \
-               FROM sys.columns c LEFT JOIN sys.types t ON t.user_type_id = c.system_type_id WHERE c.object_id IN";
+               FROM sys.columns c LEFT JOIN sys.types t ON t.user_type_id = c.system_type_id \
+               LEFT JOIN sys.types u ON u.user_type_id = c.user_type_id WHERE c.object_id IN";
     let defaults = defaults(session, ids).await?;
     let periods = periods(session, ids).await?;
     let mut columns: BTreeMap<i32, Vec<(i32, Column)>> = BTreeMap::new();
@@ -43,13 +44,14 @@ pub(super) async fn read(
 
 /// `database_page` is the code page of the database's own collation.
 fn column(row: &mut Answer, default: Option<&str>, period: bool, database_page: Option<u32>) -> Column {
-    let (name, base) = (row.text(), row.cell());
+    let (name, base, own_type) = (row.text(), row.cell(), row.cell());
     let (max_length, precision, scale) = (row.number(), row.number(), row.number());
     let nullable = row.is_set();
     let (identity, is_computed, has_default) = (row.is_set(), row.is_set(), row.is_set());
     let (collation, page) = (row.cell(), row.cell());
     let declared = kind::Declared {
         base: base.as_deref(),
+        own_type: own_type.as_deref(),
         max_length,
         precision,
         scale,
