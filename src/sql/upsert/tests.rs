@@ -60,7 +60,7 @@ fn shape(op: Op, table: Table, columns: &[(usize, Role)]) -> Shape {
 /// A shape of a table whose first column is counted.
 fn linked(op: Op, columns: &[(usize, Role)]) -> Shape {
     let mut table = table(&[("PRIMARY", &["id"])]);
-    table.columns[0].filled = Filled::ByCounter;
+    table.columns[0].filled = Filled::ByIdentity;
     Shape { generated: Some(0), ..shape(op, table, columns) }
 }
 
