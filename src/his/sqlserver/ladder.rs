@@ -221,17 +221,17 @@ mod tests {
 
     #[test]
     fn only_a_failure_of_encryption_leads_down() {
-        fn check(error: Error, expected: bool) {
+        fn check(error: &Error, expected: bool) {
             assert_eq!(Failure::Driver(error.clone()).is_of_encryption(), expected, "{error}");
         }
         let io = |kind| Error::Io { kind, message: "why".into() };
-        check(Error::Tls("x".into()), true);
-        check(io(ErrorKind::InvalidData), true);
-        check(io(ErrorKind::UnexpectedEof), true);
-        check(io(ErrorKind::ConnectionRefused), false);
-        check(io(ErrorKind::TimedOut), false);
-        check(Error::Protocol("Server does not allow the requested encryption level.".into()), true);
-        check(Error::Protocol("invalid token type 48".into()), false);
+        check(&Error::Tls("x".into()), true);
+        check(&io(ErrorKind::InvalidData), true);
+        check(&io(ErrorKind::UnexpectedEof), true);
+        check(&io(ErrorKind::ConnectionRefused), false);
+        check(&io(ErrorKind::TimedOut), false);
+        check(&Error::Protocol("Server does not allow the requested encryption level.".into()), true);
+        check(&Error::Protocol("invalid token type 48".into()), false);
         assert!(!Failure::NotSqlServer.is_of_encryption());
     }
 
