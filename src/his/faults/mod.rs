@@ -1,0 +1,22 @@
+//! What the vendors' error numbers mean, as data, one file a vendor. Never decides what is done about it.
+
+use crate::model::outcome::FaultClass;
+
+#[cfg(feature = "mysql")]
+pub(super) mod mysql;
+pub(super) mod sqlite;
+
+/// A class in words for log lines.
+pub(super) fn words(class: FaultClass) -> &'static str {
+    match class {
+        FaultClass::Busy => "the row or table is locked",
+        FaultClass::Unreachable => "the connection",
+        FaultClass::Full => "the server has no room or only reads",
+        FaultClass::Login => "the login",
+        FaultClass::Config => "a table, a column or a privilege",
+        FaultClass::Rejected => "the data",
+        FaultClass::Parent => "a row that it refers to is missing",
+        FaultClass::CommitUnknown => "not known whether it was committed",
+        FaultClass::Unrecognised => "of no known kind",
+    }
+}
