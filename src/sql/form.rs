@@ -36,6 +36,8 @@ pub enum Form {
         /// Run when `update` matched none.
         insert: Template,
     },
+    /// A batch that updates one row, inserts it where there is none, and tells how many the update matched: one at most.
+    UpdateOrInsert(Template),
     /// An update that must match exactly one row.
     Update(Template),
     /// An update of many rows that must match exactly as many.

@@ -1,7 +1,8 @@
 //! Changes rendered as SQL: pure. Knows no mapping, no event and no driver.
 //!
-//! `ident` holds what differs between databases as data, `upsert` renders the statements of single rows and `many` those
-//! of many, both by `writer`; `batch` packs events into transactions' statements, in the order that `order` allows;
+//! `ident` says what can differ between databases and `dialects` holds it as data; `upsert` renders the statements of single
+//! rows and `many` those of many, both by `writer`, which writes into `text`, with types from `casts`; `texts` reads columns;
+//! `batch` packs events into transactions' statements, in the order that `order` allows;
 //! `allowed` keeps them within what the login may do; `select` renders questions, `parameters` reads the SQL that a configuration writes itself.
 
 use std::sync::Arc;
@@ -10,12 +11,16 @@ use crate::model::{table::Storage, value::SqlValue};
 
 mod allowed;
 pub mod batch;
+mod casts;
+mod dialects;
 pub mod form;
 pub mod ident;
 pub mod many;
 mod order;
 pub mod parameters;
 pub mod select;
+mod text;
+mod texts;
 pub mod upsert;
 mod writer;
 
@@ -42,3 +47,6 @@ pub struct StatementBytes {
     /// The connection carries no more without a pause: further rows go into another statement.
     pub best: usize,
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,10 @@
 //! daemon's transactions. Reads no further than quotes, comments and words; whether the rest is right is for the
 //! database to say. Knows no mapping: a name is a text here.
 
-use crate::sql::ident::{Comments, Dialect};
+use crate::sql::{
+    ident::{Comments, Dialect},
+    text::Sql,
+};
 
 /// One statement, cut at its parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,21 +24,21 @@ pub enum Piece {
 }
 
 impl ParsedSql {
-    /// The SQL with a `?` for each parameter, and their names in the same order: a name that is written twice is
+    /// The SQL with a placeholder for each parameter, and their names in the same order: a name that is written twice is
     /// there twice.
     #[must_use]
-    pub fn render(&self) -> (String, Vec<&str>) {
-        let (mut sql, mut names) = (String::new(), Vec::new());
+    pub fn render(&self, dialect: &Dialect) -> (String, Vec<&str>) {
+        let (mut sql, mut names) = (Sql::new(dialect), Vec::new());
         for piece in &self.pieces {
             match piece {
-                Piece::Text(text) => sql.push_str(text),
+                Piece::Text(text) => sql.push(text),
                 Piece::Name(name) => {
-                    sql.push('?');
+                    sql.placeholder();
                     names.push(name.as_str());
                 }
             }
         }
-        (sql, names)
+        (sql.done().to_string(), names)
     }
 }
 
@@ -142,11 +145,8 @@ fn tokens<'a>(sql: &'a str, dialect: &Dialect) -> Result<Vec<Token<'a>>, String>
 fn token(rest: &str, before: Option<char>, dialect: &Dialect) -> Result<(Kind, usize), String> {
     let mut chars = rest.chars();
     let (Some(first), second) = (chars.next(), chars.next()) else { return Ok((Kind::Sign, 0)) };
-    let closing = match first {
-        '\'' | '"' | '`' => Some(first),
-        '[' if dialect.brackets => Some(']'),
-        _ => None,
-    };
+    let quoting = || dialect.quoting.iter().find(|(open, _)| *open == first).map(|(_, close)| *close);
+    let closing = if first == '\'' { Some(first) } else { quoting() };
     if let Some(closing) = closing {
         let escapes = dialect.backslash_escapes && matches!(first, '\'' | '"');
         let length = quoted(rest, closing, escapes);

@@ -65,7 +65,7 @@ fn letter(work: &Work<'_>) -> &'static str {
         Form::Update(_) | Form::UpdateMany(_) => "C",
         Form::Insert(_) | Form::InsertOnce(_) => "I",
         Form::InsertGenerating(_) => "G",
-        Form::UpdateElseInsert { .. } => "E",
+        Form::UpdateOrInsert(_) | Form::UpdateElseInsert { .. } => "E",
         Form::Call(_) => "S",
     }
 }

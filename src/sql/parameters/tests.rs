@@ -10,7 +10,7 @@ fn read(sql: &str, dialect: &Dialect) -> String {
     match parse(sql, dialect) {
         Err(error) => format!("! {error}"),
         Ok(parsed) => {
-            let (sql, names) = parsed.render();
+            let (sql, names) = parsed.render(dialect);
             if names.is_empty() { sql } else { format!("{sql} <- {}", names.join(" ")) }
         }
     }
@@ -163,7 +163,9 @@ fn hidden(dialect: &'static Dialect) -> impl Strategy<Value = String> {
         Comments::MySql => {
             vec![r"'\' :hidden'".to_owned(), "\"\\\\\\\" :hidden\"".into(), "# :hidden '\n".into()]
         }
-        Comments::Standard => vec![r"'\'".to_owned(), "[ :hidden ' ]".into(), "--:hidden '\n".into()],
+        Comments::Standard | Comments::Nested => {
+            vec![r"'\'".to_owned(), "[ :hidden ' ]".into(), "--:hidden '\n".into()]
+        }
     };
     prop_oneof![
         doubled('\''),
@@ -186,7 +188,7 @@ proptest! {
     fn nothing_within_quotes_is_a_name(mysql in statement(&MYSQL), sqlite in statement(&SQLITE)) {
         for (sql, dialect) in [(mysql, &MYSQL), (sqlite, &SQLITE)] {
             let parsed = parse(&sql, dialect).map_err(TestCaseError::fail)?;
-            let (rendered, names) = parsed.render();
+            let (rendered, names) = parsed.render(dialect);
             prop_assert_eq!(names.len(), sql.matches(":shown").count(), "{}", sql);
             prop_assert!(names.iter().all(|n| n.starts_with("shown")), "{}", sql);
             prop_assert_eq!(rendered.matches(":hidden").count(), sql.matches(":hidden").count());
