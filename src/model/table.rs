@@ -319,7 +319,7 @@ impl Column {
 }
 
 impl Table {
-    /// The column of that name: as spelled, else without regard to case where the database allows it.
+    /// The column of that name: as spelled, else in capitals, else without regard to case where the database allows it.
     #[must_use]
     pub fn column(&self, name: &ColumnName) -> Option<(usize, &Column)> {
         let all = || self.columns.iter().enumerate();
@@ -327,8 +327,10 @@ impl Table {
             if !self.ignore_case {
                 return None;
             }
-            let lower = name.0.to_lowercase();
-            all().find(|(_, c)| c.name.0.to_lowercase() == lower)
+            // Oracle's own reading of a name without quotes; it may have another one that differs in case.
+            let (upper, lower) = (name.0.to_uppercase(), name.0.to_lowercase());
+            let capitals = all().find(|(_, c)| c.name.0 == upper);
+            capitals.or_else(|| all().find(|(_, c)| c.name.0.to_lowercase() == lower))
         })
     }
 

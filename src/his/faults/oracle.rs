@@ -22,11 +22,11 @@ static NUMBERS: [(FaultClass, &[i32]); 7] = [
         FaultClass::Unreachable,
         &[
             18, 20, 22, 28, 31, 45, 378, 600, 602, 603, 609, 1000, 1012, 1014, 1033, 1034, 1035, 1041, 1043,
-            1089, 1090, 1092, 2054, 2391, 2396, 3113, 3114, 3122, 3135, 3136, 3156, 7445, 12150, 12151, 12152,
-            12153, 12157, 12161, 12170, 12203, 12224, 12500, 12502, 12514, 12516, 12518, 12519, 12520, 12526,
-            12527, 12528, 12535, 12537, 12541, 12543, 12545, 12547, 12560, 12564, 12570, 12571, 12583, 12592,
-            12599, 12606, 12608, 12609, 12637, 25401, 25403, 25404, 25405, 25408, 25409, 27146, 28511, 28547,
-            56600,
+            1089, 1090, 1092, 2054, 2391, 2396, 3113, 3114, 3122, 3135, 3136, 3156, 7445, 12150, 12151,
+            12152, 12153, 12157, 12161, 12170, 12203, 12224, 12500, 12502, 12514, 12516, 12518, 12519, 12520,
+            12526, 12527, 12528, 12535, 12537, 12541, 12543, 12545, 12547, 12560, 12564, 12570, 12571, 12583,
+            12592, 12599, 12606, 12608, 12609, 12637, 25401, 25403, 25404, 25405, 25408, 25409, 27146, 28511,
+            28547, 56600,
         ],
     ),
     // 372, 1642, 1647 and 1456: what can only be read; 1109 and 1219: a standby, or a database that is not open; 1578:
@@ -34,9 +34,9 @@ static NUMBERS: [(FaultClass, &[i32]); 7] = [
     (
         FaultClass::Full,
         &[
-            257, 372, 376, 1109, 1115, 1219, 1456, 1536, 1562, 1578, 1628, 1631, 1632, 1642, 1647, 1650, 1652,
-            1653, 1654, 1658, 1659, 1683, 1688, 1691, 1692, 1693, 4030, 4031, 4036, 8004, 16000, 19809, 19815,
-            30032, 30036,
+            257, 372, 376, 1109, 1115, 1219, 1456, 1536, 1562, 1578, 1628, 1631, 1632, 1642, 1647, 1650,
+            1652, 1653, 1654, 1658, 1659, 1683, 1688, 1691, 1692, 1693, 4030, 4031, 4036, 8004, 16000, 19809,
+            19815, 30032, 30036,
         ],
     ),
     // 1004, 1918 and 28009: accounts that cannot be used so; 3134: a client library that this server is too old for;
@@ -44,9 +44,9 @@ static NUMBERS: [(FaultClass, &[i32]); 7] = [
     (
         FaultClass::Login,
         &[
-            1004, 1005, 1017, 1045, 1918, 3134, 12154, 12162, 12261, 12262, 12263, 12268, 12504, 12505, 12521,
-            12557, 12638, 12650, 12660, 12699, 28000, 28001, 28003, 28009, 28040, 28750, 28759, 28860, 28862,
-            28864, 28865, 29002, 29003, 29019, 29024, 29106,
+            1004, 1005, 1017, 1045, 1435, 1918, 3134, 12154, 12162, 12261, 12262, 12263, 12268, 12504, 12505,
+            12521, 12557, 12638, 12650, 12660, 12699, 28000, 28001, 28003, 28009, 28040, 28750, 28759, 28860,
+            28862, 28864, 28865, 29002, 29003, 29019, 29024, 29106,
         ],
     ),
     // 980, 1720-1779 and 4063: views and synonyms; 1008, 1036 and 1745: placeholders; 1031: privileges; 1502: an index
@@ -56,8 +56,8 @@ static NUMBERS: [(FaultClass, &[i32]); 7] = [
         FaultClass::Config,
         &[
             439, 980, 1008, 1031, 1036, 1502, 1720, 1732, 1733, 1745, 1747, 1776, 1779, 2019, 2024, 2289,
-            4042, 4043, 4044, 4045, 4063, 4067, 4092, 4098, 6508, 6550, 6553, 6575, 8002, 14400, 14551, 22816,
-            28110, 28112, 28113, 29861, 38104, 38105,
+            4042, 4043, 4044, 4045, 4063, 4067, 4092, 4098, 6508, 6550, 6553, 6575, 8002, 14400, 14551,
+            22816, 28110, 28112, 28113, 29861, 38104, 38105,
         ],
     ),
     // 1402 and 28115: the view or the policy does not take this row; 1403, 1422 and 1427: a trigger's own question found
@@ -243,7 +243,8 @@ mod tests {
             assert_eq!(inner(number, text), expected, "{text}");
         }
         check(1400, "ORA-01400: cannot insert NULL\nORA-02291: x", 1400);
-        let closed = "ORA-00604: error occurred at recursive SQL level 1\nORA-20001: closed\nORA-06512: at line 3";
+        let closed =
+            "ORA-00604: error occurred at recursive SQL level 1\nORA-20001: closed\nORA-06512: at line 3";
         check(604, closed, 20_001);
         check(2091, "ORA-02091: transaction rolled back\nORA-02291: integrity constraint", 2291);
         check(6512, "ORA-06512: at \"HIS.TRG\", line 4\nORA-01722: invalid number", 1722);
@@ -268,8 +269,14 @@ mod tests {
             "ORA-20001: Termin liegt in der Vergangenheit\nORA-06512: at \"HIS.T\", line 4\nORA-04088: error during execution of trigger 'HIS.T'",
             "ORA-20001: Termin liegt in der Vergangenheit",
         );
-        check("ORA-00001: unique constraint (A.B) violated\nHelp: https://x", "ORA-00001: unique constraint (A.B) violated");
+        check(
+            "ORA-00001: unique constraint (A.B) violated\nHelp: https://x",
+            "ORA-00001: unique constraint (A.B) violated",
+        );
         check("ORA-06512: at line 1", "ORA-06512: at line 1");
-        check("ORA-02091: transaction rolled back\nORA-02291: parent", "ORA-02091: transaction rolled back; ORA-02291: parent");
+        check(
+            "ORA-02091: transaction rolled back\nORA-02291: parent",
+            "ORA-02091: transaction rolled back; ORA-02291: parent",
+        );
     }
 }

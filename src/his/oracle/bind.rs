@@ -25,7 +25,7 @@ const NATIONAL_UNITS_MAX: usize = 2000;
 /// Bytes of a binary value that can stand wherever a value may.
 const RAW_BYTES_MAX: usize = 2000;
 /// Bytes of a character in the client's set, AL32UTF8: the crate declares texts in characters.
-const CHARACTER_BYTES: usize = 4;
+const CHARACTER_BYTES: u32 = 4;
 /// Lengths that texts are declared with: for each other one the server would look for another plan.
 const LENGTHS: [usize; 4] = [32, 128, 2000, 4000];
 
@@ -95,6 +95,11 @@ pub(super) fn row(params: &[&SqlValue], binds: &[Storage], zone: Tz) -> Result<V
     bound.collect::<oracle::Result<_>>().map_err(|error| fault::of(&error))
 }
 
+/// A name of the catalog.
+pub(super) fn text(text: &str) -> Bound {
+    Bound { kind: Kind::VarChar, value: Value::Text(text.to_owned()) }
+}
+
 /// Runs of rows, `rows_max` at most each, that all have the same declarations. A row of a long text is a run of its own, so
 /// that its neighbours need no LOBs.
 pub(super) fn runs(rows: &[Vec<Bound>], rows_max: usize) -> Vec<Range<usize>> {
@@ -137,7 +142,7 @@ impl Kind {
     fn oratype(self, bytes: usize) -> OracleType {
         let length = LENGTHS.into_iter().find(|length| bytes <= *length).unwrap_or(bytes);
         let length = u32::try_from(length).unwrap_or(u32::MAX);
-        let characters = length.div_ceil(CHARACTER_BYTES as u32);
+        let characters = length.div_ceil(CHARACTER_BYTES);
         match self {
             Self::VarChar => OracleType::Varchar2(characters),
             Self::NVarChar => OracleType::NVarchar2(characters),
@@ -157,10 +162,7 @@ impl Kind {
     }
 
     fn is_text(self) -> bool {
-        matches!(
-            self,
-            Self::VarChar | Self::NVarChar | Self::Char | Self::NChar | Self::Clob | Self::NClob
-        )
+        matches!(self, Self::VarChar | Self::NVarChar | Self::Char | Self::NChar | Self::Clob | Self::NClob)
     }
 }
 
@@ -185,14 +187,18 @@ fn bound(value: &SqlValue, storage: Storage, zone: Tz) -> oracle::Result<Bound> 
         SqlValue::Int(_) | SqlValue::Decimal(_) if matches!(kind, Kind::BinaryFloat | Kind::BinaryDouble) => {
             value.plain().parse().map_or_else(|_| text(value.plain()), Value::Double)
         }
-        SqlValue::Int(_) | SqlValue::Decimal(_) | SqlValue::Float(_) | SqlValue::Text(_) => text(value.plain()),
+        SqlValue::Int(_) | SqlValue::Decimal(_) | SqlValue::Float(_) | SqlValue::Text(_) => {
+            text(value.plain())
+        }
         SqlValue::Bytes(bytes) if kind.is_text() => text(String::from_utf8_lossy(bytes).into_owned()),
         SqlValue::Bytes(bytes) => Value::Bytes(bytes.clone()),
         SqlValue::Time(at) => text(at.format("%H:%M:%S%.f").to_string()),
-        SqlValue::Date(_) | SqlValue::DateTime(_) | SqlValue::Instant(_) => match moment(value, kind, zone)? {
-            Some(at) => Value::Moment(at),
-            None => text(moment_text(value, zone)),
-        },
+        SqlValue::Date(_) | SqlValue::DateTime(_) | SqlValue::Instant(_) => {
+            match moment(value, kind, zone)? {
+                Some(at) => Value::Moment(at),
+                None => text(moment_text(value, zone)),
+            }
+        }
     };
     Ok(Bound { kind, value })
 }
@@ -205,14 +211,12 @@ fn kind(value: &SqlValue, storage: Storage) -> Kind {
         _ => ("", 0),
     };
     match storage {
-        Storage::VarChar => Kind::VarChar,
-        Storage::NVarChar => Kind::NVarChar,
         Storage::Char(_) => Kind::Char,
         Storage::NChar(_) => Kind::NChar,
         Storage::Clob if stored_bytes(text) > TEXT_BYTES_MAX => Kind::Clob,
-        Storage::Clob => Kind::VarChar,
+        Storage::VarChar | Storage::Clob => Kind::VarChar,
         Storage::NClob if text.encode_utf16().count() > NATIONAL_UNITS_MAX => Kind::NClob,
-        Storage::NClob => Kind::NVarChar,
+        Storage::NVarChar | Storage::NClob => Kind::NVarChar,
         Storage::Blob if bytes > RAW_BYTES_MAX => Kind::Blob,
         Storage::Raw | Storage::Blob => Kind::Raw,
         Storage::Number => Kind::Number,
@@ -311,7 +315,8 @@ mod tests {
         let text = |text: &str| Value::Text(text.to_owned());
         let at = day().and_hms_micro_opt(2, 30, 0, 500_000).expect("a time");
         let whole = day().and_hms_opt(2, 30, 0).expect("a time");
-        let plain = |h, m, nanos| Value::Moment(Timestamp::new(2026, 10, 25, h, m, 0, nanos).expect("a moment"));
+        let plain =
+            |h, m, nanos| Value::Moment(Timestamp::new(2026, 10, 25, h, m, 0, nanos).expect("a moment"));
         let with = |moment: &Value, hours: i32| match moment {
             Value::Moment(at) => Value::Moment(at.and_tz_hm_offset(hours, 0).expect("an offset")),
             _ => unreachable!("a moment"),
@@ -342,7 +347,12 @@ mod tests {
         check(&instant, Storage::TimestampLtz, Kind::TimestampTz, &with(&plain(3, 30, 0), 1));
         check(&instant, Storage::Date, Kind::Date, &plain(3, 30, 0));
         check(&instant, Storage::VarChar, Kind::VarChar, &text("2026-10-25 03:30:00"));
-        check(&SqlValue::DateTime(whole), Storage::TimestampTz, Kind::TimestampTz, &with(&plain(2, 30, 0), 2));
+        check(
+            &SqlValue::DateTime(whole),
+            Storage::TimestampTz,
+            Kind::TimestampTz,
+            &with(&plain(2, 30, 0), 2),
+        );
         check(&SqlValue::Bytes(vec![1]), Storage::Raw, Kind::Raw, &Value::Bytes(vec![1]));
         check(&SqlValue::Bytes(vec![1]), Storage::Blob, Kind::Raw, &Value::Bytes(vec![1]));
         check(&SqlValue::Bytes(vec![1; 2001]), Storage::Blob, Kind::Blob, &Value::Bytes(vec![1; 2001]));
@@ -374,7 +384,8 @@ mod tests {
     #[test]
     fn declared_lengths() {
         fn check(texts: &[&str], storage: Storage, expected: &OracleType) {
-            let row = |text: &&str| row(&[&SqlValue::Text((*text).to_owned())], &[storage], ZONE).expect("bound");
+            let row =
+                |text: &&str| row(&[&SqlValue::Text((*text).to_owned())], &[storage], ZONE).expect("bound");
             let rows: Vec<_> = texts.iter().map(row).collect();
             assert_eq!(types(&rows), std::slice::from_ref(expected));
         }

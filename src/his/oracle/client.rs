@@ -21,18 +21,27 @@ const LIBRARY: &str = if cfg!(windows) { "oci.dll" } else { "libclntsh.so" };
 /// How this program calls itself in `V$SESSION_CONNECT_INFO`.
 const DRIVER_NAME: &str = concat!("buktor-middleware : ", env!("CARGO_PKG_VERSION"));
 
-/// Where the library was loaded from, once one was: a folder, or none where the system found it.
-static LOADED: Mutex<Option<Option<PathBuf>>> = Mutex::new(None);
+/// Where the library was loaded from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Source {
+    Folder(PathBuf),
+    /// Where the system found it.
+    System,
+}
+
+/// The library of this process, once one was loaded.
+static LOADED: Mutex<Option<Source>> = Mutex::new(None);
 
 /// Loads the library, where that was not done yet, and gives its version. May block while the disk does.
 pub(super) fn load(client_dir: Option<&Path>) -> Result<(i32, i32), HisError> {
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    let wanted = client_dir.map(Path::to_owned).or_else(beside_executable);
+    let dir = client_dir.map(Path::to_owned).or_else(beside_executable);
+    let wanted = dir.clone().map_or(Source::System, Source::Folder);
     match &*loaded {
-        Some(from) if *from != wanted => return Err(another(from.as_deref(), wanted.as_deref())),
+        Some(from) if *from != wanted => return Err(another(from, &wanted)),
         Some(_) => {}
         None => {
-            init(wanted.as_deref()).map_err(|error| refused(&error, wanted.as_deref()))?;
+            init(dir.as_deref()).map_err(|error| refused(&error, dir.as_deref()))?;
             *loaded = Some(wanted);
         }
     }
@@ -65,9 +74,10 @@ fn refused(error: &Error, dir: Option<&Path>) -> HisError {
     HisError::plain(FaultClass::Login, &code, message)
 }
 
-fn another(from: Option<&Path>, wanted: Option<&Path>) -> HisError {
-    let place = |dir: Option<&Path>| {
-        dir.map_or_else(|| "where the system found it".to_owned(), |dir| format!("from {}", dir.display()))
+fn another(from: &Source, wanted: &Source) -> HisError {
+    let place = |source: &Source| match source {
+        Source::Folder(dir) => format!("from {}", dir.display()),
+        Source::System => "where the system found it".to_owned(),
     };
     let message = format!(
         "Oracle's client library was loaded {} and cannot be exchanged while the program runs: restart it to load the one \
@@ -95,7 +105,11 @@ mod tests {
 
     #[test]
     fn one_library_a_process() {
-        let error = another(Some(Path::new("/a")), None);
-        assert!(error.message.contains("from /a") && error.message.contains("restart it"), "{}", error.message);
+        let error = another(&Source::Folder("/a".into()), &Source::System);
+        assert!(
+            error.message.contains("from /a") && error.message.contains("restart it"),
+            "{}",
+            error.message
+        );
     }
 }

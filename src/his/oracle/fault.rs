@@ -83,10 +83,27 @@ mod tests {
             assert!(error.message.contains(words), "{error}");
             assert!(!error.public.contains("12345"), "{}", error.public);
         }
-        check(1, "ORA-00001: unique constraint (H.PK) violated on table H.T columns (ID) ORA-03301: (12345)",
-            FaultClass::Rejected, "oracle-1", "12345");
-        check(604, "ORA-00604: x\nORA-20001: nicht erlaubt 12345\nORA-06512: at line 1", FaultClass::Rejected, "oracle-20001", "ORA-20001: nicht erlaubt");
-        check(2091, "ORA-02091: transaction rolled back\nORA-02291: x", FaultClass::Parent, "oracle-2291", "ORA-02291");
+        check(
+            1,
+            "ORA-00001: unique constraint (H.PK) violated on table H.T columns (ID) ORA-03301: (12345)",
+            FaultClass::Rejected,
+            "oracle-1",
+            "12345",
+        );
+        check(
+            604,
+            "ORA-00604: x\nORA-20001: nicht erlaubt 12345\nORA-06512: at line 1",
+            FaultClass::Rejected,
+            "oracle-20001",
+            "ORA-20001: nicht erlaubt",
+        );
+        check(
+            2091,
+            "ORA-02091: transaction rolled back\nORA-02291: x",
+            FaultClass::Parent,
+            "oracle-2291",
+            "ORA-02291",
+        );
         check(972, "ORA-00972: identifier is too long", FaultClass::Config, "oracle-972", "30 bytes");
         assert!(of_server(1, "ORA-00001: x").duplicate_key);
     }
@@ -95,12 +112,32 @@ mod tests {
     fn numbers_of_odpi() {
         fn check(number: i32, text: &str, class: FaultClass, words: &str) {
             let error = of_dpi(number, text);
-            assert_eq!((error.class, error.code), (class, format!("oracle-dpi-{number}")), "{}", error.message);
+            assert_eq!(
+                (error.class, error.code),
+                (class, format!("oracle-dpi-{number}")),
+                "{}",
+                error.message
+            );
             assert!(error.message.contains(words) && !error.message.contains("garbage"), "{}", error.message);
         }
-        check(1067, "DPI-1067: call timeout of 5 ms exceeded with ORA-03136\nORA-03136: garbage", FaultClass::Unreachable, "in time");
-        check(1080, "DPI-1080: connection was closed by ORA-03113\ngarbage", FaultClass::Unreachable, "was lost (DPI-1080: connection was closed by ORA-03113)");
+        check(
+            1067,
+            "DPI-1067: call timeout of 5 ms exceeded with ORA-03136\nORA-03136: garbage",
+            FaultClass::Unreachable,
+            "in time",
+        );
+        check(
+            1080,
+            "DPI-1080: connection was closed by ORA-03113\ngarbage",
+            FaultClass::Unreachable,
+            "was lost (DPI-1080: connection was closed by ORA-03113)",
+        );
         check(1010, "DPI-1010: not connected", FaultClass::Unreachable, "was lost");
-        check(1044, "DPI-1044: value cannot be represented as an Oracle number", FaultClass::Rejected, "cannot be represented");
+        check(
+            1044,
+            "DPI-1044: value cannot be represented as an Oracle number",
+            FaultClass::Rejected,
+            "cannot be represented",
+        );
     }
 }

@@ -51,8 +51,9 @@ impl Folder {
         let Ok(entries) = dir.read_dir() else { return folder };
         folder.exists = true;
         let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-        folder.libraries =
-            names.filter(|name| name.starts_with("libclntsh.so") || name.eq_ignore_ascii_case("oci.dll")).collect();
+        folder.libraries = names
+            .filter(|name| name.starts_with("libclntsh.so") || name.eq_ignore_ascii_case("oci.dll"))
+            .collect();
         folder.libraries.sort();
         folder.made_for = folder.libraries.iter().find_map(|name| made_for(&head(&dir.join(name))?));
         folder
@@ -176,7 +177,10 @@ fn absent(place: &str, windows: bool) -> String {
          \"/opt/oracle/instantclient_19_25\" (or add the folder to LD_LIBRARY_PATH or to /etc/ld.so.conf.d, then run \
          ldconfig); it also needs libaio (Debian: apt-get install libaio1; Red Hat: dnf install libaio)"
     };
-    format!("there is no client library of Oracle {place}, and without it no Oracle database can be reached. {}; {put}", package(windows))
+    format!(
+        "there is no client library of Oracle {place}, and without it no Oracle database can be reached. {}; {put}",
+        package(windows)
+    )
 }
 
 fn wrong(machine: &str, windows: bool) -> String {
@@ -193,7 +197,9 @@ fn dependency(file: &str, place: &str) -> String {
         );
     }
     if file.starts_with("libnsl") {
-        return format!("Oracle's client library needs {file}: install it (Debian: apt-get install libnsl2; Red Hat: dnf install libnsl)");
+        return format!(
+            "Oracle's client library needs {file}: install it (Debian: apt-get install libnsl2; Red Hat: dnf install libnsl)"
+        );
     }
     let place = if place.is_empty() { "the client's folder" } else { place };
     format!(
@@ -218,7 +224,10 @@ fn package(windows: bool) -> String {
 
 /// What the system said, out of `DPI-1047: Cannot locate a 64-bit Oracle Client library: "...". See https://... for help`.
 fn reason(words: &str) -> &str {
-    words.split_once("library: \"").and_then(|(_, rest)| rest.rsplit_once("\". See ")).map_or(words, |(reason, _)| reason)
+    words
+        .split_once("library: \"")
+        .and_then(|(_, rest)| rest.rsplit_once("\". See "))
+        .map_or(words, |(reason, _)| reason)
 }
 
 /// The file that the loader did not find: `libaio.so.1: cannot open shared object file: No such file or directory`.
@@ -241,7 +250,9 @@ mod tests {
     }
 
     fn dpi(reason: &str) -> String {
-        format!("DPI-1047: Cannot locate a 64-bit Oracle Client library: \"{reason}\". See https://x for help")
+        format!(
+            "DPI-1047: Cannot locate a 64-bit Oracle Client library: \"{reason}\". See https://x for help"
+        )
     }
 
     const ABSENT: &str = "/opt/ic/libclntsh.so: cannot open shared object file: No such file or directory";
@@ -253,15 +264,47 @@ mod tests {
             assert!(words.iter().all(|part| told.contains(part)), "{told}");
             assert!(told.contains("events are kept") && told.ends_with(&format!("({reason})")), "{told}");
         }
-        check(ABSENT, &folder(&[]), &["no client library of Oracle in /opt/ic", "version 19", "client_dir", "libaio1"]);
+        check(
+            ABSENT,
+            &folder(&[]),
+            &["no client library of Oracle in /opt/ic", "version 19", "client_dir", "libaio1"],
+        );
         check(ABSENT, &Folder::default(), &["on this computer", "LD_LIBRARY_PATH", "64-bit"]);
-        check(ABSENT, &folder(&["libclntsh.so.19.1", "libclntsh.so.23.1"]), &["ln -s libclntsh.so.23.1 libclntsh.so"]);
-        check("libaio.so.1: cannot open shared object file: No such file", &folder(&["libclntsh.so"]), &["libaio1t64", "dnf install libaio"]);
-        check("libnnz19.so: cannot open shared object file: No such file", &folder(&["libclntsh.so"]), &["/etc/ld.so.conf.d/oracle-instantclient.conf", "LD_LIBRARY_PATH=/opt/ic"]);
-        check("libnsl.so.1: cannot open shared object file: No such file", &folder(&["libclntsh.so"]), &["libnsl"]);
-        check("/opt/ic/libclntsh.so: wrong ELF class: ELFCLASS32", &folder(&["libclntsh.so"]), &["32-bit", "x86-64"]);
-        check("/opt/ic/libclntsh.so: file too short", &folder(&["libclntsh.so"]), &["unpack the package there anew"]);
-        check(ABSENT, &Folder { exists: false, ..folder(&[]) }, &["database.client_dir, /opt/ic, is no folder"]);
+        check(
+            ABSENT,
+            &folder(&["libclntsh.so.19.1", "libclntsh.so.23.1"]),
+            &["ln -s libclntsh.so.23.1 libclntsh.so"],
+        );
+        check(
+            "libaio.so.1: cannot open shared object file: No such file",
+            &folder(&["libclntsh.so"]),
+            &["libaio1t64", "dnf install libaio"],
+        );
+        check(
+            "libnnz19.so: cannot open shared object file: No such file",
+            &folder(&["libclntsh.so"]),
+            &["/etc/ld.so.conf.d/oracle-instantclient.conf", "LD_LIBRARY_PATH=/opt/ic"],
+        );
+        check(
+            "libnsl.so.1: cannot open shared object file: No such file",
+            &folder(&["libclntsh.so"]),
+            &["libnsl"],
+        );
+        check(
+            "/opt/ic/libclntsh.so: wrong ELF class: ELFCLASS32",
+            &folder(&["libclntsh.so"]),
+            &["32-bit", "x86-64"],
+        );
+        check(
+            "/opt/ic/libclntsh.so: file too short",
+            &folder(&["libclntsh.so"]),
+            &["unpack the package there anew"],
+        );
+        check(
+            ABSENT,
+            &Folder { exists: false, ..folder(&[]) },
+            &["database.client_dir, /opt/ic, is no folder"],
+        );
         let foreign = Folder { made_for: Some(Machine::Bits32), ..folder(&["libclntsh.so"]) };
         check("whatever", &foreign, &["made for 32-bit programs"]);
     }
@@ -273,9 +316,17 @@ mod tests {
             assert!(words.iter().all(|part| told.contains(part)), "{told}");
         }
         let not_found = "The specified module could not be found";
-        check(not_found, &folder(&[]), &["no client library", "beside this program", "PATH", "Windows x64", "Visual C++"]);
+        check(
+            not_found,
+            &folder(&[]),
+            &["no client library", "beside this program", "PATH", "Windows x64", "Visual C++"],
+        );
         check(not_found, &folder(&["oci.dll"]), &["Visual C++ Redistributable", "beside oci.dll"]);
-        check("C:\\ic\\oci.dll is not the correct architecture", &folder(&["oci.dll"]), &["32-bit", "Windows x64"]);
+        check(
+            "C:\\ic\\oci.dll is not the correct architecture",
+            &folder(&["oci.dll"]),
+            &["32-bit", "Windows x64"],
+        );
         check("%1 is not a valid Win32 application", &folder(&["oci.dll"]), &["32-bit"]);
     }
 
