@@ -177,12 +177,23 @@ impl Resolver<'_> {
     /// A table's name.
     pub(crate) fn table(&mut self, at: &KeyPath, written: &str) -> Option<TableName> {
         let parts: Vec<&str> = written.split('.').collect();
-        if parts.len() > 2 || parts.iter().any(|part| is_no_name(part)) {
-            let shown = printable(written);
-            self.wrong(at, format!("\"{shown}\" is no table's name; write table or schema.table, without quotes and spaces around it"));
-            return None;
-        }
-        Some(TableName(written.to_owned()))
+        let kind = self.dialect.map_or("", |dialect| dialect.name);
+        let advice = match (kind, parts.len()) {
+            // database.schema.table, or database..table
+            ("sqlserver", 3..) => {
+                "write schema.table, as in dbo.VISITS; its database is the one that \"database\" names"
+            }
+            ("oracle", _) if written.contains('@') => {
+                "a table behind a database link cannot be written safely; name one of this database, as table or schema.table"
+            }
+            (_, 3..) => "write table or schema.table, without quotes and spaces around it",
+            _ if parts.iter().any(|part| is_no_name(part)) => {
+                "write table or schema.table, without quotes, brackets and spaces around it"
+            }
+            _ => return Some(TableName(written.to_owned())),
+        };
+        self.wrong(at, format!("\"{}\" is no table's name; {advice}", printable(written)));
+        None
     }
 
     fn field(&mut self, at: &KeyPath, from: &Origin, target: Target, filling: Filling) -> Option<Field> {
@@ -365,5 +376,17 @@ mod tests {
         table("a.b.c", "table or schema.table");
         table("his.", "table or schema.table");
         table("`A`", "without quotes");
+        table("[dbo].[A]", "without quotes, brackets");
+        let of = |database: &str, table: &str, part: &str| {
+            let text = format!(
+                r#"{{"database": {{{database}, "host": "db", "user": "u", "password": "hunter2", "database": "his"}},
+                    "mapping": {{"a": {{"table": "{table}", "fields": {{"x": "X"}}}}}}}}"#
+            );
+            check(&text, &[("mapping.a.table", part)]);
+        };
+        of(r#""type": "sqlserver""#, "HIS.dbo.A", "write schema.table, as in dbo.VISITS; its database");
+        of(r#""type": "sqlserver""#, "HIS..A", "write schema.table, as in dbo.VISITS; its database");
+        of(r#""type": "oracle""#, "A@HIS", "behind a database link");
+        of(r#""type": "oracle""#, "A.B.C", "table or schema.table");
     }
 }

@@ -69,7 +69,7 @@ impl Call {
     #[must_use]
     pub fn new(sql: &str, at: String) -> Self {
         let word = sql.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-        let plain = ["insert", "update", "delete", "replace", "select", "with", "set"];
+        let plain = ["insert", "update", "delete", "replace", "merge", "select", "with", "set"];
         let is_procedure = !plain.iter().any(|p| word.eq_ignore_ascii_case(p));
         Self { sql: sql.into(), is_procedure, at }
     }

@@ -120,7 +120,7 @@ pub enum ChoiceError {
     },
     /// The table counts nothing itself.
     #[error(
-        "table {table} counts no rows itself (no AUTO_INCREMENT), so that a marker has no use; leave it out"
+        "table {table} numbers no rows itself (AUTO_INCREMENT, IDENTITY, a sequence), so that a marker has no use; leave it out"
     )]
     NoCounter {
         /// The table.

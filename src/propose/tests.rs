@@ -441,7 +441,7 @@ fn markers() {
     check("id int counter key\n ref varchar(39)", "ref", "(varchar(39)) cannot hold the marker");
     check("id int counter key", "ref", "no column ref");
     check("visit_id int key\n ref varchar(40)", "ref", "visit_id holds Buktor's id");
-    check("nr int key\n ref varchar(40)", "ref", "counts no rows itself");
+    check("nr int key\n ref varchar(40)", "ref", "numbers no rows itself");
     let proposal =
         proposed(EventType::Appointment, &table("visits", "id int counter key\n EXT_REF varchar(40)"));
     assert!(

@@ -115,3 +115,20 @@ fn what_is_missing_is_what_is_not_granted() {
     check(by_columns, true, &["select NOTE insert MADE,NOTE update "]);
     check(Privileges::all(), true, &["select  insert  update "]);
 }
+
+#[test]
+fn a_called_procedure_is_known() {
+    let check = |sql: &str, expected: Option<(Option<&str>, &str)>| {
+        let found = super::routine(sql).map(|r| (r.schema, r.name));
+        assert_eq!(found, expected.map(|(s, n)| (s.map(str::to_owned), n.to_owned())), "{sql}");
+    };
+    check("CALL put(?, ?)", Some((None, "put")));
+    check(" call `his` . `put` (?)", Some((Some("his"), "put")));
+    check("CALL PUT", Some((None, "PUT")));
+    check("EXEC put @id = @P1", Some((None, "put")));
+    check("EXECUTE [dbo].[put]", Some((Some("dbo"), "put")));
+    check("exec @result = dbo.put @P1, @P2", Some((Some("dbo"), "put")));
+    check("UPDATE t SET a = ?", None);
+    check("CALL", None);
+    check("", None);
+}
