@@ -42,7 +42,8 @@ impl HisError {
     ) -> Self {
         Self {
             class,
-            code: format!("{}-{number}", product.to_ascii_lowercase()),
+            // "SQL Server" is `sqlserver`.
+            code: format!("{}-{number}", product.to_ascii_lowercase().replace(' ', "")),
             message,
             public: format!("{product} error {number} ({})", faults::words(class)),
             duplicate_key,
@@ -89,7 +90,8 @@ impl HisError {
         Self::plain(
             FaultClass::Config,
             "no-key",
-            "the table gave the inserted row no generated key: generated_key must name the column that is AUTO_INCREMENT",
+            "the table gave the inserted row no generated key: generated_key must name the column that the table fills by \
+             itself (AUTO_INCREMENT, IDENTITY, a sequence), and no INSTEAD OF trigger may insert the row in the table's place",
         )
     }
 

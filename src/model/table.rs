@@ -31,6 +31,8 @@ pub enum TextLength {
     Chars(u64),
     /// In bytes of the column's character set.
     Bytes(u64),
+    /// In UTF-16 code units, of which an emoji has two: SQL Server's `nvarchar`.
+    Units(u64),
 }
 
 /// Which characters a text column can hold. Others the server checks itself.
@@ -44,6 +46,22 @@ pub enum Charset {
     Latin1,
     /// 7-bit ASCII.
     Ascii,
+    /// A code page of Windows by its number: SQL Server's `varchar`, which writes `?` for what it lacks.
+    CodePage(u16),
+}
+
+/// How a column of date and time counts, and how far it reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Calendar {
+    /// The years 1 to 9999, in the digits of its fraction.
+    #[default]
+    Full,
+    /// SQL Server's `datetime`: from 1753 on, in 1/300 of a second.
+    /// <https://learn.microsoft.com/en-us/sql/t-sql/data-types/datetime-transact-sql>.
+    From1753,
+    /// SQL Server's `smalldatetime`: 1900-01-01 to 2079-06-06, in minutes.
+    /// <https://learn.microsoft.com/en-us/sql/t-sql/data-types/smalldatetime-transact-sql>.
+    Small,
 }
 
 /// How a database keeps a column, where a bound value has to be declared so: Oracle compares an index with nothing else.
@@ -104,6 +122,11 @@ pub enum ColumnType {
         /// Negative numbers are refused.
         unsigned: bool,
     },
+    /// SQL Server's `money`, or `smallmoney`: an exact number with four digits after the point.
+    Money {
+        /// 32 bits rather than 64.
+        small: bool,
+    },
     /// A binary floating point number; `single` has 24 bits.
     Float {
         /// FLOAT rather than DOUBLE.
@@ -132,6 +155,8 @@ pub enum ColumnType {
     DateTime {
         /// Digits of a second's fraction.
         fraction: u32,
+        /// How it counts besides.
+        calendar: Calendar,
     },
     /// A moment: the database keeps it independent of zones.
     Timestamp {
@@ -147,6 +172,8 @@ pub enum ColumnType {
     },
     /// MySQL's YEAR.
     Year,
+    /// SQL Server's `uniqueidentifier`, written `00000000-0000-0000-0000-000000000000` in upper case.
+    Guid,
     /// A JSON document.
     Json,
     /// A type that the daemon does not know: text is bound and the database converts.
@@ -160,10 +187,20 @@ pub enum Filled {
     ByNobody,
     /// Its default (or NULL).
     ByDefault,
-    /// The database counts: `AUTO_INCREMENT`, `IDENTITY`.
+    /// The database counts, where nobody writes a number: `AUTO_INCREMENT`.
     ByCounter,
+    /// The database counts and takes no number from anyone: SQL Server's `IDENTITY`, `GENERATED ALWAYS AS IDENTITY`.
+    ByIdentity,
     /// The database computes it; it cannot be written at all.
     ByExpression,
+}
+
+impl Filled {
+    /// Whether the database numbers the column.
+    #[must_use]
+    pub fn is_counted(self) -> bool {
+        matches!(self, Self::ByCounter | Self::ByIdentity)
+    }
 }
 
 /// A column of a HIS table.

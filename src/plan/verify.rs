@@ -90,6 +90,8 @@ pub(super) fn findings(step: &Step, kind: &EventKind, bound: &BoundStep) -> Vec<
             Charset::Utf8mb3 => "emoji and rare Chinese characters",
             Charset::Latin1 => "letters beyond Western European ones",
             Charset::Ascii => "letters beyond plain English ones",
+            Charset::CodePage(1252) => "letters beyond Western European ones",
+            Charset::CodePage(_) => "letters and signs that its collation's code page lacks",
         };
         if field.codes.is_none() && cell.role != Role::Key {
             let message = format!(

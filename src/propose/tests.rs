@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     sample,
-    table::{Charset, TextLength},
+    table::{Calendar, Charset, Filled, TextLength},
 };
 
 /// A table from lines `name type [not null] [default] [counter] [key]`.
@@ -52,7 +52,7 @@ fn kind(declared: &str) -> ColumnType {
         "text" => ColumnType::Text { length: TextLength::Bytes(65535), charset: Charset::Any },
         "date" => ColumnType::Date,
         "time" => ColumnType::Time { fraction: 0 },
-        "datetime" => ColumnType::DateTime { fraction: 0 },
+        "datetime" => ColumnType::DateTime { fraction: 0, calendar: Calendar::Full },
         "timestamp" => ColumnType::Timestamp { fraction: 0 },
         "enum" => {
             ColumnType::Choice { members: arguments.split(',').map(str::to_owned).collect(), many: false }

@@ -94,7 +94,7 @@ pub fn key_index(shape: &Shape) -> Option<&UniqueIndex> {
 /// a trigger could give single rows other keys than the server counts.
 fn may_insert(shape: &Shape, dialect: &Dialect) -> bool {
     let table = &shape.table;
-    let counted = |c: usize| table.columns.get(c).is_some_and(|c| c.filled == Filled::ByCounter);
+    let counted = |c: usize| table.columns.get(c).is_some_and(|c| c.filled.is_counted());
     let keys_known = match shape.generated {
         None => keys(shape).next().is_none(),
         Some(c) => counted(c) && dialect.generated_keys.of_many(table.insert_triggers),
@@ -141,7 +141,10 @@ fn derived(kind: &ColumnType) -> Option<(&'static str, String)> {
         // Not + 0e0, which makes -0 of it 0.
         ColumnType::Float { .. } => Some(("(", " * 1e0)".to_owned())),
         // A character has one byte at least.
-        ColumnType::Text { length: TextLength::Chars(n) | TextLength::Bytes(n), .. } => chars(*n),
+        ColumnType::Text {
+            length: TextLength::Chars(n) | TextLength::Bytes(n) | TextLength::Units(n),
+            ..
+        } => chars(*n),
         ColumnType::Choice { members, many: false } => {
             chars(members.iter().map(|m| count(m)).max().unwrap_or(0))
         }
@@ -153,6 +156,8 @@ fn derived(kind: &ColumnType) -> Option<(&'static str, String)> {
         | ColumnType::Timestamp { .. } => chars(DATE_TIME_CHARS),
         ColumnType::Text { length: TextLength::Unlimited, .. }
         | ColumnType::Bytes { .. }
+        | ColumnType::Money { .. }
+        | ColumnType::Guid
         | ColumnType::Json
         | ColumnType::Other => None,
     }

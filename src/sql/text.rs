@@ -4,7 +4,7 @@
 use std::{fmt::Write, sync::Arc};
 
 use crate::{
-    model::table::{Column, ColumnType, Table},
+    model::table::{Column, ColumnType, Storage, Table},
     sql::{
         casts::{Comparing, Use, cast_to, comparing_oracle, comparing_tsql},
         ident::{Casts, Dialect, Placeholders, Texts},
@@ -106,6 +106,8 @@ impl<'d> Sql<'d> {
                 Some(format!("DECIMAL({precision},{scale})"))
             }
             (Casts::DecimalKeys | Casts::Never, _) => None,
+            // In another code page than the database's: a cast to `varchar` would lose what that one lacks.
+            (Casts::Declared, _) if column.storage == Storage::NVarChar => cast_to("nvarchar", what),
             (Casts::Declared, _) => cast_to(&column.declared, what),
         }
     }

@@ -1,7 +1,7 @@
 //! How the databases write what a column holds as text: the select list of a question. Decides nothing about conditions.
 
 use crate::{
-    model::table::{Column, ColumnType},
+    model::table::{Column, ColumnType, Storage},
     sql::{
         casts::{Use, cast_to},
         ident::{Dialect, Texts},
@@ -41,7 +41,7 @@ impl Dialect {
         let pieces = match self.texts {
             Texts::Char => by_mysql(column),
             Texts::Text => by_sqlite(&column.kind),
-            Texts::TypedTsql => by_tsql(&column.declared),
+            Texts::TypedTsql => by_tsql(column),
             Texts::TypedOracle => by_oracle(&column.declared),
         };
         sql.push_str(&pieces.join(&name));
@@ -92,8 +92,11 @@ fn by_sqlite(kind: &ColumnType) -> &'static [&'static str] {
     }
 }
 
-fn by_tsql(declared: &str) -> &'static [&'static str] {
-    match declared.to_ascii_lowercase().as_str() {
+fn by_tsql(column: &Column) -> &'static [&'static str] {
+    let declared = column.declared.to_ascii_lowercase();
+    match declared.as_str() {
+        // The driver might not know its code page.
+        _ if column.storage == Storage::NVarChar => &["CAST(", " AS nvarchar(max))"],
         "timestamp" | "rowversion" => &["", ""],
         // It holds no (max), and is not converted to one.
         "sql_variant" => &["CAST(", " AS nvarchar(4000))"],

@@ -12,7 +12,7 @@ use crate::{
         clock::{Clock, SystemClock},
         event::{EventState, StoredEvent},
         outcome::{FaultClass, Outcome, Rejection, Settlement},
-        table::{Filled, Table, TableName},
+        table::{Table, TableName},
         value::SqlValue,
     },
     plan::{Planned, Planner},
@@ -216,7 +216,7 @@ fn besides(work: &Work) -> Vec<String> {
     let mut notes = BTreeSet::new();
     for shape in work.change.rows.iter().filter_map(Change::shape) {
         let (table, title) = (&shape.table, shape.table.title());
-        let counts = table.columns.iter().any(|column| column.filled == Filled::ByCounter);
+        let counts = table.columns.iter().any(|column| column.filled.is_counted());
         // A file rolls its counters back; a server, whose tables have schemas, does not.
         if matches!(shape.op, Op::Insert | Op::Upsert) && counts && table.schema.is_some() {
             notes.insert(format!(

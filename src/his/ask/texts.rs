@@ -100,6 +100,7 @@ pub(super) fn plain(column: &Column, text: &str) -> String {
         // A date that the database keeps with a time of day.
         ColumnType::Date => text.strip_suffix(" 00:00:00").unwrap_or(text).to_owned(),
         ColumnType::Decimal { .. }
+        | ColumnType::Money { .. }
         | ColumnType::Time { .. }
         | ColumnType::DateTime { .. }
         | ColumnType::Timestamp { .. }
@@ -126,7 +127,7 @@ pub(super) fn fold(columns: &[&Column], texts: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::sample;
+    use crate::model::{sample, table::Calendar};
 
     #[test]
     fn texts_of_one_value() {
@@ -141,8 +142,14 @@ mod tests {
         check("char(9)", sample::text(9), "a", "a  ", true);
         check("decimal(9,3)", decimal, "1.5", "1.500", true);
         check("DATE", ColumnType::Date, "2026-01-02", "2026-01-02 00:00:00", true);
-        check("DATE", ColumnType::DateTime { fraction: 0 }, "2026-01-02", "2026-01-02 00:00:00", false);
-        let at = ColumnType::DateTime { fraction: 3 };
+        check(
+            "DATE",
+            ColumnType::DateTime { fraction: 0, calendar: Calendar::Full },
+            "2026-01-02",
+            "2026-01-02 00:00:00",
+            false,
+        );
+        let at = ColumnType::DateTime { fraction: 3, calendar: Calendar::Full };
         check("datetime", at, "2026-01-02 03:04:05.1", "2026-01-02 03:04:05.100000", true);
     }
 

@@ -7,6 +7,8 @@ pub(super) mod mysql;
 #[cfg(feature = "oracle")]
 pub(super) mod oracle;
 pub(super) mod sqlite;
+#[cfg(feature = "sqlserver")]
+pub(super) mod sqlserver;
 
 /// A class in words for log lines.
 pub(super) fn words(class: FaultClass) -> &'static str {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::sample;
+use crate::model::{sample, table::Calendar};
 
 fn column(kind: ColumnType) -> Column {
     Column { nullable: false, ..sample::column("C", kind) }
@@ -156,7 +156,10 @@ fn a_text_is_cut_only_where_that_is_asked_for() {
 #[test]
 fn dates_and_times_go_into_the_columns_zone() {
     let (date, time) = (ColumnType::Date, ColumnType::Time { fraction: 0 });
-    let (local, moment) = (ColumnType::DateTime { fraction: 0 }, ColumnType::Timestamp { fraction: 0 });
+    let (local, moment) = (
+        ColumnType::DateTime { fraction: 0, calendar: Calendar::Full },
+        ColumnType::Timestamp { fraction: 0 },
+    );
     let check = |kind: &ColumnType, value: Value, expected: &str| {
         assert_eq!(convert(kind, &value), expected, "{value}");
     };

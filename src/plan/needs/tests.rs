@@ -8,7 +8,7 @@ use crate::{
         mapping::{Action, Field, Mapping, Mappings, Step, What, WriteRule},
         need::Need,
         sample::{self, column, rule, text},
-        table::{ColumnName, ColumnType, Filled, Grant, Privileges, Schema, Table, TableName},
+        table::{Calendar, ColumnName, ColumnType, Filled, Grant, Privileges, Schema, Table, TableName},
         value::Literal,
     },
     plan::Planner,
@@ -18,7 +18,7 @@ use crate::{
 pub(in crate::plan) fn table() -> Table {
     let mut id = column("ID", ColumnType::Int { min: 0, max: 9 });
     (id.nullable, id.filled, id.indexed) = (false, Filled::ByNobody, true);
-    let made = column("MADE", ColumnType::DateTime { fraction: 0 });
+    let made = column("MADE", ColumnType::DateTime { fraction: 0, calendar: Calendar::Full });
     sample::table("T", vec![id, column("ST", text(20)), column("NOTE", text(20)), made])
 }
 

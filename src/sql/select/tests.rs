@@ -7,7 +7,7 @@ use crate::{
     limits,
     model::{
         sample,
-        table::{Column, Table},
+        table::{Calendar, Column, Table},
     },
     sql::tests::{ALL_DIALECTS, placeholders},
 };
@@ -53,7 +53,7 @@ fn table(dialect: &Dialect) -> Table {
         ("padded", decimal()),
         ("weight", ColumnType::Float { single: true }),
         ("photo", ColumnType::Bytes { max: None }),
-        ("at", ColumnType::DateTime { fraction: 6 }),
+        ("at", ColumnType::DateTime { fraction: 6, calendar: Calendar::Full }),
         ("more", ColumnType::Json),
         ("]\" :1 ? @P1 `", sample::text(9)),
     ];

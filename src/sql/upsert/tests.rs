@@ -6,7 +6,9 @@ use super::*;
 use crate::{
     model::{
         sample::{self, text},
-        table::{Column, ColumnName, ColumnType, Filled, Grant, Privileges, Storage, Table, UniqueIndex},
+        table::{
+            Calendar, Column, ColumnName, ColumnType, Filled, Grant, Privileges, Storage, Table, UniqueIndex,
+        },
     },
     sql::{
         ident::{MYSQL, ORACLE},
@@ -25,7 +27,11 @@ fn table(unique: &[(&str, &[&str])]) -> Table {
         column("id", ColumnType::Int { min: 0, max: 9 }, Filled::ByNobody),
         column("clinic", decimal, Filled::ByDefault),
         column("select", text(10), Filled::ByDefault),
-        column("created at", ColumnType::DateTime { fraction: 0 }, Filled::ByDefault),
+        column(
+            "created at",
+            ColumnType::DateTime { fraction: 0, calendar: Calendar::Full },
+            Filled::ByDefault,
+        ),
         column("note", text(10), Filled::ByDefault),
     ];
     let declared = ["int", "decimal(12,2)", "varchar(10)", "datetime2(0)", "nvarchar(10)"];
