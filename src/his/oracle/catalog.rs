@@ -11,7 +11,7 @@ use std::{
 use super::Oracle;
 use crate::{
     his::{HisError, near},
-    model::table::{Privileges, Schema, Table, TableName},
+    model::table::{Privileges, Schema, Table, TableName, Trigger},
 };
 
 mod columns;
@@ -153,6 +153,9 @@ async fn read(
     let mut keys = keys::read(session, places).await?;
     let mut columns = columns::read(session, places).await?;
     let writable = if views.is_empty() { BTreeMap::new() } else { rights::writable(session, places).await? };
+    let before: BTreeSet<String> =
+        triggers.values().flatten().filter(|t| is_before_insert(t)).map(|t| t.name.clone()).collect();
+    let assigned = if before.is_empty() { None } else { columns::assigned(session, places, &before).await? };
     let rights = Rights::read(session, places).await?;
     let user = session.facts.user.clone();
     let mut tables = BTreeMap::new();
@@ -160,12 +163,17 @@ async fn read(
         let view = views.contains(place);
         let triggers = triggers.remove(place).unwrap_or_default();
         let keys = keys.remove(place).unwrap_or_default();
-        let before_insert = triggers.iter().any(|t| t.event == "INSERT" && t.timing == "BEFORE");
         let is_own = place.owner == user;
         // To others than its owner a table's triggers are shown only with CREATE ANY TRIGGER.
         let hidden = !is_own && triggers.is_empty() && !rights.has("CREATE ANY TRIGGER");
         let columns = columns.remove(place).unwrap_or_default();
-        let columns = columns::filled(columns, &keys.unique, before_insert, hidden);
+        let columns = if triggers.iter().any(is_before_insert) {
+            let none = BTreeSet::new();
+            let assigned = assigned.as_ref().map(|all| all.get(place).unwrap_or(&none));
+            columns::filled(columns, &keys.unique, assigned)
+        } else {
+            columns
+        };
         let instead = triggers.iter().any(|t| t.timing == "INSTEAD OF");
         let table = Table {
             schema: Some(place.owner.clone()),
@@ -189,6 +197,10 @@ async fn read(
         tables.insert(place.clone(), Arc::new(table));
     }
     Ok(tables)
+}
+
+fn is_before_insert(trigger: &Trigger) -> bool {
+    trigger.event == "INSERT" && trigger.timing == "BEFORE"
 }
 
 /// What is there in place of a table that is not.

@@ -2,7 +2,7 @@
 //!
 //! See <https://docs.oracle.com/en/database/oracle/oracle-database/19/sqlrf/Data-Types.html>.
 
-use crate::model::table::{Charset, ColumnType, Filled, Storage, TextLength};
+use crate::model::table::{Calendar, Charset, ColumnType, Filled, Storage, TextLength};
 
 /// Digits of a NUMBER before and behind the point where neither is declared; more than 38 in all the client refuses.
 const FREE_DIGITS: u32 = 38;
@@ -46,8 +46,9 @@ pub(super) fn kind(declared: &Declared<'_>) -> Kind {
     let bytes = declared.bytes.unwrap_or(0);
     let characters = declared.characters.unwrap_or(0);
     let unlimited = |charset| ColumnType::Text { length: TextLength::Unlimited, charset };
+    // Both national sets, AL16UTF16 and UTF8, count an emoji as two.
     let national =
-        || ColumnType::Text { length: TextLength::Chars(characters.into()), charset: Charset::Any };
+        || ColumnType::Text { length: TextLength::Units(characters.into()), charset: Charset::Any };
     let own = charset(declared.charset);
     let (column_type, storage) = match declared.data_type {
         "VARCHAR2" | "VARCHAR" => (text(declared), Storage::VarChar),
@@ -61,7 +62,7 @@ pub(super) fn kind(declared: &Declared<'_>) -> Kind {
         "BINARY_FLOAT" => (ColumnType::Float { single: true }, Storage::BinaryFloat),
         "BINARY_DOUBLE" => (ColumnType::Float { single: false }, Storage::BinaryDouble),
         // Oracle's DATE has a time of day; a date alone is written as its midnight.
-        "DATE" => (ColumnType::DateTime { fraction: 0 }, Storage::Date),
+        "DATE" => (date_time(0), Storage::Date),
         "RAW" => (ColumnType::Bytes { max: Some(bytes.into()) }, Storage::Raw),
         "BLOB" => (ColumnType::Bytes { max: None }, Storage::Blob),
         // 23ai's turns 0 and 1 into FALSE and TRUE.
@@ -74,9 +75,12 @@ pub(super) fn kind(declared: &Declared<'_>) -> Kind {
 
 /// Who fills the column when it is left out.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of the catalog, no state machine")]
 pub(super) struct Filling {
     pub(super) is_virtual: bool,
-    /// An identity column, or one whose default takes the next number of a sequence.
+    /// An identity column that takes no number from anyone.
+    pub(super) is_identity: bool,
+    /// Another identity column, or one whose default takes the next number of a sequence.
     pub(super) counts: bool,
     /// It has a default, or takes NULL.
     pub(super) optional: bool,
@@ -86,6 +90,8 @@ impl Filling {
     pub(super) fn filled(self) -> Filled {
         if self.is_virtual {
             Filled::ByExpression
+        } else if self.is_identity {
+            Filled::ByIdentity
         } else if self.counts {
             Filled::ByCounter
         } else if self.optional {
@@ -99,10 +105,18 @@ impl Filling {
 /// Which characters a set of Oracle's has, as far as they are known here. See
 /// <https://docs.oracle.com/en/database/oracle/oracle-database/19/nlspg/appendix-A-locale-data.html>.
 pub(super) fn charset(name: &str) -> Charset {
+    let after = |mark: &str| name.split_once(mark).and_then(|(_, number)| number.parse().ok());
     match name {
         "US7ASCII" => Charset::Ascii,
-        "WE8MSWIN1252" => Charset::Latin1,
-        _ => Charset::Any,
+        "JA16SJIS" | "JA16SJISTILDE" => Charset::CodePage(932),
+        "ZHS16GBK" => Charset::CodePage(936),
+        "KO16MSWIN949" => Charset::CodePage(949),
+        "ZHT16MSWIN950" | "ZHT16BIG5" => Charset::CodePage(950),
+        _ => match (after("8MSWIN"), after("8ISO8859P")) {
+            (Some(page), _) => Charset::CodePage(page),
+            (_, Some(part)) => u8::try_from(part).map_or(Charset::Any, Charset::Iso8859),
+            _ => Charset::Any,
+        },
     }
 }
 
@@ -158,6 +172,11 @@ fn float(bits: u32) -> ColumnType {
     }
 }
 
+/// Oracle's years begin 4712 BC; an event's begin with 1.
+fn date_time(fraction: u32) -> ColumnType {
+    ColumnType::DateTime { fraction, calendar: Calendar::Full }
+}
+
 fn timestamp(data_type: &str) -> Option<(ColumnType, Storage)> {
     let rest = data_type.strip_prefix("TIMESTAMP")?;
     let (fraction, zone) = match rest.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
@@ -165,7 +184,7 @@ fn timestamp(data_type: &str) -> Option<(ColumnType, Storage)> {
         None => (6, rest.trim()),
     };
     Some(match zone {
-        "" => (ColumnType::DateTime { fraction }, Storage::Timestamp),
+        "" => (date_time(fraction), Storage::Timestamp),
         "WITH TIME ZONE" => (ColumnType::Timestamp { fraction }, Storage::TimestampTz),
         "WITH LOCAL TIME ZONE" => (ColumnType::Timestamp { fraction }, Storage::TimestampLtz),
         _ => return None,
@@ -222,12 +241,12 @@ mod tests {
         check(&by_characters("VARCHAR2"), &any(TextLength::Chars(20)), Storage::VarChar, "VARCHAR2(20 CHAR)");
         check(&declared("CHAR"), &any(TextLength::Bytes(80)), Storage::Char(80), "CHAR(80 BYTE)");
         check(&by_characters("CHAR"), &any(TextLength::Chars(20)), Storage::Char(20), "CHAR(20 CHAR)");
-        check(&declared("NVARCHAR2"), &any(TextLength::Chars(20)), Storage::NVarChar, "NVARCHAR2(20)");
-        check(&declared("NCHAR"), &any(TextLength::Chars(20)), Storage::NChar(20), "NCHAR(20)");
+        check(&declared("NVARCHAR2"), &any(TextLength::Units(20)), Storage::NVarChar, "NVARCHAR2(20)");
+        check(&declared("NCHAR"), &any(TextLength::Units(20)), Storage::NChar(20), "NCHAR(20)");
         check(&declared("CLOB"), &any(TextLength::Unlimited), Storage::Clob, "CLOB");
         check(&declared("NCLOB"), &any(TextLength::Unlimited), Storage::NClob, "NCLOB");
         let win = Declared { charset: "WE8MSWIN1252", ..declared("VARCHAR2") };
-        let latin1 = ColumnType::Text { length: TextLength::Chars(80), charset: Charset::Latin1 };
+        let latin1 = ColumnType::Text { length: TextLength::Chars(80), charset: Charset::CodePage(1252) };
         check(&win, &latin1, Storage::VarChar, "VARCHAR2(80 BYTE)");
     }
 
@@ -266,9 +285,9 @@ mod tests {
         let check = |data_type: &str, column_type: ColumnType, storage| {
             super::tests::check(&declared(data_type), &column_type, storage, data_type);
         };
-        check("DATE", ColumnType::DateTime { fraction: 0 }, Storage::Date);
-        check("TIMESTAMP(6)", ColumnType::DateTime { fraction: 6 }, Storage::Timestamp);
-        check("TIMESTAMP(0)", ColumnType::DateTime { fraction: 0 }, Storage::Timestamp);
+        check("DATE", date_time(0), Storage::Date);
+        check("TIMESTAMP(6)", date_time(6), Storage::Timestamp);
+        check("TIMESTAMP(0)", date_time(0), Storage::Timestamp);
         check("TIMESTAMP(3) WITH TIME ZONE", ColumnType::Timestamp { fraction: 3 }, Storage::TimestampTz);
         check(
             "TIMESTAMP(9) WITH LOCAL TIME ZONE",
@@ -288,6 +307,23 @@ mod tests {
     }
 
     #[test]
+    fn character_sets() {
+        fn check(name: &str, expected: Charset) {
+            assert_eq!(charset(name), expected, "{name}");
+        }
+        check("AL32UTF8", Charset::Any);
+        check("US7ASCII", Charset::Ascii);
+        check("WE8MSWIN1252", Charset::CodePage(1252));
+        check("AR8MSWIN1256", Charset::CodePage(1256));
+        check("BLT8MSWIN1257", Charset::CodePage(1257));
+        check("WE8ISO8859P1", Charset::Iso8859(1));
+        check("WE8ISO8859P15", Charset::Iso8859(15));
+        check("ZHS16GBK", Charset::CodePage(936));
+        check("TH8TISASCII", Charset::Any);
+        check("", Charset::Any);
+    }
+
+    #[test]
     fn sets_of_one_byte_a_character() {
         for name in ["US7ASCII", "WE8MSWIN1252", "WE8ISO8859P15", "AR8MSWIN1256"] {
             assert!(is_single_byte(name), "{name}");
@@ -303,6 +339,7 @@ mod tests {
         assert_eq!(base.filled(), Filled::ByNobody);
         assert_eq!(Filling { optional: true, ..base }.filled(), Filled::ByDefault);
         assert_eq!(Filling { optional: true, counts: true, ..base }.filled(), Filled::ByCounter);
+        assert_eq!(Filling { is_identity: true, counts: true, ..base }.filled(), Filled::ByIdentity);
         assert_eq!(Filling { is_virtual: true, optional: true, ..base }.filled(), Filled::ByExpression);
     }
 }

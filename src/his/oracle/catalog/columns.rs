@@ -11,7 +11,7 @@ use crate::{
             kind::{self, Filling},
         },
     },
-    model::table::{Column, ColumnName, ColumnType, Filled, Storage, UniqueIndex},
+    model::table::{Column, ColumnName, Filled, Storage, UniqueIndex},
 };
 
 /// Columns by their places and names.
@@ -50,7 +50,8 @@ pub(super) async fn read(
         let at = (row.place.clone(), name.clone());
         let filling = Filling {
             is_virtual: computed.contains(&at),
-            counts: counted.contains(&at),
+            is_identity: counted.always.contains(&at),
+            counts: counted.all.contains(&at),
             optional: has_default || nullable,
         };
         let column = Column {
@@ -72,27 +73,49 @@ pub(super) async fn read(
     Ok(sorted.collect())
 }
 
-/// Who fills the columns of a table with a trigger before each insert, or perhaps with one: a number that is the whole
-/// primary key and has no default is taken from a sequence there, and any other column may be filled there, too.
+/// Who fills the columns of a table that has a trigger before each insert: those that it assigns to, or perhaps any, where
+/// the catalog does not tell. A number that is the whole primary key it takes from a sequence.
 pub(super) fn filled(
     mut columns: Vec<Column>,
     unique: &[UniqueIndex],
-    before_insert: bool,
-    hidden: bool,
+    assigned: Option<&BTreeSet<String>>,
 ) -> Vec<Column> {
-    if !before_insert && !hidden {
-        return columns;
-    }
     let primary = unique.iter().find(|index| index.primary).map_or(&[][..], |index| &index.columns);
-    for column in columns.iter_mut().filter(|column| column.filled == Filled::ByNobody) {
-        let is_key = primary == std::slice::from_ref(&column.name);
-        if is_key && column.storage == Storage::Number && !matches!(column.kind, ColumnType::Float { .. }) {
-            column.filled = Filled::ByCounter;
-        } else if before_insert {
-            column.filled = Filled::ByDefault;
-        }
+    let unfilled = columns.iter_mut().filter(|column| column.filled == Filled::ByNobody);
+    for column in unfilled {
+        let is_assigned = assigned.map(|names| names.contains(&column.name.0));
+        let is_key = primary == std::slice::from_ref(&column.name) && column.storage == Storage::Number;
+        column.filled = match is_assigned {
+            Some(true) if is_key => Filled::ByCounter,
+            Some(true) | None => Filled::ByDefault,
+            Some(false) => Filled::ByNobody,
+        };
     }
     columns
+}
+
+/// The columns that triggers assign to before an insert, by table; none where the catalog does not tell.
+pub(super) async fn assigned(
+    session: &mut Oracle,
+    places: &[Place],
+    triggers: &BTreeSet<String>,
+) -> Result<Option<BTreeMap<Place, BTreeSet<String>>>, HisError> {
+    let question = Question {
+        owner: "TABLE_OWNER",
+        wanted: "TRIGGER_NAME, COLUMN_NAME, COLUMN_USAGE",
+        view: "ALL_TRIGGER_COLS",
+        ..OF_TABLE
+    };
+    let Some(rows) = ask_perhaps(session, question, places).await? else { return Ok(None) };
+    let mut assigned: BTreeMap<Place, BTreeSet<String>> = BTreeMap::new();
+    for mut row in rows {
+        let (trigger, column, usage) = (row.text(), row.text(), row.text());
+        // `NEW IN OUT`.
+        if triggers.contains(&trigger) && usage.contains("NEW") && usage.contains("OUT") {
+            assigned.entry(row.place).or_default().insert(column);
+        }
+    }
+    Ok(Some(assigned))
 }
 
 /// Virtual columns.
@@ -102,25 +125,40 @@ async fn computed(session: &mut Oracle, places: &[Place]) -> Result<Names, HisEr
     Ok(names(ask_perhaps(session, question, places).await?.unwrap_or_default()))
 }
 
-/// Identity columns, and those whose default is the next number of a sequence.
-async fn counted(session: &mut Oracle, places: &[Place]) -> Result<Names, HisError> {
+/// Identity columns, those that take no number from anyone among them, and columns whose default is the next number of a
+/// sequence.
+#[derive(Debug, Default)]
+struct Counted {
+    always: Names,
+    all: Names,
+}
+
+async fn counted(session: &mut Oracle, places: &[Place]) -> Result<Counted, HisError> {
+    let mut counted = Counted::default();
     if session.facts.version < (12, 1) {
-        return Ok(Names::new());
+        return Ok(counted);
     }
-    let question = Question { wanted: "COLUMN_NAME", view: "ALL_TAB_IDENTITY_COLS", ..OF_TABLE };
-    let mut counted = if let Some(rows) = ask_perhaps(session, question, places).await? {
-        names(rows)
-    } else {
+    let view = "ALL_TAB_IDENTITY_COLS";
+    let question = Question { wanted: "COLUMN_NAME, GENERATION_TYPE", view, ..OF_TABLE };
+    let answer = ask_perhaps(session, question, places).await?;
+    if answer.is_none() {
         let question = Question { wanted: "COLUMN_NAME", only: " AND IDENTITY_COLUMN = 'YES'", ..OF_TABLE };
-        names(ask_perhaps(session, question, places).await?.unwrap_or_default())
-    };
+        counted.all = names(ask_perhaps(session, question, places).await?.unwrap_or_default());
+    }
+    for mut row in answer.unwrap_or_default() {
+        let at = (row.place.clone(), row.text());
+        if row.text() == "ALWAYS" {
+            counted.always.insert(at.clone());
+        }
+        counted.all.insert(at);
+    }
     // DATA_DEFAULT is a LONG, of which each takes a round trip: only of those that may be meant.
     let only = " AND DATA_TYPE = 'NUMBER' AND NULLABLE = 'N' AND DEFAULT_LENGTH IS NOT NULL";
     let question = Question { wanted: "COLUMN_NAME, DATA_DEFAULT", only, ..OF_TABLE };
     for mut row in ask_perhaps(session, question, places).await?.unwrap_or_default() {
         let (name, default) = (row.text(), row.text());
         if default.trim().trim_end_matches('"').to_lowercase().ends_with("nextval") {
-            counted.insert((row.place, name));
+            counted.all.insert((row.place, name));
         }
     }
     Ok(counted)
@@ -157,7 +195,7 @@ fn names(rows: Vec<super::Answer>) -> Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::sample;
+    use crate::model::{sample, table::ColumnType};
 
     fn column(name: &str, storage: Storage) -> Column {
         let mut column = Column::parameter(ColumnName(name.to_owned()));
@@ -169,18 +207,19 @@ mod tests {
 
     #[test]
     fn what_a_trigger_may_fill() {
-        fn check(before_insert: bool, hidden: bool, key: &[&str], expected: [Filled; 2]) {
+        fn check(assigned: Option<&[&str]>, key: &[&str], expected: [Filled; 2]) {
             let columns = vec![column("ID", Storage::Number), column("WHO", Storage::VarChar)];
             let names: Vec<ColumnName> = key.iter().map(|name| ColumnName((*name).to_owned())).collect();
-            let filled = filled(columns, &[sample::primary(&names)], before_insert, hidden);
+            let assigned = assigned.map(|all| all.iter().map(|name| (*name).to_owned()).collect());
+            let filled = filled(columns, &[sample::primary(&names)], assigned.as_ref());
             let filled: Vec<Filled> = filled.iter().map(|column| column.filled).collect();
             assert_eq!(filled, expected);
         }
-        check(false, false, &["ID"], [Filled::ByNobody, Filled::ByNobody]);
-        check(true, false, &["ID"], [Filled::ByCounter, Filled::ByDefault]);
-        check(false, true, &["ID"], [Filled::ByCounter, Filled::ByNobody]);
-        check(true, false, &["ID", "WHO"], [Filled::ByDefault, Filled::ByDefault]);
-        check(true, false, &["WHO"], [Filled::ByDefault, Filled::ByDefault]);
+        check(Some(&[]), &["ID"], [Filled::ByNobody, Filled::ByNobody]);
+        check(Some(&["ID", "WHO"]), &["ID"], [Filled::ByCounter, Filled::ByDefault]);
+        check(Some(&["ID"]), &["ID", "WHO"], [Filled::ByDefault, Filled::ByNobody]);
+        check(Some(&["WHO"]), &["WHO"], [Filled::ByNobody, Filled::ByDefault]);
+        check(None, &["ID"], [Filled::ByDefault, Filled::ByDefault]);
     }
 
     #[test]
