@@ -205,8 +205,8 @@ pub(crate) struct Database {
     /// tnsnames.ora, or //host:port/service. Without user and password.
     #[schemars(extend("examples" = ["(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=192.168.1.20)(PORT=1521))(CONNECT_DATA=(SERVICE_NAME=HIS)))"]))]
     pub(crate) connect_string: Option<String>,
-    /// Oracle alone: the folder of Oracle's client library (Instant Client). Default: where the system looks for
-    /// libraries.
+    /// Oracle alone: the folder of Oracle's client library (Instant Client). Default: this program's own folder, else
+    /// where the system looks for libraries.
     #[schemars(extend("examples" = ["instantclient"]))]
     pub(crate) client_dir: Option<String>,
     /// How far the connection is encrypted. With Oracle "off" and "prefer" are TCP, "require" and "verify" TCPS.

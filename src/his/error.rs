@@ -50,6 +50,11 @@ impl HisError {
         }
     }
 
+    /// Whether the server has counted a wrong password: enough of them lock the account.
+    pub(crate) fn counts_against_account(&self) -> bool {
+        faults::WRONG_PASSWORD.contains(&self.code.as_str())
+    }
+
     /// Whether it is about the connection or the login, and not about what was asked.
     pub(crate) fn is_of_connection(&self) -> bool {
         matches!(self.class, FaultClass::Unreachable | FaultClass::CommitUnknown | FaultClass::Login)

@@ -131,7 +131,8 @@ impl Packer {
     }
 
     fn begin<'a>(&self, row: Row<'a>, bytes: usize) -> Group<'a> {
-        let guarded = row.change.guard.as_ref().is_none_or(|guard| guards_together(&guard.shape));
+        let guarded =
+            row.change.guard.as_ref().is_none_or(|guard| guards_together(&guard.shape, self.dialect));
         let shape = row.change.shape().filter(|_| guarded);
         let together = shape.and_then(|shape| together(shape, self.dialect));
         let guard_rows_max =

@@ -3,7 +3,8 @@
 use crate::{
     limits,
     sql::ident::{
-        Bulk, Casts, Comments, Dialect, GeneratedKeys, Limit, ManyUpdates, Placeholders, SetsNothing, Texts,
+        Bulk, Casts, Comments, Dialect, GeneratedKeys, Limit, ManyUpdates, Placeholders, Procedures,
+        SetsNothing, Texts,
     },
 };
 
@@ -23,7 +24,7 @@ pub static MYSQL: Dialect = Dialect {
     sets_nothing: SetsNothing::SetsKey,
     backslash_escapes: true,
     quoting: &[('"', '"'), ('`', '`')],
-    blocks: false,
+    procedures: Procedures::Call,
     comments: Comments::MySql,
     generated_keys: GeneratedKeys::LastInsertId,
     many_updates: ManyUpdates::JoinedSelects { rows_max: 128 },
@@ -49,7 +50,7 @@ pub static SQLITE: Dialect = Dialect {
     sets_nothing: SetsNothing::SetsKey,
     backslash_escapes: false,
     quoting: &[('"', '"'), ('`', '`'), ('[', ']')],
-    blocks: false,
+    procedures: Procedures::Call,
     comments: Comments::Standard,
     generated_keys: GeneratedKeys::ReturningClause,
     many_updates: ManyUpdates::FromValues,
@@ -79,7 +80,7 @@ pub static TSQL: Dialect = Dialect {
     sets_nothing: SetsNothing::Counts,
     backslash_escapes: false,
     quoting: &[('"', '"'), ('[', ']')],
-    blocks: false,
+    procedures: Procedures::Exec,
     comments: Comments::Nested,
     generated_keys: GeneratedKeys::ScopeIdentity,
     many_updates: ManyUpdates::Never,
@@ -105,7 +106,7 @@ pub static ORACLE: Dialect = Dialect {
     sets_nothing: SetsNothing::SetsOrdinary,
     backslash_escapes: false,
     quoting: &[('"', '"')],
-    blocks: true,
+    procedures: Procedures::CallOrBlock,
     comments: Comments::Standard,
     generated_keys: GeneratedKeys::ReturningInto,
     many_updates: ManyUpdates::Array,

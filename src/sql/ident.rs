@@ -145,6 +145,19 @@ pub enum Limit {
     RowNum,
 }
 
+/// How a configuration's own statement runs a procedure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Procedures {
+    /// `CALL p(...)`.
+    Call,
+    /// `EXEC p @a = ...`; and statements follow each other without a semicolon:
+    /// <https://learn.microsoft.com/sql/t-sql/language-elements/execute-transact-sql>.
+    Exec,
+    /// `CALL p(...)`, or a whole `BEGIN ... END;`; and texts may be written `q'[...]'`:
+    /// <https://docs.oracle.com/en/database/oracle/oracle-database/19/sqlrf/Literals.html>.
+    CallOrBlock,
+}
+
 /// One database's SQL.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Dialect {
@@ -178,9 +191,8 @@ pub struct Dialect {
     /// What else than ' begins a quoted text or name, and what ends it: SQLite's are
     /// <https://sqlite.org/lang_keywords.html>.
     pub quoting: &'static [(char, char)],
-    /// Texts may be written `q'[...]'`, and a `BEGIN ... END;` is one statement:
-    /// <https://docs.oracle.com/en/database/oracle/oracle-database/19/sqlrf/Literals.html>.
-    pub blocks: bool,
+    /// Procedures in the configuration's own statements.
+    pub procedures: Procedures,
     /// Comments.
     pub comments: Comments,
     /// Keys that the table makes.

@@ -4,7 +4,7 @@
 use crate::{
     model::{
         change::{Op, Role, Shape},
-        table::{ColumnType, Filled, TextLength, UniqueIndex},
+        table::{ColumnType, Filled, Storage, TextLength, UniqueIndex},
     },
     sql::{
         Template, allowed,
@@ -33,6 +33,9 @@ pub enum Together {
 /// How rows of this shape may share a statement; none where each needs one of its own.
 #[must_use]
 pub fn together(shape: &Shape, dialect: &Dialect) -> Option<Together> {
+    if dialect.arrays && !fits_array(shape) {
+        return None;
+    }
     match shape.op {
         Op::Update => may_update(shape, dialect).then_some(Together::Update),
         Op::Upsert => is_bulk(shape, dialect).then_some(Together::Upsert),
@@ -54,8 +57,21 @@ pub fn rows_max(shape: &Shape, dialect: &Dialect) -> usize {
 
 /// Whether guards of this shape may be inserted many at a time: an index refuses what is there already.
 #[must_use]
-pub fn guards_together(shape: &Shape) -> bool {
-    shape.table.transactional && !shape.table.view && key_index(shape).is_some_and(|index| index.safe)
+pub fn guards_together(shape: &Shape, dialect: &Dialect) -> bool {
+    let table = &shape.table;
+    table.transactional
+        && !table.view
+        && key_index(shape).is_some_and(|index| index.safe)
+        && (!dialect.arrays || fits_array(shape))
+}
+
+/// Whether rows may be an array: the values of a column are bound as one type, which has to be known; and a `LONG` is no
+/// column of a query.
+fn fits_array(shape: &Shape) -> bool {
+    let column = |(c, _): &(usize, Role)| shape.table.columns.get(*c);
+    shape.columns.iter().filter_map(column).all(|column| {
+        column.storage != Storage::Any && !column.declared.to_ascii_uppercase().starts_with("LONG")
+    })
 }
 
 /// Whether rows may share an upsert. Chosen by the table's real indexes: a second unique
@@ -108,8 +124,9 @@ fn may_update(shape: &Shape, dialect: &Dialect) -> bool {
     let kind = |c: usize| table.columns.get(c).map(|c| &c.kind);
     let comparable = |c: usize| match (dialect.many_updates, kind(c)) {
         // Each row is compared by itself.
-        (ManyUpdates::Array, _) | (_, Some(ColumnType::Int { .. })) => true,
-        (ManyUpdates::FromValues, Some(ColumnType::Text { .. })) => true,
+        (ManyUpdates::Array, _)
+        | (_, Some(ColumnType::Int { .. }))
+        | (ManyUpdates::FromValues, Some(ColumnType::Text { .. })) => true,
         _ => false,
     };
     let unchanged = |c: usize| match dialect.many_updates {

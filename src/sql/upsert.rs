@@ -145,7 +145,7 @@ fn generating(shape: &Shape, dialect: &Dialect, rows: usize) -> Template {
             w.text(" INTO ");
             w.made(c);
         }
-        (GeneratedKeys::ScopeIdentity, Some((_, column))) if column.filled == Filled::ByCounter => {
+        (GeneratedKeys::ScopeIdentity, Some((_, column))) if column.filled == Filled::ByIdentity => {
             w.insert_into();
             w.values(1);
             w.text("; SELECT SCOPE_IDENTITY() AS made");

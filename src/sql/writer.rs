@@ -41,7 +41,7 @@ fn is_set(role: Role) -> bool {
 /// The key, or where the database may not let anybody set it, a column of no consequence.
 fn settable(shape: &Shape, dialect: &Dialect, key: usize) -> usize {
     let table = &shape.table;
-    let counted = table.columns.get(key).is_some_and(|c| c.filled == Filled::ByCounter);
+    let counted = table.columns.get(key).is_some_and(|c| c.filled.is_counted());
     if dialect.sets_nothing != SetsNothing::SetsOrdinary || !counted {
         return key;
     }

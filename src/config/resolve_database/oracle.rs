@@ -81,10 +81,10 @@ impl Resolver<'_> {
 
     fn listener(&mut self, at: &KeyPath, written: file::Database) -> Option<OracleAddress> {
         let file::Database { host, port, database, sid, tls: written_tls, .. } = written;
-        let inner = match self.host(at, host) {
-            Some(host) => self.told(&at.key("host"), listener(&host)),
-            None => None,
-        };
+        let host = self.host(at, host);
+        // A host that was told of may have said what is asked for.
+        let mistaken = host.as_deref().is_some_and(|host| listener(host).is_err());
+        let inner = host.and_then(|host| self.told(&at.key("host"), listener(&host)));
         let service = match database {
             Some(name) => Some(self.asked_for(&at.key("database"), name, "the service's name")?),
             None => None,
@@ -93,6 +93,9 @@ impl Resolver<'_> {
             Some(name) => Some(self.asked_for(&at.key("sid"), name, "the SID")?),
             None => None,
         };
+        if mistaken && service.is_none() && sid.is_none() {
+            return None;
+        }
         let target = self.target(at, inner.as_ref().and_then(|i| i.target.clone()), service, sid);
         let Listener { host, port: inner, .. } = inner?;
         let port = self.one_port(at, inner, port).ok()?;

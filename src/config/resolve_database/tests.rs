@@ -73,6 +73,10 @@ fn mistakes_in_the_database() {
         &mysql(r#""statement_timeout_s": 5, "lock_timeout_s": 6"#),
         &[("database.lock_timeout_s", "write at most 5")],
     );
+}
+
+#[test]
+fn wrong_values_of_keys_that_all_types_have() {
     let zone = |zone: &str, part: &str| {
         check(&mysql(&format!(r#""timezone": "{zone}""#)), &[("database.timezone", part)]);
     };
@@ -159,7 +163,10 @@ fn a_sql_server_is_found_as_hospitals_write_it() {
     at(r#""host": "db", "instance": "SQL1""#, "db", instance("SQL1"));
     at(r#""host": "db\\sql1", "instance": "SQL1""#, "db", instance("sql1"));
     at(r#""host": "db", "instance": "MSSQLSERVER", "port": 1444"#, "db", port(1444));
+}
 
+#[test]
+fn what_is_no_place_of_a_sql_server_is_told() {
     let wrong = |written: &str, part: &str| {
         check(&database(&format!(r#"{SQL_LOGIN}, "host": "{written}""#)), &[("database.host", part)]);
     };
@@ -293,7 +300,10 @@ fn an_oracle_is_found_as_hospitals_write_it() {
     text("HISPROD");
     text("//db:1521/HIS");
     text("(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=db)(PORT=1521))(CONNECT_DATA=(SID=HIS)))");
+}
 
+#[test]
+fn what_is_no_place_of_an_oracle_is_told() {
     let wrong = |written: &str, part: &str| {
         let text = format!(r#"{ORACLE_LOGIN}, "host": "{written}", "database": "HIS""#);
         check(&database(&text), &[("database.host", part)]);
@@ -332,6 +342,7 @@ fn an_oracle_is_found_as_hospitals_write_it() {
             ("database.tls", "says itself whether the connection is encrypted"),
         ],
     );
+    beside(r#""host": "u/hunter2@db/HIS""#, &[("database.host", "holds a login")]);
     beside(r#""connect_string": "u/hunter2@db/HIS""#, &[("database.connect_string", "holds a login")]);
     beside(r#""connect_string": "(DESCRIPTION=(HOST=db)""#, &[("database.connect_string", "do not match")]);
     beside(

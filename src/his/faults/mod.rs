@@ -10,6 +10,9 @@ pub(super) mod sqlite;
 #[cfg(feature = "sqlserver")]
 pub(super) mod sqlserver;
 
+/// Codes of a login that was refused for its name or password.
+pub(super) const WRONG_PASSWORD: [&str; 3] = ["mysql-1045", "sqlserver-18456", "oracle-1017"];
+
 /// A class in words for log lines.
 pub(super) fn words(class: FaultClass) -> &'static str {
     match class {

@@ -64,3 +64,39 @@ fn iso(out: &mut String, at: chrono::NaiveDateTime) {
     out.push('T');
     text::time(out, at.time());
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{NaiveDate, TimeZone, Utc};
+
+    use super::*;
+
+    #[test]
+    fn every_value_is_bound() {
+        fn check(value: &SqlValue, zone: Tz, expected: &ColumnData<'_>) {
+            assert_eq!(values(&[value], zone), [expected.clone()], "{value:?}");
+        }
+        let text = |text: &str| ColumnData::String(Some(text.to_owned().into()));
+        let zone = chrono_tz::Asia::Kolkata;
+        let day = NaiveDate::from_ymd_opt(2026, 3, 5).expect("a day");
+        let at = day.and_hms_micro_opt(2, 30, 0, 500_000).expect("a time");
+        check(&SqlValue::Null, zone, &ColumnData::String(None));
+        check(&SqlValue::Int(-1), zone, &ColumnData::I64(Some(-1)));
+        check(&SqlValue::Int(i128::from(u64::MAX)), zone, &text("18446744073709551615"));
+        check(&SqlValue::Float(0.5), zone, &ColumnData::F64(Some(0.5)));
+        check(&SqlValue::Decimal("1.50".into()), zone, &text("1.50"));
+        check(&SqlValue::Text("\u{1f600}".into()), zone, &text("\u{1f600}"));
+        check(&SqlValue::Bytes(vec![0]), zone, &ColumnData::Binary(Some(vec![0].into())));
+        check(&SqlValue::Date(day), zone, &text("20260305"));
+        check(&SqlValue::Time(at.time()), zone, &text("02:30:00.500000"));
+        check(&SqlValue::DateTime(at), zone, &text("2026-03-05T02:30:00.500000"));
+        let moment = SqlValue::Instant(Utc.from_utc_datetime(&at));
+        check(&moment, zone, &text("2026-03-05T08:00:00.500000+05:30"));
+        check(&moment, chrono_tz::America::St_Johns, &text("2026-03-04T23:00:00.500000-03:30"));
+        check(&moment, chrono_tz::UTC, &text("2026-03-05T02:30:00.500000+00:00"));
+        // Before 1900 or so a place had its own time, to the second.
+        let old = NaiveDate::from_ymd_opt(1850, 1, 1).expect("a day").and_hms_opt(12, 0, 0).expect("a time");
+        let old = SqlValue::Instant(Utc.from_utc_datetime(&old));
+        check(&old, chrono_tz::Europe::Berlin, &text("1850-01-01T12:53:00+00:53"));
+    }
+}

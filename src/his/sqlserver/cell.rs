@@ -128,3 +128,66 @@ fn push_time(out: &mut String, time: NaiveTime) {
         out.extend(char::from_digit(seventh, 10));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tiberius::{Uuid, time::DateTimeOffset};
+
+    use super::*;
+
+    #[test]
+    fn cells_as_texts() {
+        fn check(kind: ColumnType, cell: &ColumnData<'_>, expected: &str) {
+            assert_eq!(text(kind, cell).as_deref(), Some(expected), "{cell:?}");
+        }
+        let (int, float) = (ColumnType::Intn, ColumnType::Floatn);
+        check(int, &ColumnData::U8(Some(255)), "255");
+        check(int, &ColumnData::I64(Some(i64::MIN)), "-9223372036854775808");
+        check(ColumnType::Bit, &ColumnData::Bit(Some(true)), "1");
+        check(float, &ColumnData::F32(Some(0.1)), "0.1");
+        check(float, &ColumnData::F64(Some(0.1)), "0.1");
+        check(float, &ColumnData::F64(Some(1500.0)), "1500");
+        check(ColumnType::Money, &ColumnData::F64(Some(1500.5)), "1500.5000");
+        check(ColumnType::Money4, &ColumnData::F64(Some(-0.0001)), "-0.0001");
+        check(ColumnType::Money, &ColumnData::F64(Some(900_000_000_000.1234)), "900000000000.1234");
+        let number = |value, scale| ColumnData::Numeric(Some(Numeric::new_with_scale(value, scale)));
+        check(ColumnType::Numericn, &number(1250, 2), "12.50");
+        check(ColumnType::Numericn, &number(-5, 3), "-0.005");
+        check(ColumnType::Numericn, &number(7, 0), "7");
+        let most = 10_i128.pow(38) - 1;
+        check(ColumnType::Numericn, &number(most, 0), &most.to_string());
+        check(ColumnType::NVarchar, &ColumnData::String(Some("a ".into())), "a ");
+        check(ColumnType::BigVarBin, &ColumnData::Binary(Some(vec![0, 0xab].into())), "00AB");
+        let guid = Uuid::parse_str("6f9619ff-8b86-d011-b42d-00c04fc964ff").expect("a GUID");
+        check(ColumnType::Guid, &ColumnData::Guid(Some(guid)), "6F9619FF-8B86-D011-B42D-00C04FC964FF");
+    }
+
+    #[test]
+    fn dates_and_times() {
+        fn check(cell: &ColumnData<'_>, expected: Option<&str>) {
+            assert_eq!(text(ColumnType::Datetimen, cell).as_deref(), expected, "{cell:?}");
+        }
+        // Days from 0001-01-01 to 2026-03-05, and from 1900-01-01.
+        let (day, old_day) = (739_679, 46_084);
+        check(&ColumnData::Date(Some(Date::new(day))), Some("2026-03-05"));
+        check(&ColumnData::Date(Some(Date::new(0))), Some("0001-01-01"));
+        check(&ColumnData::Time(Some(Time::new(9 * 3600, 0))), Some("09:00:00"));
+        check(&ColumnData::Time(Some(Time::new(324_005_000, 4))), Some("09:00:00.500000"));
+        check(&ColumnData::Time(Some(Time::new(863_999_999_999, 7))), Some("23:59:59.9999999"));
+        check(&ColumnData::Time(Some(Time::new(1, 7))), Some("00:00:00.0000001"));
+        check(&ColumnData::Time(Some(Time::new(u64::MAX, 7))), None);
+        let at = DateTime2::new(Date::new(day), Time::new(34_200, 0));
+        check(&ColumnData::DateTime2(Some(at)), Some("2026-03-05 09:30:00"));
+        check(&ColumnData::DateTimeOffset(Some(DateTimeOffset::new(at, 330))), Some("2026-03-05 09:30:00Z"));
+        let old = |ticks| ColumnData::DateTime(Some(DateTime::new(old_day, ticks)));
+        check(&old(0), Some("2026-03-05 00:00:00"));
+        check(&old(1), Some("2026-03-05 00:00:00.003000"));
+        check(&old(2), Some("2026-03-05 00:00:00.007000"));
+        check(&old(3), Some("2026-03-05 00:00:00.010000"));
+        check(&old(24 * 3600 * 300 - 1), Some("2026-03-05 23:59:59.997000"));
+        check(&ColumnData::DateTime(Some(DateTime::new(-53_690, 0))), Some("1753-01-01 00:00:00"));
+        let small = SmallDateTime::new(46_084, 570);
+        check(&ColumnData::SmallDateTime(Some(small)), Some("2026-03-05 09:30:00"));
+        check(&ColumnData::DateTime2(None), None);
+    }
+}

@@ -214,3 +214,51 @@ impl Failure {
 fn certificate(words: &str) -> &str {
     words.split(" To connect anyway").next().unwrap_or(words).trim_end_matches('.')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_failure_of_encryption_leads_down() {
+        fn check(error: Error, expected: bool) {
+            assert_eq!(Failure::Driver(error.clone()).is_of_encryption(), expected, "{error}");
+        }
+        let io = |kind| Error::Io { kind, message: "why".into() };
+        check(Error::Tls("x".into()), true);
+        check(io(ErrorKind::InvalidData), true);
+        check(io(ErrorKind::UnexpectedEof), true);
+        check(io(ErrorKind::ConnectionRefused), false);
+        check(io(ErrorKind::TimedOut), false);
+        check(Error::Protocol("Server does not allow the requested encryption level.".into()), true);
+        check(Error::Protocol("invalid token type 48".into()), false);
+        assert!(!Failure::NotSqlServer.is_of_encryption());
+    }
+
+    #[test]
+    fn less_than_all_is_told_with_a_cure() {
+        fn check(cover: &Cover, version: Option<&str>, expected: &[&str]) {
+            let facts = Facts { product_version: version.map(str::to_owned), ..Facts::default() };
+            let words = cover.words(&facts);
+            assert_eq!(words.is_none(), expected.is_empty(), "{words:?}");
+            for part in expected {
+                assert!(words.as_ref().is_some_and(|words| words.contains(part)), "{words:?}");
+            }
+        }
+        check(&Cover::Whole, Some("15.0"), &[]);
+        check(&Cover::Nothing(None), Some("15.0"), &[]);
+        let login = Cover::Login("peer is incompatible".into());
+        check(&login, Some("15.0"), &["the login alone", "peer is incompatible", "SCHANNEL"]);
+        let nothing = Cover::Nothing(Some("why".into()));
+        check(&nothing, Some("10.50"), &["password can be read", "KB3135244"]);
+        check(&nothing, None, &["2016 SP1"]);
+    }
+
+    #[test]
+    fn advice_for_programmers_is_left_out() {
+        let words = "the server's certificate was rejected during the TLS handshake: UnknownIssuer. To connect anyway you can: (1)";
+        let expected = "the server's certificate was rejected during the TLS handshake: UnknownIssuer";
+        assert_eq!(certificate(words), expected);
+        assert_eq!(certificate("other"), "other");
+    }
+}

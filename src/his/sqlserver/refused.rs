@@ -231,3 +231,6 @@ fn windows_alone(user: &str, address: &str) -> String {
          trusted there): switch on \"SQL Server and Windows Authentication mode\" in the server's properties and restart it"
     )
 }
+
+#[cfg(test)]
+mod tests;
