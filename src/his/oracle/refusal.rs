@@ -67,8 +67,8 @@ fn account(number: i32, at: &At<'_>) -> Option<String> {
     Some(match number {
         1017 | 1005 => format!(
             "the login {user} is refused: the user or the password is wrong (from Oracle 11 on capitals count in passwords); \
-             correct database.user and database.password. Oracle locks accounts after a few wrong passwords, so this is \
-             tried again only after hours; a restart of this program, or `buktor-middleware sync --now`, tries at once"
+             correct database.user and database.password. Oracle locks an account after a few wrong passwords, therefore not \
+             many are tried"
         ),
         28_000 => format!(
             "the account {user} is locked, as happens after several wrong passwords: let the database's administrator run \
