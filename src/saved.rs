@@ -237,6 +237,7 @@ enum Characters {
     Latin1,
     Ascii,
     CodePage(u16),
+    Iso8859(u8),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -404,6 +405,7 @@ impl Kind {
                     Charset::Latin1 => Characters::Latin1,
                     Charset::Ascii => Characters::Ascii,
                     Charset::CodePage(page) => Characters::CodePage(*page),
+                    Charset::Iso8859(part) => Characters::Iso8859(*part),
                 },
             },
             ColumnType::Bytes { max } => Self::Bytes { max: *max },
@@ -447,6 +449,7 @@ impl Kind {
                     Characters::Latin1 => Charset::Latin1,
                     Characters::Ascii => Charset::Ascii,
                     Characters::CodePage(page) => Charset::CodePage(page),
+                    Characters::Iso8859(part) => Charset::Iso8859(part),
                 },
             },
             Self::Bytes { max } => ColumnType::Bytes { max },
@@ -489,7 +492,8 @@ mod tests {
             Just(Charset::Utf8mb3),
             Just(Charset::Latin1),
             Just(Charset::Ascii),
-            any::<u16>().prop_map(Charset::CodePage)
+            any::<u16>().prop_map(Charset::CodePage),
+            any::<u8>().prop_map(Charset::Iso8859)
         ];
         prop_oneof![
             (any::<i128>(), any::<i128>()).prop_map(|(min, max)| ColumnType::Int { min, max }),
