@@ -284,7 +284,13 @@ pub unsafe extern "C" fn OCIAttrSet(
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCIParamGet(hndlp: *mut Handle, _kind: u32, errhp: *mut Handle, parampp: *mut *mut Handle, position: u32) -> i32 {
+pub unsafe extern "C" fn OCIParamGet(
+    hndlp: *mut Handle,
+    _kind: u32,
+    errhp: *mut Handle,
+    parampp: *mut *mut Handle,
+    position: u32,
+) -> i32 {
     guard(errhp, || {
         if let Some(statement) = handle::statement(hndlp) {
             let column = (position as usize).checked_sub(1).and_then(|i| statement.columns.get(i));

@@ -65,7 +65,12 @@ fn fresh(kind: u32) -> Option<Data> {
     let stamp = || Data::Stamp(Stamp { year: 1970, month: 1, day: 1, ..Stamp::default() });
     Some(match kind {
         2 => Data::Error(ErrorData::default()),
-        3 => Data::Service(ServiceData { server: ptr::null_mut(), user: ptr::null_mut(), call_timeout: 0, cache: 20 }),
+        3 => Data::Service(ServiceData {
+            server: ptr::null_mut(),
+            user: ptr::null_mut(),
+            call_timeout: 0,
+            cache: 20,
+        }),
         8 => Data::Server(ServerData::default()),
         9 => Data::User(UserData {
             name: String::new(),
@@ -216,7 +221,11 @@ pub unsafe extern "C" fn OCIThreadKeyInit(
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCIThreadKeyDestroy(_env: *mut Handle, _err: *mut Handle, key: *mut *mut u32) -> i32 {
+pub unsafe extern "C" fn OCIThreadKeyDestroy(
+    _env: *mut Handle,
+    _err: *mut Handle,
+    key: *mut *mut u32,
+) -> i32 {
     // SAFETY: a key that OCIThreadKeyInit made.
     unsafe {
         if key.is_null() || (*key).is_null() {
@@ -229,14 +238,24 @@ pub unsafe extern "C" fn OCIThreadKeyDestroy(_env: *mut Handle, _err: *mut Handl
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCIThreadKeyGet(_env: *mut Handle, _err: *mut Handle, key: *mut u32, value: *mut *mut c_void) -> i32 {
+pub unsafe extern "C" fn OCIThreadKeyGet(
+    _env: *mut Handle,
+    _err: *mut Handle,
+    key: *mut u32,
+    value: *mut *mut c_void,
+) -> i32 {
     // SAFETY: a key that OCIThreadKeyInit made.
     unsafe { *value = pthread_getspecific(*key) };
     SUCCESS
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCIThreadKeySet(_env: *mut Handle, _err: *mut Handle, key: *mut u32, value: *mut c_void) -> i32 {
+pub unsafe extern "C" fn OCIThreadKeySet(
+    _env: *mut Handle,
+    _err: *mut Handle,
+    key: *mut u32,
+    value: *mut c_void,
+) -> i32 {
     // SAFETY: a key that OCIThreadKeyInit made.
     unsafe { if pthread_setspecific(*key, value) == 0 { SUCCESS } else { ERROR } }
 }
@@ -281,7 +300,12 @@ pub unsafe extern "C" fn OCINlsEnvironmentVariableGet(
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCINlsNumericInfoGet(_env: *mut Handle, _err: *mut Handle, value: *mut i32, _item: u16) -> i32 {
+pub unsafe extern "C" fn OCINlsNumericInfoGet(
+    _env: *mut Handle,
+    _err: *mut Handle,
+    value: *mut i32,
+    _item: u16,
+) -> i32 {
     // SAFETY: the caller's variable.
     unsafe { *value = 4 };
     SUCCESS
@@ -328,7 +352,12 @@ unsafe fn copy_name(buffer: *mut c_char, size: usize, name: &str) -> i32 {
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCINlsCharSetIdToName(_env: *mut Handle, buffer: *mut c_char, size: usize, id: u16) -> i32 {
+pub unsafe extern "C" fn OCINlsCharSetIdToName(
+    _env: *mut Handle,
+    buffer: *mut c_char,
+    size: usize,
+    id: u16,
+) -> i32 {
     let name = match id {
         1 => "US7ASCII",
         871 => "UTF8",
@@ -353,7 +382,13 @@ pub unsafe extern "C" fn OCINlsCharSetNameToId(_env: *mut Handle, name: *const c
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCINlsNameMap(_env: *mut Handle, buffer: *mut c_char, size: usize, source: *const c_char, flag: u32) -> i32 {
+pub unsafe extern "C" fn OCINlsNameMap(
+    _env: *mut Handle,
+    buffer: *mut c_char,
+    size: usize,
+    source: *const c_char,
+    flag: u32,
+) -> i32 {
     // SAFETY: a text that ends with zero.
     let source = unsafe { CStr::from_ptr(source) }.to_string_lossy().to_uppercase();
     let pairs = [("UTF-8", "AL32UTF8"), ("ASCII", "US7ASCII"), ("UTF-16BE", "AL16UTF16")];

@@ -58,7 +58,14 @@ pub(crate) fn shape(ty: Ty, by_char: bool) -> Shape {
 }
 
 /// The dictionary's row of a column.
-pub(crate) fn column_row(owner: &str, table: &str, name: &str, id: &str, shape: &Shape, rest: &[(&str, String)]) -> String {
+pub(crate) fn column_row(
+    owner: &str,
+    table: &str,
+    name: &str,
+    id: &str,
+    shape: &Shape,
+    rest: &[(&str, String)],
+) -> String {
     let number = |n: Option<i64>| n.map_or("NULL".to_owned(), |n| n.to_string());
     let [length, chars, precision, scale] = shape.numbers;
     let mut columns = "owner, tab, name, quoted, id, type, length, chars, unit, prec, scale".to_owned();
@@ -122,7 +129,13 @@ impl Planner<'_> {
         let (owner, name) = self.place(path)?;
         let relation = format!("{}.{}", ident(&owner), ident(&name));
         out.step(format!("SELECT ora.new_object({}, {})", literal(&owner), literal(&name)));
-        let mut object = Object { kind: "TABLE".into(), owner: owner.clone(), name: name.clone(), privileges: "ALL".into(), ..Object::default() };
+        let mut object = Object {
+            kind: "TABLE".into(),
+            owner: owner.clone(),
+            name: name.clone(),
+            privileges: "ALL".into(),
+            ..Object::default()
+        };
         let mut filled = None;
         let mut defs = columns.to_vec();
         if let Some(query) = query {
@@ -151,9 +164,14 @@ impl Planner<'_> {
                 object.columns.push(plain_column(&def.name, ty));
             }
         }
-        let types: Vec<String> = object.columns.iter().map(|c| format!("{} {}", ident(&c.name), c.ty.pg())).collect();
+        let types: Vec<String> =
+            object.columns.iter().map(|c| format!("{} {}", ident(&c.name), c.ty.pg())).collect();
         out.step(format!("CREATE TABLE {relation} ({})", types.join(", ")));
-        out.step(row("tables", "owner, name, temporary", &[Some(&owner), Some(&name), Some(if temporary { "t" } else { "f" })]));
+        out.step(row(
+            "tables",
+            "owner, name, temporary",
+            &[Some(&owner), Some(&name), Some(if temporary { "t" } else { "f" })],
+        ));
         let object = Rc::new(object);
         let place = Place { owner: &owner, table: &name, relation };
         for (id, (def, col)) in defs.iter().zip(&object.columns).enumerate() {
@@ -184,7 +202,15 @@ impl Planner<'_> {
     }
 
     /// The column's row in the dictionary, its default, and whether it may be empty.
-    fn add_column(&mut self, out: &mut Definition, place: &Place, object: &Rc<Object>, def: &ColumnDef, ty: Ty, id: &str) -> Ora<()> {
+    fn add_column(
+        &mut self,
+        out: &mut Definition,
+        place: &Place,
+        object: &Rc<Object>,
+        def: &ColumnDef,
+        ty: Ty,
+        id: &str,
+    ) -> Ora<()> {
         let by_char = def.ty.as_ref().and_then(|t| t.unit.as_deref()) == Some("CHAR");
         let mut shape = shape(ty, by_char);
         if def.ty.as_ref().is_some_and(|t| matches!(t.name.as_str(), "INTEGER" | "INT" | "SMALLINT")) {
@@ -198,7 +224,11 @@ impl Planner<'_> {
         if let Some((value, text)) = &def.default {
             let col = plain_column(&def.name, ty);
             let sql = self.value_for(value, &col, &Scope::EMPTY)?;
-            out.step(format!("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {sql}", place.relation, ident(&def.name)));
+            out.step(format!(
+                "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {sql}",
+                place.relation,
+                ident(&def.name)
+            ));
             rest.push(("deflt", literal(&format!("{text} "))));
             rest.push(("deflt_pg", literal(&sql)));
             rest.push(("on_null", def.default_on_null.to_string()));
@@ -212,10 +242,18 @@ impl Planner<'_> {
         }
         if let Some(how) = def.identity {
             let sequence = format!("ISEQ$$_{}", &system_name(&[place.owner, place.table, &def.name])[5..]);
-            let options = Sequence { start: def.identity_start, increment: None, min: None, max: None, cycle: false };
+            let options =
+                Sequence { start: def.identity_start, increment: None, min: None, max: None, cycle: false };
             sequence_steps(out, place.owner, &sequence, &options);
-            let next = format!("nextval({}::regclass)::numeric", literal(&format!("{}.{}", ident(place.owner), ident(&sequence))));
-            out.step(format!("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {next}", place.relation, ident(&def.name)));
+            let next = format!(
+                "nextval({}::regclass)::numeric",
+                literal(&format!("{}.{}", ident(place.owner), ident(&sequence)))
+            );
+            out.step(format!(
+                "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {next}",
+                place.relation,
+                ident(&def.name)
+            ));
             rest.push(("identity", literal(how)));
             rest.push(("on_null", (how == "BY DEFAULT ON NULL").to_string()));
             rest.push(("sequence", literal(&sequence)));
@@ -226,7 +264,8 @@ impl Planner<'_> {
         if def.not_null == Some(true) {
             let name = system_name(&[place.owner, place.table, &def.name, "NN"]);
             let condition = format!("\"{}\" IS NOT NULL", def.name);
-            let values = [Some(place.owner), Some(&name), Some(place.table), Some("C"), Some(&condition), Some("t")];
+            let values =
+                [Some(place.owner), Some(&name), Some(place.table), Some("C"), Some(&condition), Some("t")];
             out.step(row("constraints", "owner, name, tab, type, condition, generated", &values));
             let values = [Some(place.owner), Some(name.as_str()), Some(place.table), Some(&def.name)];
             out.step(row("cons_columns", "owner, name, tab, col", &values));
@@ -234,7 +273,13 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn add_constraint(&mut self, out: &mut Definition, place: &Place, object: &Rc<Object>, constraint: &Constraint) -> Ora<()> {
+    fn add_constraint(
+        &mut self,
+        out: &mut Definition,
+        place: &Place,
+        object: &Rc<Object>,
+        constraint: &Constraint,
+    ) -> Ora<()> {
         let (kind, columns) = match &constraint.rule {
             Rule::Primary(c) => ("P", c.clone()),
             Rule::Unique(c) => ("U", c.clone()),
@@ -251,7 +296,8 @@ impl Planner<'_> {
             _ => columns.join(","),
         };
         let generated = constraint.name.is_none();
-        let name = constraint.name.clone().unwrap_or_else(|| system_name(&[place.owner, place.table, kind, &text]));
+        let name =
+            constraint.name.clone().unwrap_or_else(|| system_name(&[place.owner, place.table, kind, &text]));
         let list: Vec<String> = columns.iter().map(|c| ident(c)).collect();
         let list = list.join(", ");
         let (mut r_owner, mut r_name, mut rule) = (None, "NULL".to_owned(), None);
@@ -272,17 +318,26 @@ impl Planner<'_> {
                     array.join(", ")
                 );
                 let quoted: Vec<String> = targets.iter().map(|t| ident(t)).collect();
-                let targets = if quoted.is_empty() { String::new() } else { format!(" ({})", quoted.join(", ")) };
+                let targets =
+                    if quoted.is_empty() { String::new() } else { format!(" ({})", quoted.join(", ")) };
                 rule = Some(on_delete.unwrap_or("NO ACTION"));
                 let on_delete = on_delete.map_or(String::new(), |r| format!(" ON DELETE {r}"));
-                let sql = format!("FOREIGN KEY ({list}) REFERENCES {}.{}{targets}{on_delete}", ident(&owner), ident(&target));
+                let sql = format!(
+                    "FOREIGN KEY ({list}) REFERENCES {}.{}{targets}{on_delete}",
+                    ident(&owner),
+                    ident(&target)
+                );
                 r_owner = Some(owner);
                 sql
             }
         };
         if !constraint.disabled {
             let deferrable = if constraint.deferrable && kind == "R" { " DEFERRABLE" } else { "" };
-            out.step(format!("ALTER TABLE {} ADD CONSTRAINT {} {sql}{deferrable}", place.relation, ident(&name)));
+            out.step(format!(
+                "ALTER TABLE {} ADD CONSTRAINT {} {sql}{deferrable}",
+                place.relation,
+                ident(&name)
+            ));
         }
         let keyed = matches!(kind, "P" | "U") && !constraint.disabled;
         let optional = |v: Option<&str>| v.map_or("NULL".to_owned(), literal);
@@ -300,15 +355,29 @@ impl Planner<'_> {
             constraint.deferrable
         ));
         if keyed {
-            let values = [Some(place.owner), Some(name.as_str()), Some(place.owner), Some(place.table), Some("UNIQUE")];
+            let values = [
+                Some(place.owner),
+                Some(name.as_str()),
+                Some(place.owner),
+                Some(place.table),
+                Some("UNIQUE"),
+            ];
             out.step(row("indexes", "owner, name, table_owner, tab, uniqueness", &values));
         }
         for (i, column) in columns.iter().enumerate() {
             let at = (i + 1).to_string();
-            let values = [Some(place.owner), Some(name.as_str()), Some(place.table), Some(column.as_str()), Some(&at)];
+            let values =
+                [Some(place.owner), Some(name.as_str()), Some(place.table), Some(column.as_str()), Some(&at)];
             out.step(row("cons_columns", "owner, name, tab, col, position", &values));
             if keyed {
-                let values = [Some(place.owner), Some(name.as_str()), Some(place.owner), Some(place.table), Some(column.as_str()), Some(&at)];
+                let values = [
+                    Some(place.owner),
+                    Some(name.as_str()),
+                    Some(place.owner),
+                    Some(place.table),
+                    Some(column.as_str()),
+                    Some(&at),
+                ];
                 out.step(row("ind_columns", "owner, name, table_owner, tab, col, position", &values));
             }
             if kind == "P" && !constraint.disabled {
@@ -323,7 +392,12 @@ impl Planner<'_> {
         Ok(())
     }
 
-    pub(crate) fn alter_table(&mut self, out: &mut Definition, path: &Path, changes: &[AlterTable]) -> Ora<()> {
+    pub(crate) fn alter_table(
+        &mut self,
+        out: &mut Definition,
+        path: &Path,
+        changes: &[AlterTable],
+    ) -> Ora<()> {
         let object = self.object(path)?;
         if object.privileges != "ALL" && !object.may("ALTER", None) {
             return Err(OraError::plain(1031));
@@ -406,7 +480,13 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn modify(&mut self, out: &mut Definition, place: &Place, whole: &Object, columns: &[ColumnDef]) -> Ora<()> {
+    fn modify(
+        &mut self,
+        out: &mut Definition,
+        place: &Place,
+        whole: &Object,
+        columns: &[ColumnDef],
+    ) -> Ora<()> {
         for def in columns {
             known(whole, &def.name)?;
             let row = format!(
@@ -437,10 +517,23 @@ impl Planner<'_> {
                 out.step(format!("UPDATE ora.columns SET nullable = {} {row}", !not_null));
             }
             if let Some((value, text)) = &def.default {
-                let col = whole.columns.iter().find(|c| c.name == def.name).cloned().ok_or_else(|| OraError::plain(904))?;
+                let col = whole
+                    .columns
+                    .iter()
+                    .find(|c| c.name == def.name)
+                    .cloned()
+                    .ok_or_else(|| OraError::plain(904))?;
                 let sql = self.value_for(value, &col, &Scope::EMPTY)?;
-                out.step(format!("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {sql}", place.relation, ident(&def.name)));
-                out.step(format!("UPDATE ora.columns SET deflt = {}, deflt_pg = {} {row}", literal(text), literal(&sql)));
+                out.step(format!(
+                    "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {sql}",
+                    place.relation,
+                    ident(&def.name)
+                ));
+                out.step(format!(
+                    "UPDATE ora.columns SET deflt = {}, deflt_pg = {} {row}",
+                    literal(text),
+                    literal(&sql)
+                ));
             }
         }
         Ok(())
@@ -455,7 +548,15 @@ fn known(object: &Object, name: &str) -> Ora<()> {
 }
 
 fn plain_column(name: &str, ty: Ty) -> Col {
-    Col { name: name.to_owned(), ty, nullable: true, computed: false, identity: None, indexed: false, default: None }
+    Col {
+        name: name.to_owned(),
+        ty,
+        nullable: true,
+        computed: false,
+        identity: None,
+        indexed: false,
+        default: None,
+    }
 }
 
 /// The table's row under another name, as conditions and computed columns see it.

@@ -3,13 +3,14 @@
 use std::rc::Rc;
 
 use crate::ora::{Ora, OraError};
-use crate::plan::scope::Scope;
 use crate::plan::expr::varying;
+use crate::plan::scope::Scope;
 use crate::plan::types::{Ex, NUMBER, TEXT, Ty, common};
 use crate::plan::{Object, Planner};
 use crate::sql::ast::{Expr, Func, Order, TypeName};
 
-const AGGREGATES: [&str; 9] = ["COUNT", "SUM", "AVG", "MIN", "MAX", "LISTAGG", "STDDEV", "VARIANCE", "MEDIAN"];
+const AGGREGATES: [&str; 9] =
+    ["COUNT", "SUM", "AVG", "MIN", "MAX", "LISTAGG", "STDDEV", "VARIANCE", "MEDIAN"];
 const RANKS: [&str; 7] = ["ROW_NUMBER", "RANK", "DENSE_RANK", "LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE"];
 
 impl Planner<'_> {
@@ -28,7 +29,8 @@ impl Planner<'_> {
         if known {
             for (_, e) in &f.args {
                 let value = self.expr(e, scope)?;
-                self.check_long_bind(&value).or_else(|e| if name.starts_with("TO_") { Ok(()) } else { Err(e) })?;
+                self.check_long_bind(&value)
+                    .or_else(|e| if name.starts_with("TO_") { Ok(()) } else { Err(e) })?;
                 args.push(value);
             }
         }
@@ -56,13 +58,20 @@ impl Planner<'_> {
     fn general(&mut self, name: &str, args: &[Ex]) -> Ora<Option<Ex>> {
         Ok(Some(match (name, args) {
             ("NVL", [a, b]) => {
-                let ty = if a.ty == Ty::Null { b.ty } else if a.ty.is_text() { common(&[a.ty, b.ty]) } else { a.ty };
+                let ty = if a.ty == Ty::Null {
+                    b.ty
+                } else if a.ty.is_text() {
+                    common(&[a.ty, b.ty])
+                } else {
+                    a.ty
+                };
                 Ex::new(format!("coalesce({}, {})", a.as_ty(ty)?, b.as_ty(ty)?), varying(ty))
             }
             ("NVL2", [a, b, c]) => {
                 let ty = common(&[b.ty, c.ty]);
                 let null = if matches!(a.ty, Ty::TsTz(_)) { format!("({}).ts", a.sql) } else { a.output() };
-                let sql = format!("(CASE WHEN {null} IS NOT NULL THEN {} ELSE {} END)", b.as_ty(ty)?, c.as_ty(ty)?);
+                let sql =
+                    format!("(CASE WHEN {null} IS NOT NULL THEN {} ELSE {} END)", b.as_ty(ty)?, c.as_ty(ty)?);
                 Ex::new(sql, varying(ty))
             }
             ("COALESCE" | "GREATEST" | "LEAST", [_, _, ..]) => {
@@ -74,7 +83,11 @@ impl Planner<'_> {
                 } else {
                     // Here one NULL makes all of it NULL.
                     let any: Vec<String> = list.iter().map(|l| format!("({l}) IS NULL")).collect();
-                    let sql = format!("(CASE WHEN {} THEN NULL ELSE {name}({}) END)", any.join(" OR "), list.join(", "));
+                    let sql = format!(
+                        "(CASE WHEN {} THEN NULL ELSE {name}({}) END)",
+                        any.join(" OR "),
+                        list.join(", ")
+                    );
                     Ex::new(sql, varying(ty))
                 }
             }
@@ -85,7 +98,9 @@ impl Planner<'_> {
             ("SYS_CONTEXT", [a, b, ..]) => {
                 Ex::new(format!("ora.sys_context({}, {})", a.text()?, b.text()?), Ty::varchar(256))
             }
-            ("USERENV", [a]) => Ex::new(format!("ora.sys_context('USERENV', {})", a.text()?), Ty::varchar(256)),
+            ("USERENV", [a]) => {
+                Ex::new(format!("ora.sys_context('USERENV', {})", a.text()?), Ty::varchar(256))
+            }
             ("USER", []) => Ex::new("ora.me()", Ty::varchar(128)),
             ("UID", []) => Ex::new("1::numeric", NUMBER),
             ("ROWNUM", []) => Ex::new("(row_number() OVER ())::numeric", NUMBER),
@@ -97,8 +112,12 @@ impl Planner<'_> {
             ("HEXTORAW", [a]) => Ex::new(format!("ora.hextoraw({})", a.text()?), Ty::Raw(2000)),
             ("RAWTOHEX", [a]) => Ex::new(format!("ora.rawtohex({})", a.bytes()?), TEXT),
             ("TO_BLOB", [a]) => Ex::new(a.bytes()?, Ty::Blob),
-            ("UTL_RAW.CAST_TO_RAW", [a]) => Ex::new(format!("convert_to({}, 'UTF8')", a.text()?), Ty::Raw(2000)),
-            ("UTL_RAW.CAST_TO_VARCHAR2", [a]) => Ex::new(format!("convert_from({}, 'UTF8')", a.bytes()?), TEXT),
+            ("UTL_RAW.CAST_TO_RAW", [a]) => {
+                Ex::new(format!("convert_to({}, 'UTF8')", a.text()?), Ty::Raw(2000))
+            }
+            ("UTL_RAW.CAST_TO_VARCHAR2", [a]) => {
+                Ex::new(format!("convert_from({}, 'UTF8')", a.bytes()?), TEXT)
+            }
             ("DBMS_LOB.GETLENGTH", [a]) => {
                 let sql = if a.ty == Ty::Blob { a.sql.clone() } else { a.text()? };
                 Ex::new(format!("length({sql})::numeric"), NUMBER)
@@ -165,8 +184,12 @@ impl Planner<'_> {
         let (sql, ty) = match (name, args.as_slice()) {
             ("COUNT", []) if f.star => ("count(*)".to_owned(), NUMBER),
             ("COUNT", [a]) => (format!("count({distinct}{})", a.output()), NUMBER),
-            ("SUM" | "AVG" | "STDDEV" | "VARIANCE", [a]) => (format!("{name}({distinct}{})", a.number()?), NUMBER),
-            ("MEDIAN", [a]) => (format!("percentile_cont(0.5) WITHIN GROUP (ORDER BY {})::numeric", a.number()?), NUMBER),
+            ("SUM" | "AVG" | "STDDEV" | "VARIANCE", [a]) => {
+                (format!("{name}({distinct}{})", a.number()?), NUMBER)
+            }
+            ("MEDIAN", [a]) => {
+                (format!("percentile_cont(0.5) WITHIN GROUP (ORDER BY {})::numeric", a.number()?), NUMBER)
+            }
             ("MIN" | "MAX", [a]) => (format!("{name}({})", a.sql), varying(a.ty)),
             ("LISTAGG", [a, rest @ ..]) => {
                 let separator = rest.first().map_or(Ok("''".to_owned()), Ex::text)?;
@@ -182,7 +205,9 @@ impl Planner<'_> {
             _ => return Err(OraError::plain(909)),
         };
         let sql = match &f.over {
-            None if RANKS.contains(&name) => return Err(OraError::new(30484, "missing window specification for this function")),
+            None if RANKS.contains(&name) => {
+                return Err(OraError::new(30484, "missing window specification for this function"));
+            }
             None => sql,
             Some((partition, order)) => {
                 let mut window = String::new();
@@ -194,7 +219,11 @@ impl Planner<'_> {
                 format!("{sql} OVER ({window}{})", self.order(order, scope)?)
             }
         };
-        let sql = if matches!(name, "COUNT") || RANKS[..3].contains(&name) { format!("({sql})::numeric") } else { sql };
+        let sql = if matches!(name, "COUNT") || RANKS[..3].contains(&name) {
+            format!("({sql})::numeric")
+        } else {
+            sql
+        };
         Ok(Ex::new(sql, ty))
     }
 
@@ -212,7 +241,12 @@ impl Planner<'_> {
     }
 
     /// A call of a function of the database.
-    pub(crate) fn stored_function(&mut self, object: &Rc<Object>, args: &[(Option<String>, Expr)], scope: &Scope) -> Ora<Ex> {
+    pub(crate) fn stored_function(
+        &mut self,
+        object: &Rc<Object>,
+        args: &[(Option<String>, Expr)],
+        scope: &Scope,
+    ) -> Ora<Ex> {
         let params = routine_params(&object.extra);
         let returns = params.iter().find(|p| p.mode == "RETURN").map_or(TEXT, |p| p.ty);
         let list = self.routine_arguments(&params, args, scope)?;
@@ -228,7 +262,10 @@ impl Planner<'_> {
     ) -> Ora<Vec<String>> {
         let wanted: Vec<&RoutineParam> = params.iter().filter(|p| p.mode != "RETURN").collect();
         if args.len() > wanted.len() {
-            return Err(OraError::new(6550, "line 1, column 7:\nPLS-00306: wrong number or types of arguments in call"));
+            return Err(OraError::new(
+                6550,
+                "line 1, column 7:\nPLS-00306: wrong number or types of arguments in call",
+            ));
         }
         let mut list = Vec::new();
         for (i, param) in wanted.iter().enumerate() {
@@ -303,7 +340,9 @@ fn text_function(name: &str, args: &[Ex]) -> Ora<Option<Ex>> {
         ("UPPER" | "LOWER" | "INITCAP" | "NLS_UPPER" | "NLS_LOWER", [a, ..]) => {
             Ex::new(format!("{}({})", name.trim_start_matches("NLS_"), a.text()?), shape(a))
         }
-        ("SUBSTR" | "SUBSTRB", [a, p]) => Ex::new(format!("ora.substr({}, {})", a.text()?, p.number()?), shape(a)),
+        ("SUBSTR" | "SUBSTRB", [a, p]) => {
+            Ex::new(format!("ora.substr({}, {})", a.text()?, p.number()?), shape(a))
+        }
         ("SUBSTR" | "SUBSTRB", [a, p, n]) => {
             Ex::new(format!("ora.substr({}, {}, {})", a.text()?, p.number()?, n.number()?), shape(a))
         }
@@ -314,18 +353,31 @@ fn text_function(name: &str, args: &[Ex]) -> Ora<Option<Ex>> {
             }
             Ex::new(format!("ora.instr({})", list.join(", ")), NUMBER)
         }
-        ("LENGTH" | "LENGTHC" | "LENGTH2" | "LENGTH4", [a]) => Ex::new(format!("length(ora.nz({}))::numeric", a.text()?), NUMBER),
+        ("LENGTH" | "LENGTHC" | "LENGTH2" | "LENGTH4", [a]) => {
+            Ex::new(format!("length(ora.nz({}))::numeric", a.text()?), NUMBER)
+        }
         ("LENGTHB", [a]) => Ex::new(format!("octet_length(ora.nz({}))::numeric", a.text()?), NUMBER),
         ("VSIZE", [a]) => Ex::new(format!("octet_length({})::numeric", a.text()?), NUMBER),
         ("LTRIM" | "RTRIM", [a]) => Ex::new(format!("ora.nz({name}({}, ' '))", a.text()?), shape(a)),
-        ("LTRIM" | "RTRIM", [a, b]) => Ex::new(format!("ora.nz({name}({}, {}))", a.text()?, b.text()?), shape(a)),
-        ("LPAD" | "RPAD", [a, n]) => Ex::new(format!("ora.nz({name}({}, ({})::int))", a.text()?, n.number()?), wide(a)),
+        ("LTRIM" | "RTRIM", [a, b]) => {
+            Ex::new(format!("ora.nz({name}({}, {}))", a.text()?, b.text()?), shape(a))
+        }
+        ("LPAD" | "RPAD", [a, n]) => {
+            Ex::new(format!("ora.nz({name}({}, ({})::int))", a.text()?, n.number()?), wide(a))
+        }
         ("LPAD" | "RPAD", [a, n, b]) => {
             Ex::new(format!("ora.nz({name}({}, ({})::int, {}))", a.text()?, n.number()?, b.text()?), wide(a))
         }
-        ("REPLACE", [a, b]) => Ex::new(format!("ora.nz(replace({}, coalesce({}, ''), ''))", a.text()?, b.text()?), wide(a)),
+        ("REPLACE", [a, b]) => {
+            Ex::new(format!("ora.nz(replace({}, coalesce({}, ''), ''))", a.text()?, b.text()?), wide(a))
+        }
         ("REPLACE", [a, b, c]) => {
-            let sql = format!("ora.nz(replace({}, coalesce({}, ''), coalesce({}, '')))", a.text()?, b.text()?, c.text()?);
+            let sql = format!(
+                "ora.nz(replace({}, coalesce({}, ''), coalesce({}, '')))",
+                a.text()?,
+                b.text()?,
+                c.text()?
+            );
             Ex::new(sql, wide(a))
         }
         ("TRANSLATE", [a, b, c]) => {
@@ -337,9 +389,14 @@ fn text_function(name: &str, args: &[Ex]) -> Ora<Option<Ex>> {
         ("UNISTR", [a]) => Ex::new(a.text()?, Ty::Varchar { bytes: 4000, chars: 2000, national: true }),
         ("REGEXP_REPLACE", [a, b, rest @ ..]) => {
             let c = rest.first().map_or(Ok("''".to_owned()), Ex::text)?;
-            Ex::new(format!("ora.nz(regexp_replace({}, {}, coalesce({c}, ''), 'g'))", a.text()?, b.text()?), wide(a))
+            Ex::new(
+                format!("ora.nz(regexp_replace({}, {}, coalesce({c}, ''), 'g'))", a.text()?, b.text()?),
+                wide(a),
+            )
         }
-        ("REGEXP_SUBSTR", [a, b, ..]) => Ex::new(format!("substring({} from {})", a.text()?, b.text()?), shape(a)),
+        ("REGEXP_SUBSTR", [a, b, ..]) => {
+            Ex::new(format!("substring({} from {})", a.text()?, b.text()?), shape(a))
+        }
         ("TO_CLOB", [a]) => Ex::new(a.text()?, Ty::Clob { national: false }),
         ("TO_NCLOB", [a]) => Ex::new(a.text()?, Ty::Clob { national: true }),
         ("TO_NCHAR", [a]) => Ex::new(a.text()?, Ty::Varchar { bytes: 4000, chars: 2000, national: true }),
@@ -363,7 +420,11 @@ fn number_function(name: &str, args: &[Ex]) -> Ora<Option<Ex>> {
         }
         ("TO_NUMBER", [a]) => Ex::new(a.number()?, NUMBER),
         ("TO_NUMBER", [a, mask, ..]) => {
-            let sql = format!("to_number({}, replace(replace(upper({}), 'D', '.'), 'G', ','))", a.text()?, mask.text()?);
+            let sql = format!(
+                "to_number({}, replace(replace(upper({}), 'D', '.'), 'G', ','))",
+                a.text()?,
+                mask.text()?
+            );
             Ex::new(sql, NUMBER)
         }
         ("TO_BINARY_DOUBLE", [a]) => Ex::new(a.double()?, Ty::BDouble),

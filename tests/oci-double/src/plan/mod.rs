@@ -66,9 +66,10 @@ impl Object {
 
     pub(crate) fn may(&self, privilege: &str, column: Option<&str>) -> bool {
         self.privileges == "ALL"
-            || self.privileges.split(',').any(|p| {
-                p == privilege || column.is_some_and(|c| p == format!("{privilege}({c})"))
-            })
+            || self
+                .privileges
+                .split(',')
+                .any(|p| p == privilege || column.is_some_and(|c| p == format!("{privilege}({c})")))
     }
 }
 
@@ -158,11 +159,15 @@ impl<'a> Planner<'a> {
     /// A table that `privilege` is needed for; one that may not even be read does not exist.
     pub(crate) fn target(&mut self, table: &crate::sql::ast::Table, privilege: &str) -> Ora<Rc<Object>> {
         if table.link.is_some() {
-            return Err(OraError::new(2019, "connection description for remote database not found").at(table.at));
+            return Err(
+                OraError::new(2019, "connection description for remote database not found").at(table.at)
+            );
         }
         let object = self.object(&table.path).map_err(|e| e.at(table.at))?;
         if object.kind == "LINK" {
-            return Err(OraError::new(2019, "connection description for remote database not found").at(table.at));
+            return Err(
+                OraError::new(2019, "connection description for remote database not found").at(table.at)
+            );
         }
         if !matches!(object.kind.as_str(), "TABLE" | "VIEW") {
             return Err(OraError::plain(942).at(table.at));

@@ -131,7 +131,9 @@ impl Planner<'_> {
                 Expr::Name(path) => planned.columns.iter().position(|c| path.last() == Some(&c.name)),
                 _ => None,
             };
-            let at = at.filter(|at| *at < planned.columns.len()).ok_or_else(|| OraError::new(1785, "ORDER BY item must be the number of a SELECT-list expression"))?;
+            let at = at.filter(|at| *at < planned.columns.len()).ok_or_else(|| {
+                OraError::new(1785, "ORDER BY item must be the number of a SELECT-list expression")
+            })?;
             order.push(format!("q.c{at}{}", direction(o)));
         }
         let mut sql = format!("SELECT {} FROM ({}) q({})", items.join(", "), planned.sql, list.join(", "));
@@ -167,14 +169,27 @@ impl Planner<'_> {
         let list: Vec<String> = items
             .iter()
             .map(|(name, e)| {
-                let sql = if frame.top { e.output() } else if e.ty == Ty::Null { "NULL::text".into() } else { e.sql.clone() };
+                let sql = if frame.top {
+                    e.output()
+                } else if e.ty == Ty::Null {
+                    "NULL::text".into()
+                } else {
+                    e.sql.clone()
+                };
                 format!("{sql} AS {}", ident(name))
             })
             .collect();
         let mut sql = format!("SELECT {}{}", if select.distinct { "DISTINCT " } else { "" }, list.join(", "));
         let reshaped = row_limit.is_some()
-            && (!frame.order.is_empty() || !select.group.is_empty() || select.distinct || has_aggregate(&select.items));
-        let where_sql = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+            && (!frame.order.is_empty()
+                || !select.group.is_empty()
+                || select.distinct
+                || has_aggregate(&select.items));
+        let where_sql = if conditions.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", conditions.join(" AND "))
+        };
         let mut limit = limits(frame);
         if reshaped {
             // The rows are counted before they are sorted or grouped.
@@ -182,7 +197,11 @@ impl Planner<'_> {
                 return Err(OraError::absent("ROWNUM over a join that is sorted or grouped"));
             };
             let n = row_limit.unwrap_or_default();
-            sql.push_str(&format!(" FROM (SELECT {0}.* FROM {1}{where_sql} LIMIT {n}) {0}", only.sql, from.join(", ")));
+            sql.push_str(&format!(
+                " FROM (SELECT {0}.* FROM {1}{where_sql} LIMIT {n}) {0}",
+                only.sql,
+                from.join(", ")
+            ));
         } else {
             if !from.is_empty() {
                 sql.push_str(&format!(" FROM {}", from.join(", ")));
@@ -204,7 +223,8 @@ impl Planner<'_> {
     fn grouping(&mut self, select: &Select, scope: &Scope) -> Ora<String> {
         let mut sql = String::new();
         if !select.group.is_empty() {
-            let list: Vec<String> = select.group.iter().map(|e| Ok(self.expr(e, scope)?.sql)).collect::<Ora<_>>()?;
+            let list: Vec<String> =
+                select.group.iter().map(|e| Ok(self.expr(e, scope)?.sql)).collect::<Ora<_>>()?;
             sql.push_str(&format!(" GROUP BY {}", list.join(", ")));
         }
         if let Some(having) = &select.having {
@@ -222,7 +242,13 @@ impl Planner<'_> {
         })
     }
 
-    fn select_order(&mut self, order: &[Order], items: &[(String, Ex)], scope: &Scope, top: bool) -> Ora<String> {
+    fn select_order(
+        &mut self,
+        order: &[Order],
+        items: &[(String, Ex)],
+        scope: &Scope,
+        top: bool,
+    ) -> Ora<String> {
         let mut list = Vec::new();
         for o in order {
             let by_alias = match &o.by {
@@ -233,12 +259,18 @@ impl Planner<'_> {
             let value = match by_alias {
                 Some((_, e)) => e.clone(),
                 None if matches!(o.by, Expr::Num(_)) => {
-                    return Err(OraError::new(1785, "ORDER BY item must be the number of a SELECT-list expression"));
+                    return Err(OraError::new(
+                        1785,
+                        "ORDER BY item must be the number of a SELECT-list expression",
+                    ));
                 }
                 None => self.expr(&o.by, scope)?,
             };
             if value.ty.is_lob() {
-                return Err(OraError::new(932, format!("inconsistent datatypes: expected - got {}", value.ty.label())));
+                return Err(OraError::new(
+                    932,
+                    format!("inconsistent datatypes: expected - got {}", value.ty.label()),
+                ));
             }
             let sql = if matches!(value.ty, Ty::TsTz(_)) && top { value.instant()? } else { value.sql };
             list.push(format!("{sql}{}", direction(o)));
@@ -260,9 +292,11 @@ impl Planner<'_> {
             }
             Item::TableStar(path) => {
                 let alias = path.last().cloned().unwrap_or_default();
-                let source = scope.sources.iter().find(|s| s.alias == alias).ok_or_else(|| {
-                    OraError::new(904, format!("\"{alias}\": invalid identifier"))
-                })?;
+                let source = scope
+                    .sources
+                    .iter()
+                    .find(|s| s.alias == alias)
+                    .ok_or_else(|| OraError::new(904, format!("\"{alias}\": invalid identifier")))?;
                 for col in &source.columns {
                     items.push((col.name.clone(), column_of(source, col)));
                 }
@@ -286,7 +320,12 @@ impl Planner<'_> {
     }
 
     /// A part of FROM; what it brings goes to `sources`.
-    pub(crate) fn from(&mut self, from: &From, sources: &mut Vec<Source>, outer: Option<&Scope>) -> Ora<String> {
+    pub(crate) fn from(
+        &mut self,
+        from: &From,
+        sources: &mut Vec<Source>,
+        outer: Option<&Scope>,
+    ) -> Ora<String> {
         match from {
             From::Table(table) => {
                 let (sql, source) = self.table_source(table)?;
@@ -320,7 +359,9 @@ impl Planner<'_> {
                         .iter()
                         .flat_map(|s| s.columns.iter())
                         .map(|c| c.name.clone())
-                        .filter(|n| sources[first..middle].iter().any(|s| s.columns.iter().any(|c| c.name == *n)))
+                        .filter(|n| {
+                            sources[first..middle].iter().any(|s| s.columns.iter().any(|c| c.name == *n))
+                        })
                         .collect();
                 }
                 let join = if *kind == "NATURAL" { "INNER" } else { kind };
@@ -337,7 +378,10 @@ impl Planner<'_> {
                 let mut parts = vec![condition];
                 for name in &using {
                     let side = |range: &[Source]| {
-                        range.iter().find(|s| s.columns.iter().any(|c| c.name == *name)).map(|s| s.sql.clone())
+                        range
+                            .iter()
+                            .find(|s| s.columns.iter().any(|c| c.name == *name))
+                            .map(|s| s.sql.clone())
                     };
                     let (Some(a), Some(b)) = (side(&sources[first..middle]), side(&sources[middle..])) else {
                         return Err(OraError::new(904, format!("\"{name}\": invalid identifier")));

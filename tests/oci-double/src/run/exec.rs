@@ -60,7 +60,10 @@ impl Session {
             Statement::Rollback(None) => self.rollback_now().map(|()| Outcome::default()),
             Statement::Rollback(Some(name)) => {
                 if !self.in_transaction {
-                    return Err(OraError::new(1086, format!("savepoint '{name}' never established in this session or is invalid")));
+                    return Err(OraError::new(
+                        1086,
+                        format!("savepoint '{name}' never established in this session or is invalid"),
+                    ));
                 }
                 let mark = self.mark(true)?;
                 let sql = format!("ROLLBACK TO SAVEPOINT {}", ident(&format!("u~{name}")));
@@ -150,8 +153,10 @@ impl Session {
         if !ready.before.is_empty() {
             self.ask(&ready.before)?;
         }
-        let types: Vec<u32> = ready.params.iter().filter_map(|p| request.types.get(*p)).map(|t| parameter_type(t.ty)).collect();
-        let rows: Vec<Vec<Option<Vec<u8>>>> = request.rows.iter().map(|row| encode(row, &ready.params, &request.types)).collect();
+        let types: Vec<u32> =
+            ready.params.iter().filter_map(|p| request.types.get(*p)).map(|t| parameter_type(t.ty)).collect();
+        let rows: Vec<Vec<Option<Vec<u8>>>> =
+            request.rows.iter().map(|row| encode(row, &ready.params, &request.types)).collect();
         let (answers, failure) = self.conn.prepared(&ready.sql, &types, &rows);
         match failure {
             None => {
@@ -228,7 +233,8 @@ impl Session {
         if error.code == 54 && waited {
             error = OraError::plain(30006);
         }
-        if error.code == 1 && self.rules.at_least(23)
+        if error.code == 1
+            && self.rules.at_least(23)
             && let Failure::Server(pg) = failure
         {
             error.text.push_str(&format!(" on table {}.{} columns", pg.schema, pg.table));
@@ -236,7 +242,12 @@ impl Session {
                 let columns = columns.trim_start_matches('(').replace('"', "");
                 let values = values.split(") already").next().unwrap_or_default();
                 error.text.push_str(&format!(" ({columns})"));
-                error = error.below(3301, &format!("(ORA-00001 details) row with column values ({columns}:{values}) already exists"));
+                error = error.below(
+                    3301,
+                    &format!(
+                        "(ORA-00001 details) row with column values ({columns}:{values}) already exists"
+                    ),
+                );
             }
         }
         error
@@ -246,7 +257,8 @@ impl Session {
         let Session { conn, dictionary, user, schema, rules, blocks, .. } = self;
         let (user, schema, rules) = (user.clone(), schema.clone(), *rules);
         let from = schema.clone();
-        let mut lookup = |owner: Option<&str>, name: &str| dictionary.look_up(conn, &user, &from, owner, name);
+        let mut lookup =
+            |owner: Option<&str>, name: &str| dictionary.look_up(conn, &user, &from, owner, name);
         let mut planner = Planner::new(&mut lookup, &schema, rules, binds);
         let mut ready = Ready {
             sql: String::new(),
@@ -327,7 +339,13 @@ impl Session {
 }
 
 /// A block as a function of this session, whose parameters are the placeholders.
-fn block_ready(planner: &mut Planner, statement: &Statement, binds: &[BindType], number: u32, ready: &mut Ready) -> Ora<()> {
+fn block_ready(
+    planner: &mut Planner,
+    statement: &Statement,
+    binds: &[BindType],
+    number: u32,
+    ready: &mut Ready,
+) -> Ora<()> {
     planner.in_block = true;
     let text = match statement {
         Statement::Block(block) => planner.block_text(block, "")?,
@@ -377,7 +395,11 @@ fn encode(row: &[Val], params: &[usize], types: &[BindType]) -> Vec<Option<Vec<u
 }
 
 fn take(outcome: &mut Outcome, ready: &Ready, answer: Answer) {
-    let touched = if ready.query || !ready.into.is_empty() && answer.tag.starts_with("SELECT") { 1 } else { answer.touched() };
+    let touched = if ready.query || !ready.into.is_empty() && answer.tag.starts_with("SELECT") {
+        1
+    } else {
+        answer.touched()
+    };
     outcome.touched += touched;
     outcome.counts.push(touched);
     if ready.query {

@@ -79,7 +79,9 @@ impl Session {
         let list: Vec<String> = self
             .settings
             .iter()
-            .map(|(name, value)| format!("set_config({}, {}, false)", literal(&format!("buktor.{name}")), literal(value)))
+            .map(|(name, value)| {
+                format!("set_config({}, {}, false)", literal(&format!("buktor.{name}")), literal(value))
+            })
             .collect();
         self.ask(&format!("SELECT {}", list.join(", "))).map(|_| ())
     }
@@ -195,7 +197,9 @@ impl Session {
         if inside {
             sql.push_str("SAVEPOINT \"~s\"; ");
         }
-        sql.push_str("SELECT last_value FROM ora.ddl_version; SELECT 1 FROM ora.faults WHERE remaining > 0 LIMIT 1");
+        sql.push_str(
+            "SELECT last_value FROM ora.ddl_version; SELECT 1 FROM ora.faults WHERE remaining > 0 LIMIT 1",
+        );
         let answers = self.ask(&sql)?;
         self.in_transaction = inside;
         let rows: Vec<&Answer> = answers.iter().filter(|a| !a.columns.is_empty()).collect();

@@ -264,11 +264,33 @@ pub(crate) struct Routine {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ddl {
-    CreateTable { name: Path, temporary: bool, columns: Vec<ColumnDef>, constraints: Vec<Constraint>, query: Option<Box<Query>> },
-    CreateIndex { name: Path, table: Path, unique: bool, keys: Vec<(Expr, bool, String)> },
-    CreateView { name: Path, columns: Vec<Name>, query: Box<Query>, text: String, read_only: bool },
+    CreateTable {
+        name: Path,
+        temporary: bool,
+        columns: Vec<ColumnDef>,
+        constraints: Vec<Constraint>,
+        query: Option<Box<Query>>,
+    },
+    CreateIndex {
+        name: Path,
+        table: Path,
+        unique: bool,
+        keys: Vec<(Expr, bool, String)>,
+    },
+    CreateView {
+        name: Path,
+        columns: Vec<Name>,
+        query: Box<Query>,
+        text: String,
+        read_only: bool,
+    },
     CreateSequence(Path, Sequence),
-    CreateSynonym { name: Path, public: bool, target: Path, link: Option<Name> },
+    CreateSynonym {
+        name: Path,
+        public: bool,
+        target: Path,
+        link: Option<Name>,
+    },
     CreateTrigger(Box<Trigger>),
     CreateRoutine(Box<Routine>),
     CreateUser(Name, String),
@@ -280,11 +302,23 @@ pub(crate) enum Ddl {
     AlterTrigger(Path, bool),
     AlterIndex(Path, &'static str),
     AlterSequence(Path, Sequence),
-    Drop { kind: String, name: Path, public: bool },
+    Drop {
+        kind: String,
+        name: Path,
+        public: bool,
+    },
     Truncate(Path),
     Comment,
-    Grant { privileges: Vec<(String, Vec<Name>)>, on: Option<Path>, to: Vec<Name> },
-    Revoke { privileges: Vec<(String, Vec<Name>)>, on: Option<Path>, from: Vec<Name> },
+    Grant {
+        privileges: Vec<(String, Vec<Name>)>,
+        on: Option<Path>,
+        to: Vec<Name>,
+    },
+    Revoke {
+        privileges: Vec<(String, Vec<Name>)>,
+        on: Option<Path>,
+        from: Vec<Name>,
+    },
     Rename(Name, Name),
 }
 

@@ -52,7 +52,8 @@ SUCCESSFUL SYNONYM SYSDATE TABLE THEN TO TRIGGER UID UNION UNIQUE UPDATE USER VA
 WHENEVER WHERE WITH ";
 
 /// Words that end a table in FROM, though they can be names elsewhere.
-const NO_ALIAS: &str = " LEFT RIGHT FULL INNER JOIN CROSS NATURAL OUTER USING FETCH OFFSET RETURNING RETURN LOG WHEN END ";
+const NO_ALIAS: &str =
+    " LEFT RIGHT FULL INNER JOIN CROSS NATURAL OUTER USING FETCH OFFSET RETURNING RETURN LOG WHEN END ";
 
 pub(crate) fn reserved(word: &str) -> bool {
     RESERVED.contains(&format!(" {word} "))
@@ -181,7 +182,9 @@ impl<'a> Parser<'a> {
     pub(crate) fn block_error(&self) -> OraError {
         let (line, what) = self.tokens.get(self.at).or(self.tokens.last()).map_or((1, String::new()), |t| {
             let what = match &t.tok {
-                Tok::Word(w) | Tok::Quoted(w) | Tok::Num(w) | Tok::Str(w) | Tok::NStr(w) | Tok::Bind(w) => w.clone(),
+                Tok::Word(w) | Tok::Quoted(w) | Tok::Num(w) | Tok::Str(w) | Tok::NStr(w) | Tok::Bind(w) => {
+                    w.clone()
+                }
                 Tok::Op(o) => (*o).to_owned(),
                 Tok::End => "end-of-file".to_owned(),
             };
@@ -285,7 +288,10 @@ impl<'a> Parser<'a> {
         match name.as_str() {
             "LONG" if self.word("RAW") => name = "LONG RAW".to_owned(),
             "DOUBLE" if self.word("PRECISION") => name = "FLOAT".to_owned(),
-            "NATIONAL" => name = if self.word("CHARACTER") || self.word("CHAR") { "NCHAR" } else { "NVARCHAR2" }.to_owned(),
+            "NATIONAL" => {
+                name =
+                    if self.word("CHARACTER") || self.word("CHAR") { "NCHAR" } else { "NVARCHAR2" }.to_owned()
+            }
             "CHAR" | "CHARACTER" if self.word("VARYING") => name = "VARCHAR2".to_owned(),
             _ => {}
         }
@@ -307,7 +313,9 @@ impl<'a> Parser<'a> {
             self.close()?;
         }
         match name.as_str() {
-            "TIMESTAMP" if self.words(&["WITH", "LOCAL", "TIME", "ZONE"]) => name.push_str(" WITH LOCAL TIME ZONE"),
+            "TIMESTAMP" if self.words(&["WITH", "LOCAL", "TIME", "ZONE"]) => {
+                name.push_str(" WITH LOCAL TIME ZONE")
+            }
             "TIMESTAMP" if self.words(&["WITH", "TIME", "ZONE"]) => name.push_str(" WITH TIME ZONE"),
             "INTERVAL" if self.word("DAY") => {
                 self.precision()?;

@@ -199,11 +199,20 @@ impl Parser<'_> {
     fn constraint_state(&mut self, name: Option<Name>, rule: Rule) -> Ora<Constraint> {
         let mut constraint = Constraint { name, rule, disabled: false, deferrable: false };
         loop {
-            match self.one_of(&["ENABLE", "DISABLE", "VALIDATE", "NOVALIDATE", "DEFERRABLE", "RELY", "NORELY"]) {
+            match self.one_of(&[
+                "ENABLE",
+                "DISABLE",
+                "VALIDATE",
+                "NOVALIDATE",
+                "DEFERRABLE",
+                "RELY",
+                "NORELY",
+            ]) {
                 Some("DISABLE") => constraint.disabled = true,
                 Some("DEFERRABLE") => constraint.deferrable = true,
                 Some(_) => {}
-                None if self.words(&["INITIALLY", "DEFERRED"]) || self.words(&["INITIALLY", "IMMEDIATE"]) => {}
+                None if self.words(&["INITIALLY", "DEFERRED"]) || self.words(&["INITIALLY", "IMMEDIATE"]) => {
+                }
                 None if self.words(&["USING", "INDEX"]) => {
                     if !matches!(self.tok(), Tok::Word(w) if w == "ENABLE" || w == "DISABLE") {
                         self.name(904).ok();
@@ -229,8 +238,19 @@ impl Parser<'_> {
         };
         let typed = match self.tok() {
             Tok::Word(w) => {
-                !["DEFAULT", "GENERATED", "NOT", "CONSTRAINT", "PRIMARY", "CHECK", "REFERENCES", "AS", "UNIQUE", "NULL"]
-                    .contains(&w.as_str())
+                ![
+                    "DEFAULT",
+                    "GENERATED",
+                    "NOT",
+                    "CONSTRAINT",
+                    "PRIMARY",
+                    "CHECK",
+                    "REFERENCES",
+                    "AS",
+                    "UNIQUE",
+                    "NULL",
+                ]
+                .contains(&w.as_str())
                     && (!reserved(w) || !matches!(w.as_str(), "ADD" | "MODIFY"))
             }
             _ => false,
@@ -324,7 +344,16 @@ impl Parser<'_> {
             } else if self.word("CYCLE") {
                 options.cycle = true;
             } else if self
-                .one_of(&["NOCACHE", "NOCYCLE", "ORDER", "NOORDER", "NOMINVALUE", "NOMAXVALUE", "KEEP", "NOKEEP"])
+                .one_of(&[
+                    "NOCACHE",
+                    "NOCYCLE",
+                    "ORDER",
+                    "NOORDER",
+                    "NOMINVALUE",
+                    "NOMAXVALUE",
+                    "KEEP",
+                    "NOKEEP",
+                ])
                 .is_none()
             {
                 return Ok(options);
@@ -466,8 +495,7 @@ impl Parser<'_> {
         };
         self.word("NOCOPY");
         let ty = self.type_name()?;
-        let default =
-            if self.word("DEFAULT") || self.op(":=") { Some(self.expression()?) } else { None };
+        let default = if self.word("DEFAULT") || self.op(":=") { Some(self.expression()?) } else { None };
         Ok(Param { name, mode, ty, default })
     }
 
@@ -487,7 +515,9 @@ impl Parser<'_> {
         }
         if self.word("INDEX") {
             let name = self.path(953)?;
-            let how = self.one_of(&["UNUSABLE", "REBUILD", "INVISIBLE", "VISIBLE"]).ok_or_else(|| self.fail(2243))?;
+            let how = self
+                .one_of(&["UNUSABLE", "REBUILD", "INVISIBLE", "VISIBLE"])
+                .ok_or_else(|| self.fail(2243))?;
             return Ok(Ddl::AlterIndex(name, how));
         }
         if self.word("SEQUENCE") {
@@ -495,8 +525,7 @@ impl Parser<'_> {
         }
         if self.word("USER") {
             let name = self.name(1935)?;
-            let password =
-                if self.words(&["IDENTIFIED", "BY"]) { Some(self.password()?) } else { None };
+            let password = if self.words(&["IDENTIFIED", "BY"]) { Some(self.password()?) } else { None };
             let mut state = None;
             if self.word("ACCOUNT") {
                 state = self.one_of(&["LOCK", "UNLOCK"]);
@@ -583,8 +612,18 @@ impl Parser<'_> {
             return Ok(Ddl::DropDatabase(name));
         }
         let public = self.word("PUBLIC");
-        let kinds =
-            ["TABLE", "INDEX", "VIEW", "SEQUENCE", "SYNONYM", "TRIGGER", "PROCEDURE", "FUNCTION", "USER", "ROLE"];
+        let kinds = [
+            "TABLE",
+            "INDEX",
+            "VIEW",
+            "SEQUENCE",
+            "SYNONYM",
+            "TRIGGER",
+            "PROCEDURE",
+            "FUNCTION",
+            "USER",
+            "ROLE",
+        ];
         let kind = self.one_of(&kinds).ok_or_else(|| self.fail(950))?;
         let name = self.path(903)?;
         self.words(&["CASCADE", "CONSTRAINTS"]);

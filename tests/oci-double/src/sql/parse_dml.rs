@@ -169,12 +169,14 @@ impl Parser<'_> {
         self.at += 1;
         self.need("INTO", 925)?;
         let table = self.table()?;
-        let columns = if self.is_op("(") && !matches!(self.ahead(1), Tok::Word(w) if w == "SELECT" || w == "WITH") {
-            self.columns()?
-        } else {
-            Vec::new()
-        };
-        let mut insert = Insert { table, columns, rows: Vec::new(), query: None, returning: Returning::default() };
+        let columns =
+            if self.is_op("(") && !matches!(self.ahead(1), Tok::Word(w) if w == "SELECT" || w == "WITH") {
+                self.columns()?
+            } else {
+                Vec::new()
+            };
+        let mut insert =
+            Insert { table, columns, rows: Vec::new(), query: None, returning: Returning::default() };
         if self.word("VALUES") {
             insert.rows.push(self.value_list()?);
             while self.rules.at_least(23) && self.op(",") {
@@ -287,5 +289,4 @@ impl Parser<'_> {
         }
         Ok(merge)
     }
-
 }

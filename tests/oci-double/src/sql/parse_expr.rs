@@ -339,13 +339,22 @@ impl Parser<'_> {
             }
         }
         if self.is_op("@") {
-            return Err(crate::ora::OraError::new(2019, "connection description for remote database not found"));
+            return Err(crate::ora::OraError::new(
+                2019,
+                "connection description for remote database not found",
+            ));
         }
         if !self.op("(") {
             return Ok(Expr::Name(path));
         }
-        let mut func =
-            Func { name: path, args: Vec::new(), star: false, distinct: false, within: Vec::new(), over: None };
+        let mut func = Func {
+            name: path,
+            args: Vec::new(),
+            star: false,
+            distinct: false,
+            within: Vec::new(),
+            over: None,
+        };
         if self.op("*") {
             func.star = true;
         } else if !self.is_op(")") {
