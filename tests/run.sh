@@ -12,13 +12,20 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/mariadb.sh
 # shellcheck source=tests/python.sh
 . tests/python.sh
+# shellcheck source=tests/postgres.sh
+. tests/postgres.sh
 
 command -v cargo >/dev/null || fail "Rust is missing: install it from https://rustup.rs"
 # Built first, so that a mistake in the code shows before anything is started, and the tests' time is the tests' own.
 cargo build --locked --quiet
+# What stands for SQL Server, and for Oracle's client library.
+cargo build --locked --quiet -p tds-server -p oci-double
+export BUKTOR_TEST_TDS_SERVER=$PWD/target/debug/tds-server
+export BUKTOR_TEST_OCI_DOUBLE=$PWD/target/debug
 # sqlglot reads every statement that is rendered, in the dialect of its database.
 [ $# -gt 0 ] || provide_python sqlglot==30.30.0
 provide_mariadb
+provide_postgres
 
 # One line of totals at the very end, whichever runner there is, so that nobody has to add up.
 report=$folder/report.txt
