@@ -15,6 +15,8 @@ packages() {
     command -v mariadb >/dev/null || missing+=(mariadb-client)
     command -v openssl >/dev/null || missing+=(openssl)
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
+    # An independent client of SQL Server.
+    command -v tsql >/dev/null || missing+=(freetds-bin)
     # Of the scripts that are sourced beside this one.
     if declare -F postgres_packages >/dev/null; then mapfile -t -O "${#missing[@]}" missing < <(postgres_packages); fi
     printf '%s\n' "${missing[@]}" | sort -u
