@@ -328,7 +328,8 @@ mod tests {
             Just(Charset::Utf8mb3),
             Just(Charset::Latin1),
             Just(Charset::Ascii),
-            any::<u16>().prop_map(Charset::CodePage)
+            any::<u16>().prop_map(Charset::CodePage),
+            any::<u8>().prop_map(Charset::Iso8859)
         ];
         prop_oneof![
             (any::<i128>(), any::<i128>()).prop_map(|(min, max)| ColumnType::Int { min, max }),

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+pub use crate::model::storage::Storage;
+
 /// A table as the configuration writes it: `table` or `schema.table`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableName(pub String);
@@ -48,6 +50,8 @@ pub enum Charset {
     Ascii,
     /// A code page of Windows by its number: SQL Server's `varchar`, which writes `?` for what it lacks.
     CodePage(u16),
+    /// A part of ISO 8859 by its number: Oracle's `WE8ISO8859P15`, which writes an upside-down `?` for what it lacks.
+    Iso8859(u8),
 }
 
 /// How a column of date and time counts, and how far it reaches.
@@ -62,45 +66,6 @@ pub enum Calendar {
     /// SQL Server's `smalldatetime`: 1900-01-01 to 2079-06-06, in minutes.
     /// <https://learn.microsoft.com/en-us/sql/t-sql/data-types/smalldatetime-transact-sql>.
     Small,
-}
-
-/// How a database keeps a column, where a bound value has to be declared so: Oracle compares an index with nothing else.
-/// See <https://docs.oracle.com/en/database/oracle/oracle-database/19/sqlrf/Data-Types.html>.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Storage {
-    /// A value is taken for what it is.
-    #[default]
-    Any,
-    /// Text in the database's character set.
-    VarChar,
-    /// Text in the national character set.
-    NVarChar,
-    /// Text of a fixed length, in the database's character set: padded with spaces to so many of its units.
-    Char(u32),
-    /// Text of a fixed length in characters, in the national character set.
-    NChar(u32),
-    /// Long text in the database's character set.
-    Clob,
-    /// Long text in the national character set.
-    NClob,
-    /// Bytes.
-    Raw,
-    /// Many bytes.
-    Blob,
-    /// A decimal number.
-    Number,
-    /// A single.
-    BinaryFloat,
-    /// A double.
-    BinaryDouble,
-    /// A date with its time of day, in whole seconds.
-    Date,
-    /// A date and time with fractions.
-    Timestamp,
-    /// The same with a zone.
-    TimestampTz,
-    /// The same in the session's zone.
-    TimestampLtz,
 }
 
 /// What a column can hold, so far as conversion must know. Fraction digits are of seconds, 0 to 9.
@@ -356,7 +321,7 @@ impl Column {
 }
 
 impl Table {
-    /// The column of that name: as spelled, else without regard to case where the database allows it.
+    /// The column of that name: as spelled, else in capitals, else without regard to case where the database allows it.
     #[must_use]
     pub fn column(&self, name: &ColumnName) -> Option<(usize, &Column)> {
         let all = || self.columns.iter().enumerate();
@@ -364,8 +329,10 @@ impl Table {
             if !self.ignore_case {
                 return None;
             }
-            let lower = name.0.to_lowercase();
-            all().find(|(_, c)| c.name.0.to_lowercase() == lower)
+            // Oracle's own reading of a name without quotes; it may have another one that differs in case.
+            let (upper, lower) = (name.0.to_uppercase(), name.0.to_lowercase());
+            let capitals = all().find(|(_, c)| c.name.0 == upper);
+            capitals.or_else(|| all().find(|(_, c)| c.name.0.to_lowercase() == lower))
         })
     }
 

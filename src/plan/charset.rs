@@ -11,7 +11,8 @@ pub(super) fn unsupported(text: &str, charset: Charset) -> Option<String> {
         Charset::Utf8mb3 => "utf8mb3".to_owned(),
         Charset::Latin1 => "latin1".to_owned(),
         Charset::Ascii => "ascii".to_owned(),
-        Charset::CodePage(page) => format!("code page {page}, by its collation"),
+        Charset::CodePage(page) => format!("code page {page}"),
+        Charset::Iso8859(part) => format!("ISO 8859-{part}"),
     };
     let count = text.chars().filter(|c| !has(*c, charset)).count();
     (count > 0).then(|| format!("{count} of its characters do not exist in the column's character set {set}"))
@@ -20,7 +21,7 @@ pub(super) fn unsupported(text: &str, charset: Charset) -> Option<String> {
 /// Bytes of a character in the set.
 pub(super) fn width(c: char, charset: Charset) -> usize {
     match charset {
-        Charset::Latin1 | Charset::Ascii => 1,
+        Charset::Latin1 | Charset::Ascii | Charset::Iso8859(_) => 1,
         Charset::CodePage(page) => encoding(page).map_or(1, |set| {
             let mut bytes = [0; 4];
             set.encode(c.encode_utf8(&mut bytes)).0.len()
@@ -37,6 +38,7 @@ fn has(c: char, charset: Charset) -> bool {
         Charset::Ascii => c.is_ascii(),
         // Of a set that is not known here, what all have.
         Charset::CodePage(page) => c.is_ascii() || encoding(page).is_some_and(|set| is_exact(c, set)),
+        Charset::Iso8859(part) => c.is_ascii() || is_iso(c, part),
     }
 }
 
@@ -67,6 +69,29 @@ fn encoding(page: u16) -> Option<&'static Encoding> {
         1258 => encoding_rs::WINDOWS_1258,
         _ => return None,
     })
+}
+
+/// The parts that are on the web are as they stand there; the other two differ from Unicode's first 256 characters in nothing
+/// or in six letters.
+fn is_iso(c: char, part: u8) -> bool {
+    let set = match part {
+        1 => return (c as u32) < 0x100,
+        9 => return "ĞğİıŞş".contains(c) || ((c as u32) < 0x100 && !"ÐðÝýÞþ".contains(c)),
+        2 => encoding_rs::ISO_8859_2,
+        3 => encoding_rs::ISO_8859_3,
+        4 => encoding_rs::ISO_8859_4,
+        5 => encoding_rs::ISO_8859_5,
+        6 => encoding_rs::ISO_8859_6,
+        7 => encoding_rs::ISO_8859_7,
+        8 => encoding_rs::ISO_8859_8,
+        10 => encoding_rs::ISO_8859_10,
+        13 => encoding_rs::ISO_8859_13,
+        14 => encoding_rs::ISO_8859_14,
+        15 => encoding_rs::ISO_8859_15,
+        16 => encoding_rs::ISO_8859_16,
+        _ => return false,
+    };
+    is_exact(c, set)
 }
 
 fn is_windows_1252(c: char) -> bool {
@@ -100,6 +125,22 @@ mod tests {
         assert!(!has('😀', Charset::CodePage(1252)));
         // Japan's set writes a backslash for it.
         assert!(!has('¥', Charset::CodePage(932)));
+    }
+
+    #[test]
+    fn parts_of_iso_8859() {
+        fn check(part: u8, text: &str, lost: usize) {
+            let charset = Charset::Iso8859(part);
+            assert_eq!(text.chars().filter(|c| !has(*c, charset)).count(), lost, "{part} {text}");
+            assert_eq!(width('é', charset), 1);
+        }
+        check(1, "Zoë €", 1);
+        check(15, "Zoë €", 0);
+        check(2, "Łódź", 0);
+        check(9, "İğne ð", 1);
+        check(5, "Иван", 0);
+        check(1, "Иван", 4);
+        check(99, "plain é", 1);
     }
 
     #[test]

@@ -70,6 +70,17 @@ impl Target<'_> {
         misfit("null", "the event says null and the column may not be NULL")
     }
 
+    /// An empty text, where the database keeps it as NULL. What is made of the value elsewhere must know that.
+    fn empty(&self) -> Result<SqlValue, Misfit> {
+        if self.column.nullable {
+            return Ok(SqlValue::Null);
+        }
+        misfit(
+            "null",
+            "it is empty, and Oracle keeps an empty text as NULL: the column may not be NULL, and no row is ever found by it",
+        )
+    }
+
     fn bool(&self, b: bool) -> Result<SqlValue, Misfit> {
         match self.column.kind {
             ColumnType::Date
@@ -96,6 +107,9 @@ impl Target<'_> {
 
     /// A text.
     pub(super) fn text(&self, text: &str) -> Result<SqlValue, Misfit> {
+        if text.is_empty() && self.column.storage.keeps_empty_as_null() {
+            return self.empty();
+        }
         match &self.column.kind {
             ColumnType::Int { min, max } => whole(text, *min, *max).map(SqlValue::Int),
             ColumnType::Year => year(text).map(SqlValue::Int),

@@ -78,6 +78,7 @@ pub(super) enum Characters {
     Latin1,
     Ascii,
     CodePage(u16),
+    Iso8859(u8),
 }
 
 impl Kind {
@@ -102,6 +103,7 @@ impl Kind {
                     Charset::Latin1 => Characters::Latin1,
                     Charset::Ascii => Characters::Ascii,
                     Charset::CodePage(page) => Characters::CodePage(*page),
+                    Charset::Iso8859(part) => Characters::Iso8859(*part),
                 },
             },
             ColumnType::Bytes { max } => Self::Bytes { max: *max },
@@ -145,6 +147,7 @@ impl Kind {
                     Characters::Latin1 => Charset::Latin1,
                     Characters::Ascii => Charset::Ascii,
                     Characters::CodePage(page) => Charset::CodePage(page),
+                    Characters::Iso8859(part) => Charset::Iso8859(part),
                 },
             },
             Self::Bytes { max } => ColumnType::Bytes { max },

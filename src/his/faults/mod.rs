@@ -4,6 +4,8 @@ use crate::model::outcome::FaultClass;
 
 #[cfg(feature = "mysql")]
 pub(super) mod mysql;
+#[cfg(feature = "oracle")]
+pub(super) mod oracle;
 pub(super) mod sqlite;
 #[cfg(feature = "sqlserver")]
 pub(super) mod sqlserver;
