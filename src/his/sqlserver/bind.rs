@@ -41,7 +41,7 @@ fn bound(value: &SqlValue, zone: Tz) -> ColumnData<'_> {
             // `YYYY-MM-DD` is read by the login's language where the column is an old datetime.
             out.retain(|c| c != '-');
         }
-        SqlValue::Time(at) => text::time(&mut out, *at),
+        SqlValue::Time(at) => time(&mut out, *at),
         SqlValue::DateTime(at) => iso(&mut out, *at),
         SqlValue::Instant(at) => {
             let local = at.with_timezone(&zone);
@@ -61,11 +61,19 @@ fn bound(value: &SqlValue, zone: Tz) -> ColumnData<'_> {
     ColumnData::String(Some(out.into()))
 }
 
-/// `YYYY-MM-DDThh:mm:ss[.ffffff]`.
+/// `YYYY-MM-DDThh:mm:ss[.f]`.
 fn iso(out: &mut String, at: chrono::NaiveDateTime) {
     text::date(out, at.date());
     out.push('T');
-    text::time(out, at.time());
+    time(out, at.time());
+}
+
+/// Without zeros at the end: an old datetime takes three digits of a second's fraction and no more, be they zeros.
+fn time(out: &mut String, at: chrono::NaiveTime) {
+    text::time(out, at);
+    if out.contains('.') {
+        out.truncate(out.trim_end_matches('0').len());
+    }
 }
 
 #[cfg(test)]
@@ -91,12 +99,12 @@ mod tests {
         check(&SqlValue::Text("\u{1f600}".into()), zone, &text("\u{1f600}"));
         check(&SqlValue::Bytes(vec![0]), zone, &ColumnData::Binary(Some(vec![0].into())));
         check(&SqlValue::Date(day), zone, &text("20260305"));
-        check(&SqlValue::Time(at.time()), zone, &text("02:30:00.500000"));
-        check(&SqlValue::DateTime(at), zone, &text("2026-03-05T02:30:00.500000"));
+        check(&SqlValue::Time(at.time()), zone, &text("02:30:00.5"));
+        check(&SqlValue::DateTime(at), zone, &text("2026-03-05T02:30:00.5"));
         let moment = SqlValue::Instant(Utc.from_utc_datetime(&at));
-        check(&moment, zone, &text("2026-03-05T08:00:00.500000+05:30"));
-        check(&moment, chrono_tz::America::St_Johns, &text("2026-03-04T23:00:00.500000-03:30"));
-        check(&moment, chrono_tz::UTC, &text("2026-03-05T02:30:00.500000+00:00"));
+        check(&moment, zone, &text("2026-03-05T08:00:00.5+05:30"));
+        check(&moment, chrono_tz::America::St_Johns, &text("2026-03-04T23:00:00.5-03:30"));
+        check(&moment, chrono_tz::UTC, &text("2026-03-05T02:30:00.5+00:00"));
         // Before 1900 or so a place had its own time, to the second.
         let old = NaiveDate::from_ymd_opt(1850, 1, 1).expect("a day").and_hms_opt(12, 0, 0).expect("a time");
         let old = SqlValue::Instant(Utc.from_utc_datetime(&old));
