@@ -88,10 +88,10 @@ pub(super) fn findings(step: &Step, kind: &EventKind, bound: &BoundStep) -> Vec<
         let lost = match charset {
             Charset::Any => continue,
             Charset::Utf8mb3 => "emoji and rare Chinese characters",
-            Charset::Ascii => "letters beyond plain English ones",
             Charset::Latin1 | Charset::CodePage(1252) | Charset::Iso8859(1 | 15) => {
                 "letters beyond Western European ones"
             }
+            Charset::Ascii => "letters beyond plain English ones",
             Charset::CodePage(_) | Charset::Iso8859(_) => "letters and signs that its character set lacks",
         };
         if field.codes.is_none() && cell.role != Role::Key {

@@ -161,8 +161,11 @@ impl Resolver<'_> {
         let Some(written) = written else { return Ok(None) };
         let at = at.key("schema");
         let schema = self.name(&at, Some(written), "a schema's name, \"schema\": \"...\"").ok_or(Told)?;
-        if schema.starts_with(['[', '"', '`']) {
-            self.wrong(&at, "must be the schema's name alone, without brackets or quotes around it");
+        if schema.starts_with(['[', '"', '`']) || schema.contains('.') {
+            self.wrong(
+                &at,
+                "must be the schema's name alone, without brackets or quotes around it and without the database's name",
+            );
             return Err(Told);
         }
         Ok(Some(schema))

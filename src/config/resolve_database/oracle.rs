@@ -240,3 +240,21 @@ fn sid_of(written: &str) -> Option<(&str, &str)> {
     let is_port = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
     (is_port && !host.is_empty() && is_target(sid)).then_some((place, sid))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        /// Whatever stands there, it is read or told of; and what is read can stand in a descriptor.
+        #[test]
+        fn no_host_panics(text in "(//)?[a-zA-Z0-9.()\\[\\]:,/ @=-]{0,24}|\\PC{0,12}") {
+            if let Ok(Listener { host, target, .. }) = listener(&text) {
+                proptest::prop_assert!(!host.is_empty() && !host.contains(['(', ')', '=', '/', '@', ' ']), "{}", host);
+                if let Some(OracleTarget::Service(name) | OracleTarget::Sid(name)) = target {
+                    proptest::prop_assert!(is_target(&name));
+                }
+            }
+        }
+    }
+}

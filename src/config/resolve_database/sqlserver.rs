@@ -67,7 +67,14 @@ impl Resolver<'_> {
             let password = self.password(&at.key("password"), written.password);
             user.zip(password).map(|(user, password)| SqlServerLogin::Sql { user, password })
         };
-        let database = self.database_name(at, written.database);
+        let database = self.database_name(at, written.database).filter(|name| {
+            let bare = !name.starts_with(['[', '"']);
+            if !bare {
+                let message = "must be the database's name alone, without brackets or quotes around it";
+                self.wrong(&at.key("database"), message);
+            }
+            bare
+        });
         let schema = self.schema(at, written.schema);
         let tls = tls(written.tls);
         let ca_file = self.ca_file(at, tls, written.ca_file);
@@ -214,4 +221,20 @@ fn server(written: &str) -> Result<Server, &'static str> {
     }
     let host = if here { "localhost".to_owned() } else { host };
     Ok(Server { host, port: port.or(after_comma), instance: instance.map(str::to_owned) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        /// Whatever stands there, it is read or told of; and what is read is one host, by which a server can be asked for.
+        #[test]
+        fn no_host_panics(text in "(tcp:|np:)?[a-zA-Z0-9.()\\[\\]:,/\\\\ @=;-]{0,24}|\\PC{0,12}") {
+            if let Ok(Server { host, instance, .. }) = server(&text) {
+                proptest::prop_assert!(!host.is_empty() && !host.contains(['\\', ',', '/', '@', '=', ';', ' ']), "{}", host);
+                proptest::prop_assert!(instance.is_none_or(|name| is_instance(&name)));
+            }
+        }
+    }
 }

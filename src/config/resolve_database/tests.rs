@@ -246,6 +246,12 @@ fn mistakes_with_sql_server() {
     );
     check(
         &database(
+            r#""type": "sqlserver", "host": "db", "user": "u", "password": "hunter2", "database": "[HIS]""#,
+        ),
+        &[("database.database", "without brackets")],
+    );
+    check(
+        &database(
             r#""type": "sqlserver", "host": "db", "user": "HIS\\buktor", "password": "hunter2", "database": "HIS""#,
         ),
         &[("database.user", "is a Windows account (DOMAIN\\name)")],

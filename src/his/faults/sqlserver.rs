@@ -10,7 +10,7 @@ const SEVERITY_FATAL: u8 = 20;
 const CONSTRAINT: u32 = 547;
 /// The login's database cannot be opened.
 const NO_DATABASE: u32 = 4060;
-/// Numbers from here on are the HIS's own: RAISERROR, THROW and sp_addmessage.
+/// Numbers from here on are the HIS's own: RAISERROR, THROW and `sp_addmessage`.
 const OWN_MIN: u32 = 50_000;
 
 /// Numbers by class, for errors of statements. See

@@ -146,7 +146,7 @@ async fn tables_of(session: &mut SqlServer, tables: &[Found]) -> Result<BTreeMap
             // Which views take writes, the server says when they are written: 4405 and its kin.
             updatable: true,
             transactional: true,
-            engine: PRODUCT_ENGINE.to_owned(),
+            engine: String::new(),
             columns: columns.remove(&id).unwrap_or_default(),
             unique: unique.remove(&id).unwrap_or_default(),
             references: references.remove(&id).unwrap_or_default(),
@@ -164,9 +164,6 @@ async fn tables_of(session: &mut SqlServer, tables: &[Found]) -> Result<BTreeMap
     }
     Ok(described)
 }
-
-/// There is one engine, and numbers of identity columns are not rolled back.
-const PRODUCT_ENGINE: &str = "SQL Server";
 
 /// How this database compares names.
 fn same(session: &SqlServer) -> impl Fn(&str, &str) -> bool + use<> {

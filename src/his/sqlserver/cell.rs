@@ -149,7 +149,7 @@ mod tests {
         check(float, &ColumnData::F64(Some(1500.0)), "1500");
         check(ColumnType::Money, &ColumnData::F64(Some(1500.5)), "1500.5000");
         check(ColumnType::Money4, &ColumnData::F64(Some(-0.0001)), "-0.0001");
-        check(ColumnType::Money, &ColumnData::F64(Some(900_000_000_000.1234)), "900000000000.1234");
+        check(ColumnType::Money, &ColumnData::F64(Some(900_000_000_000.123_4)), "900000000000.1234");
         let number = |value, scale| ColumnData::Numeric(Some(Numeric::new_with_scale(value, scale)));
         check(ColumnType::Numericn, &number(1250, 2), "12.50");
         check(ColumnType::Numericn, &number(-5, 3), "-0.005");

@@ -9,13 +9,12 @@ use std::{
 };
 
 use tiberius::{Config, SqlBrowser};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 
 use super::{Open, SqlServer, ladder, refused, settle};
 use crate::{
     config::{Database, SqlServer as Place, SqlServerAt},
     his::HisError,
-    model::outcome::FaultClass,
 };
 
 /// Times that a server may send on to another one (Azure, availability groups).
@@ -72,16 +71,21 @@ pub(super) async fn open(database: &Database, place: &Place) -> Result<SqlServer
     Ok(session)
 }
 
-/// A TCP connection, without Nagle's delay. Finds a wrong host name by itself, so that it can be told apart.
+/// A TCP connection, without Nagle's delay: to whichever of the host's addresses answers first, because the listener of an
+/// availability group has addresses where nobody is. Finds a wrong host name by itself, so that it can be told apart.
 pub(super) async fn reach(place: &Place, target: &Target) -> Result<TcpStream, HisError> {
-    let addresses = resolve(place, &target.host, target.port).await?;
+    let mut attempts = JoinSet::new();
+    for address in resolve(place, &target.host, target.port).await? {
+        attempts.spawn(async move {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Ok::<_, std::io::Error>(stream)
+        });
+    }
     let mut failure = None;
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                stream.set_nodelay(true).map_err(|error| refused::unreachable(place, target, &error))?;
-                return Ok(stream);
-            }
+    while let Some(attempt) = attempts.join_next().await {
+        match attempt.unwrap_or_else(|error| Err(error.into())) {
+            Ok(stream) => return Ok(stream),
             Err(error) => failure = Some(error),
         }
     }
@@ -125,15 +129,4 @@ async fn browse(place: &Place, instance: &str) -> Result<Target, HisError> {
         }
     }
     Err(refused::browser(place, instance, &failure.unwrap_or_default()))
-}
-
-/// That a Windows account is wanted where there is none.
-#[cfg(not(windows))]
-pub(super) fn no_windows() -> HisError {
-    HisError::plain(
-        FaultClass::Login,
-        "sqlserver-windows-login",
-        "a Windows login is possible where this program runs on Windows alone: set database.user and database.password to a \
-         login of SQL Server's own (\"SQL Server and Windows Authentication mode\" must be on there)",
-    )
 }

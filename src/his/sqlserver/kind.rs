@@ -99,8 +99,7 @@ pub(super) struct Filling<'a> {
     pub(super) identity: bool,
     /// Computed, a rowversion, or the period of a table with a history.
     pub(super) computed: bool,
-    pub(super) has_default: bool,
-    /// The default's text, where the login may see it.
+    /// The text of its default; empty where the login may not see it.
     pub(super) default: Option<&'a str>,
     pub(super) nullable: bool,
 }
@@ -118,7 +117,7 @@ pub(super) fn filled(filling: &Filling<'_>) -> Filled {
         Filled::ByIdentity
     } else if filling.default.is_some_and(counts) {
         Filled::ByCounter
-    } else if filling.has_default || filling.nullable {
+    } else if filling.default.is_some() || filling.nullable {
         Filled::ByDefault
     } else {
         Filled::ByNobody
@@ -139,10 +138,9 @@ fn fraction(declared: &Declared<'_>) -> u32 {
 
 fn text(length: TextLength, declared: &Declared<'_>) -> ColumnType {
     let charset = match declared.code_page {
-        Some(UTF8) => Charset::Any,
+        Some(UTF8) | None => Charset::Any,
         // A collation without a code page keeps plain English letters only.
         Some(page) => u16::try_from(page).map_or(Charset::Ascii, Charset::CodePage),
-        None => Charset::Any,
     };
     ColumnType::Text { length, charset }
 }
@@ -253,8 +251,8 @@ mod tests {
         check(&Filling { identity: true, ..nothing }, Filled::ByIdentity);
         check(&Filling { computed: true, nullable: true, ..nothing }, Filled::ByExpression);
         check(&Filling { nullable: true, ..nothing }, Filled::ByDefault);
-        check(&Filling { has_default: true, ..nothing }, Filled::ByDefault);
-        let default = |default| Filling { has_default: true, default, ..nothing };
+        let default = |default| Filling { default, ..nothing };
+        check(&default(Some("")), Filled::ByDefault);
         check(&default(Some("((0))")), Filled::ByDefault);
         check(&default(Some("(NEXT VALUE FOR [dbo].[VisitNo])")), Filled::ByCounter);
         check(&default(Some("(newsequentialid())")), Filled::ByCounter);

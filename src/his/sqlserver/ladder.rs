@@ -43,7 +43,7 @@ pub(super) enum Climbed {
 }
 
 impl Cover {
-    /// What is to be said about it.
+    /// What of it is not as the configuration would have it.
     pub(super) fn words(&self, facts: &Facts) -> Option<String> {
         let (what, why) = match self {
             Self::Whole | Self::Nothing(None) => return None,
@@ -59,7 +59,17 @@ impl Cover {
         };
         Some(format!("{what}; the attempt to encrypt it failed: {why}. {}", cure(facts)))
     }
+
+    /// What is to be said about it where somebody asks.
+    pub(super) fn remark(&self, facts: &Facts) -> Option<String> {
+        if *self == Self::Nothing(None) { Some(OFF.to_owned()) } else { self.words(facts) }
+    }
 }
+
+/// What the configuration itself has chosen.
+const OFF: &str = "the connection to the HIS database is not encrypted, because database.tls is \"off\": the password can be \
+                   read on the way (SQL Server only scrambles it), and the data of patients too. \"prefer\" encrypts what the \
+                   server can";
 
 /// What would help against an old TLS.
 fn cure(facts: &Facts) -> &'static str {
@@ -139,8 +149,19 @@ fn authentication(place: &Place) -> Result<AuthMethod, HisError> {
         #[cfg(windows)]
         SqlServerLogin::Windows => Ok(AuthMethod::Integrated),
         #[cfg(not(windows))]
-        SqlServerLogin::Windows => Err(super::connect::no_windows()),
+        SqlServerLogin::Windows => Err(no_windows()),
     }
+}
+
+/// That a Windows account is wanted where there is none.
+#[cfg(not(windows))]
+fn no_windows() -> HisError {
+    HisError::plain(
+        FaultClass::Login,
+        "sqlserver-windows-login",
+        "a Windows login is possible where this program runs on Windows alone: set database.user and database.password to a \
+         login of SQL Server's own (\"SQL Server and Windows Authentication mode\" must be on there)",
+    )
 }
 
 fn authorities(path: &Path) -> Result<Vec<u8>, HisError> {
@@ -221,17 +242,17 @@ mod tests {
 
     #[test]
     fn only_a_failure_of_encryption_leads_down() {
-        fn check(error: Error, expected: bool) {
+        fn check(error: &Error, expected: bool) {
             assert_eq!(Failure::Driver(error.clone()).is_of_encryption(), expected, "{error}");
         }
         let io = |kind| Error::Io { kind, message: "why".into() };
-        check(Error::Tls("x".into()), true);
-        check(io(ErrorKind::InvalidData), true);
-        check(io(ErrorKind::UnexpectedEof), true);
-        check(io(ErrorKind::ConnectionRefused), false);
-        check(io(ErrorKind::TimedOut), false);
-        check(Error::Protocol("Server does not allow the requested encryption level.".into()), true);
-        check(Error::Protocol("invalid token type 48".into()), false);
+        check(&Error::Tls("x".into()), true);
+        check(&io(ErrorKind::InvalidData), true);
+        check(&io(ErrorKind::UnexpectedEof), true);
+        check(&io(ErrorKind::ConnectionRefused), false);
+        check(&io(ErrorKind::TimedOut), false);
+        check(&Error::Protocol("Server does not allow the requested encryption level.".into()), true);
+        check(&Error::Protocol("invalid token type 48".into()), false);
         assert!(!Failure::NotSqlServer.is_of_encryption());
     }
 
@@ -247,6 +268,9 @@ mod tests {
         }
         check(&Cover::Whole, Some("15.0"), &[]);
         check(&Cover::Nothing(None), Some("15.0"), &[]);
+        let off = Cover::Nothing(None).remark(&Facts::default());
+        assert!(off.is_some_and(|words| words.contains("the password can be read")));
+        assert_eq!(Cover::Whole.remark(&Facts::default()), None);
         let login = Cover::Login("peer is incompatible".into());
         check(&login, Some("15.0"), &["the login alone", "peer is incompatible", "SCHANNEL"]);
         let nothing = Cover::Nothing(Some("why".into()));

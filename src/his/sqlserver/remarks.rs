@@ -38,7 +38,7 @@ pub(super) async fn remarks(session: &mut SqlServer) -> Result<Vec<Remark>, HisE
     let mut facts = Facts {
         version: session.facts.version(),
         product: session.facts.product(),
-        cover: session.cover.words(&session.facts),
+        cover: session.cover.remark(&session.facts),
         ..Facts::default()
     };
     let state = "SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS nvarchar(128)), \

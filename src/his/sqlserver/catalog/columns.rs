@@ -60,8 +60,7 @@ fn column(row: &mut Answer, default: Option<&str>, period: bool, database_page: 
     let filling = kind::Filling {
         identity,
         computed: is_computed || period || declared.base == Some("timestamp"),
-        has_default,
-        default,
+        default: default.or(has_default.then_some("")),
         nullable,
     };
     Column {

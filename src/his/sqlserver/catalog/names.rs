@@ -56,9 +56,8 @@ pub(super) fn places(
     let Some(parts) = parts(name) else { return places };
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     match *parts.as_slice() {
-        [table] | ["", table] => places.extend(in_schemas(table)),
+        [table] | ["", table] | ["", "", table] => places.extend(in_schemas(table)),
         [schema, table] => places.push(Place { schema: schema.to_owned(), table: table.to_owned() }),
-        ["", "", table] => places.extend(in_schemas(table)),
         [own, "", table] if same(own, database) => places.extend(in_schemas(table)),
         [own, schema, table] if own.is_empty() || same(own, database) => {
             places.push(Place { schema: schema.to_owned(), table: table.to_owned() });
@@ -73,13 +72,11 @@ fn parts(name: &str) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     let mut rest = name.trim();
     loop {
-        let (part, after) = match rest.strip_prefix('[') {
-            Some(quoted) => bracketed(quoted)?,
-            None => {
-                let end = rest.find('.').unwrap_or(rest.len());
-                let (part, after) = rest.split_at(end);
-                (part.trim().to_owned(), after)
-            }
+        let (part, after) = if let Some(quoted) = rest.strip_prefix('[') {
+            bracketed(quoted)?
+        } else {
+            let (part, after) = rest.split_at(rest.find('.').unwrap_or(rest.len()));
+            (part.trim().to_owned(), after)
         };
         parts.push(part);
         match after.trim_start().strip_prefix('.') {
