@@ -85,6 +85,9 @@ pub const LOCK_TIME_HURRIED: Duration = Duration::from_secs(1);
 pub const BUSY_EVENTS_MAX: u32 = 5;
 /// Delay while the HIS database refuses the login or is out of space: hammering locks accounts.
 pub const REFUSED_BACKOFF: Duration = Duration::from_mins(1);
+/// Logins in a row that the server refuses before the daemon makes no more by itself: Oracle locks an account after ten
+/// (`FAILED_LOGIN_ATTEMPTS`), and a policy of Windows after as few as five.
+pub const LOGINS_REFUSED_MAX: u32 = 3;
 /// Delay before an event that waits for its parent row is tried again without a sign.
 pub const PARENT_BACKOFF: Duration = Duration::from_mins(1);
 /// Age after which the description of the HIS tables is read again.

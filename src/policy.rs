@@ -21,6 +21,17 @@ pub fn backoff(first: Duration, max: Duration, attempts: u32, chance: f64) -> Du
     whole.mul_f64(1.0 - chance.clamp(0.0, 1.0) / 2.0)
 }
 
+/// How long the HIS database is left alone after it could not be used; none: until an operator asks. `attempts` came
+/// before, `refused` were refused for their password, this one among them.
+#[must_use]
+pub fn rest(class: FaultClass, attempts: u32, refused: u32, chance: f64) -> Option<Duration> {
+    match class {
+        _ if refused >= limits::LOGINS_REFUSED_MAX => None,
+        FaultClass::Login | FaultClass::Full | FaultClass::Config => Some(limits::REFUSED_BACKOFF),
+        _ => Some(backoff(limits::BACKOFF_FIRST, limits::OUTAGE_BACKOFF_MAX, attempts, chance)),
+    }
+}
+
 /// How much of an event is still news.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -178,6 +189,20 @@ mod tests {
             false,
         );
         check(0, Outcome::Released { replay: true }, EventState::Pending, false, false);
+    }
+
+    #[test]
+    fn a_refused_password_is_not_repeated_until_the_account_is_locked() {
+        let check = |class, refused, expected: Option<Duration>| {
+            assert_eq!(rest(class, 7, refused, 0.0), expected, "{class:?} {refused}");
+        };
+        check(FaultClass::Login, 0, Some(limits::REFUSED_BACKOFF));
+        check(FaultClass::Login, limits::LOGINS_REFUSED_MAX - 1, Some(limits::REFUSED_BACKOFF));
+        check(FaultClass::Login, limits::LOGINS_REFUSED_MAX, None);
+        check(FaultClass::Login, limits::LOGINS_REFUSED_MAX + 1, None);
+        check(FaultClass::Unreachable, 0, Some(limits::OUTAGE_BACKOFF_MAX));
+        check(FaultClass::Unreachable, 1, Some(limits::OUTAGE_BACKOFF_MAX));
+        check(FaultClass::Full, 0, Some(limits::REFUSED_BACKOFF));
     }
 
     fn writer(kind: &str, columns: Option<&str>) -> Writer {

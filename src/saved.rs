@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::model::table::{
-    Charset, ColumnName, ColumnType, Filled, Privileges, Schema, TableName, TextLength,
+    Calendar, Charset, ColumnName, ColumnType, Filled, Privileges, Schema, Storage, TableName, TextLength,
 };
 
 /// What the file calls itself, so that it is told from any other JSON.
@@ -123,6 +123,9 @@ struct Table {
     insert_triggers: bool,
     transactional: bool,
     ignore_case: bool,
+    /// Files of earlier versions, which knew no Oracle, do not have it.
+    #[serde(default)]
+    empty_is_null: bool,
     updatable: bool,
     engine: String,
     triggers: Vec<Trigger>,
@@ -163,17 +166,47 @@ struct UniqueIndex {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 enum Kind {
-    Int { min: i128, max: i128 },
-    Decimal { precision: u32, scale: u32, unsigned: bool },
-    Float { single: bool },
-    Text { length: Length, charset: Characters },
-    Bytes { max: Option<u64> },
+    Int {
+        min: i128,
+        max: i128,
+    },
+    Decimal {
+        precision: u32,
+        scale: u32,
+        unsigned: bool,
+    },
+    Money {
+        small: bool,
+    },
+    Float {
+        single: bool,
+    },
+    Text {
+        length: Length,
+        charset: Characters,
+    },
+    Bytes {
+        max: Option<u64>,
+    },
     Date,
-    Time { fraction: u32 },
-    DateTime { fraction: u32 },
-    Timestamp { fraction: u32 },
-    Choice { members: Vec<String>, many: bool },
+    Time {
+        fraction: u32,
+    },
+    DateTime {
+        fraction: u32,
+        /// Files of earlier versions, which knew no SQL Server, do not have it.
+        #[serde(default)]
+        calendar: Counting,
+    },
+    Timestamp {
+        fraction: u32,
+    },
+    Choice {
+        members: Vec<String>,
+        many: bool,
+    },
     Year,
+    Guid,
     Json,
     Other,
 }
@@ -184,6 +217,16 @@ enum Length {
     Unlimited,
     Chars(u64),
     Bytes(u64),
+    Units(u64),
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Counting {
+    #[default]
+    Full,
+    From1753,
+    Small,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -193,6 +236,8 @@ enum Characters {
     Utf8mb3,
     Latin1,
     Ascii,
+    CodePage(u16),
+    Iso8859(u8),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -201,6 +246,7 @@ enum FilledBy {
     Nobody,
     Default,
     Counter,
+    Identity,
     Expression,
 }
 
@@ -222,6 +268,7 @@ impl Table {
             insert_triggers,
             transactional,
             ignore_case,
+            empty_is_null,
             updatable,
             engine,
             triggers,
@@ -240,6 +287,7 @@ impl Table {
             insert_triggers: *insert_triggers,
             transactional: *transactional,
             ignore_case: *ignore_case,
+            empty_is_null: *empty_is_null,
             updatable: *updatable,
             engine: engine.clone(),
             triggers: triggers.iter().map(Trigger::of).collect(),
@@ -259,6 +307,7 @@ impl Table {
             insert_triggers: self.insert_triggers,
             transactional: self.transactional,
             ignore_case: self.ignore_case,
+            empty_is_null: self.empty_is_null,
             updatable: self.updatable,
             engine: self.engine,
             triggers: self.triggers.into_iter().map(Trigger::model).collect(),
@@ -282,7 +331,8 @@ impl Trigger {
 
 impl Column {
     fn of(column: &ModelColumn) -> Self {
-        let ModelColumn { name, kind, declared, nullable, filled, folds, indexed } = column;
+        // Nothing is bound where there is no database.
+        let ModelColumn { name, kind, declared, storage: _, nullable, filled, folds, indexed } = column;
         Self {
             name: name.0.clone(),
             declared: declared.clone(),
@@ -292,6 +342,7 @@ impl Column {
                 Filled::ByNobody => FilledBy::Nobody,
                 Filled::ByDefault => FilledBy::Default,
                 Filled::ByCounter => FilledBy::Counter,
+                Filled::ByIdentity => FilledBy::Identity,
                 Filled::ByExpression => FilledBy::Expression,
             },
             folds: *folds,
@@ -304,11 +355,13 @@ impl Column {
             name: ColumnName(self.name),
             kind: self.kind.model(),
             declared: self.declared,
+            storage: Storage::Any,
             nullable: self.nullable,
             filled: match self.filled {
                 FilledBy::Nobody => Filled::ByNobody,
                 FilledBy::Default => Filled::ByDefault,
                 FilledBy::Counter => Filled::ByCounter,
+                FilledBy::Identity => Filled::ByIdentity,
                 FilledBy::Expression => Filled::ByExpression,
             },
             folds: self.folds,
@@ -337,27 +390,39 @@ impl Kind {
             ColumnType::Decimal { precision, scale, unsigned } => {
                 Self::Decimal { precision: *precision, scale: *scale, unsigned: *unsigned }
             }
+            ColumnType::Money { small } => Self::Money { small: *small },
             ColumnType::Float { single } => Self::Float { single: *single },
             ColumnType::Text { length, charset } => Self::Text {
                 length: match length {
                     TextLength::Unlimited => Length::Unlimited,
                     TextLength::Chars(n) => Length::Chars(*n),
                     TextLength::Bytes(n) => Length::Bytes(*n),
+                    TextLength::Units(n) => Length::Units(*n),
                 },
                 charset: match charset {
                     Charset::Any => Characters::Any,
                     Charset::Utf8mb3 => Characters::Utf8mb3,
                     Charset::Latin1 => Characters::Latin1,
                     Charset::Ascii => Characters::Ascii,
+                    Charset::CodePage(page) => Characters::CodePage(*page),
+                    Charset::Iso8859(part) => Characters::Iso8859(*part),
                 },
             },
             ColumnType::Bytes { max } => Self::Bytes { max: *max },
             ColumnType::Date => Self::Date,
             ColumnType::Time { fraction } => Self::Time { fraction: *fraction },
-            ColumnType::DateTime { fraction } => Self::DateTime { fraction: *fraction },
+            ColumnType::DateTime { fraction, calendar } => {
+                let calendar = match calendar {
+                    Calendar::Full => Counting::Full,
+                    Calendar::From1753 => Counting::From1753,
+                    Calendar::Small => Counting::Small,
+                };
+                Self::DateTime { fraction: *fraction, calendar }
+            }
             ColumnType::Timestamp { fraction } => Self::Timestamp { fraction: *fraction },
             ColumnType::Choice { members, many } => Self::Choice { members: members.clone(), many: *many },
             ColumnType::Year => Self::Year,
+            ColumnType::Guid => Self::Guid,
             ColumnType::Json => Self::Json,
             ColumnType::Other => Self::Other,
         }
@@ -369,27 +434,39 @@ impl Kind {
             Self::Decimal { precision, scale, unsigned } => {
                 ColumnType::Decimal { precision, scale, unsigned }
             }
+            Self::Money { small } => ColumnType::Money { small },
             Self::Float { single } => ColumnType::Float { single },
             Self::Text { length, charset } => ColumnType::Text {
                 length: match length {
                     Length::Unlimited => TextLength::Unlimited,
                     Length::Chars(n) => TextLength::Chars(n),
                     Length::Bytes(n) => TextLength::Bytes(n),
+                    Length::Units(n) => TextLength::Units(n),
                 },
                 charset: match charset {
                     Characters::Any => Charset::Any,
                     Characters::Utf8mb3 => Charset::Utf8mb3,
                     Characters::Latin1 => Charset::Latin1,
                     Characters::Ascii => Charset::Ascii,
+                    Characters::CodePage(page) => Charset::CodePage(page),
+                    Characters::Iso8859(part) => Charset::Iso8859(part),
                 },
             },
             Self::Bytes { max } => ColumnType::Bytes { max },
             Self::Date => ColumnType::Date,
             Self::Time { fraction } => ColumnType::Time { fraction },
-            Self::DateTime { fraction } => ColumnType::DateTime { fraction },
+            Self::DateTime { fraction, calendar } => {
+                let calendar = match calendar {
+                    Counting::Full => Calendar::Full,
+                    Counting::From1753 => Calendar::From1753,
+                    Counting::Small => Calendar::Small,
+                };
+                ColumnType::DateTime { fraction, calendar }
+            }
             Self::Timestamp { fraction } => ColumnType::Timestamp { fraction },
             Self::Choice { members, many } => ColumnType::Choice { members, many },
             Self::Year => ColumnType::Year,
+            Self::Guid => ColumnType::Guid,
             Self::Json => ColumnType::Json,
             Self::Other => ColumnType::Other,
         }
@@ -408,12 +485,15 @@ mod tests {
             Just(TextLength::Unlimited),
             any::<u64>().prop_map(TextLength::Chars),
             any::<u64>().prop_map(TextLength::Bytes),
+            any::<u64>().prop_map(TextLength::Units),
         ];
         let charset = prop_oneof![
             Just(Charset::Any),
             Just(Charset::Utf8mb3),
             Just(Charset::Latin1),
-            Just(Charset::Ascii)
+            Just(Charset::Ascii),
+            any::<u16>().prop_map(Charset::CodePage),
+            any::<u8>().prop_map(Charset::Iso8859)
         ];
         prop_oneof![
             (any::<i128>(), any::<i128>()).prop_map(|(min, max)| ColumnType::Int { min, max }),
@@ -424,11 +504,17 @@ mod tests {
             (length, charset).prop_map(|(length, charset)| ColumnType::Text { length, charset }),
             any::<Option<u64>>().prop_map(|max| ColumnType::Bytes { max }),
             fraction.clone().prop_map(|fraction| ColumnType::Time { fraction }),
-            fraction.clone().prop_map(|fraction| ColumnType::DateTime { fraction }),
+            (
+                fraction.clone(),
+                prop_oneof![Just(Calendar::Full), Just(Calendar::From1753), Just(Calendar::Small)]
+            )
+                .prop_map(|(fraction, calendar)| ColumnType::DateTime { fraction, calendar }),
             fraction.prop_map(|fraction| ColumnType::Timestamp { fraction }),
             (vec(".*", 0..4), any::<bool>()).prop_map(|(members, many)| ColumnType::Choice { members, many }),
             Just(ColumnType::Date),
             Just(ColumnType::Year),
+            Just(ColumnType::Guid),
+            any::<bool>().prop_map(|small| ColumnType::Money { small }),
             Just(ColumnType::Json),
             Just(ColumnType::Other),
         ]
@@ -439,6 +525,7 @@ mod tests {
             Just(Filled::ByNobody),
             Just(Filled::ByDefault),
             Just(Filled::ByCounter),
+            Just(Filled::ByIdentity),
             Just(Filled::ByExpression)
         ];
         (".*", kinds(), ".*", any::<bool>(), filled, any::<[bool; 2]>()).prop_map(
@@ -446,6 +533,7 @@ mod tests {
                 name: ColumnName(name),
                 kind,
                 declared,
+                storage: Storage::Any,
                 nullable,
                 filled,
                 folds,
@@ -464,7 +552,7 @@ mod tests {
             },
         );
         let names = (any::<Option<String>>(), ".*", vec(".*", 0..3));
-        (names, vec(columns(), 0..6), vec(index, 0..3), any::<[bool; 7]>()).prop_map(
+        (names, vec(columns(), 0..6), vec(index, 0..3), any::<[bool; 8]>()).prop_map(
             |((schema, name, references), columns, unique, flags)| ModelTable {
                 schema,
                 name,
@@ -475,6 +563,7 @@ mod tests {
                 insert_triggers: flags[1],
                 transactional: flags[2],
                 ignore_case: flags[3],
+                empty_is_null: flags[7],
                 updatable: flags[4],
                 engine: "InnoDB".to_owned(),
                 triggers: vec![ModelTrigger {

@@ -1,18 +1,23 @@
 #!/usr/bin/env bash
 # Runs all tests: `bash tests/run.sh`, or some of them: `bash tests/run.sh FILTER...` (names, as cargo takes them).
 #
-# Installs what they need (Debian packages, as root), starts one MariaDB server in a temporary folder on a free
-# port, and stops it and removes the folder afterwards. It never skips a test: what is missing is a failure.
+# Installs what they need (Debian packages, as root; Python packages under target/), starts one MariaDB server in a
+# temporary folder on a free port, and stops it and removes the folder afterwards. It never skips a test: what is missing
+# is a failure.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # shellcheck source=tests/mariadb.sh
 . tests/mariadb.sh
+# shellcheck source=tests/python.sh
+. tests/python.sh
 
 command -v cargo >/dev/null || fail "Rust is missing: install it from https://rustup.rs"
 # Built first, so that a mistake in the code shows before anything is started, and the tests' time is the tests' own.
 cargo build --locked --quiet
+# sqlglot reads every statement that is rendered, in the dialect of its database.
+[ $# -gt 0 ] || provide_python sqlglot==30.30.0
 provide_mariadb
 
 # One line of totals at the very end, whichever runner there is, so that nobody has to add up.
@@ -42,6 +47,14 @@ fi
 if [ "$code" -eq 0 ] && [ "$passed" -eq 0 ]; then
     say "no test has this name: $*"
     code=1
+fi
+if [ $# -eq 0 ]; then
+    if "$python" tests/sql_dialects.py >&2; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        code=1
+    fi
 fi
 printf '%s passed, %s failed\n' "$passed" "$failed"
 exit "$code"

@@ -1004,14 +1004,14 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__init)
-            opts="-o -y -c -h --type --host --port --user --password-env --password-file --password-stdin --database --path --tls --ca-file --timezone --table --marker --same-ids --output --force --yes --config --help"
+            opts="-o -y -c -h --type --host --port --instance --user --password-env --password-file --password-stdin --windows-login --database --schema --sid --connect-string --client-dir --path --tls --ca-file --timezone --table --marker --same-ids --output --force --yes --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --type)
-                    COMPREPLY=($(compgen -W "mysql sqlite" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "mysql sqlserver oracle sqlite" -- "${cur}"))
                     return 0
                     ;;
                 --host)
@@ -1019,6 +1019,10 @@ _buktor__middleware() {
                     return 0
                     ;;
                 --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --instance)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1035,6 +1039,22 @@ _buktor__middleware() {
                     return 0
                     ;;
                 --database)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --schema)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-string)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -64,13 +64,20 @@ complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand mapp
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand mapping; and __fish_seen_subcommand_from help" -f -a "test" -d 'Compare what the mapping makes of example events with what is expected, without a database'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand mapping; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l type -d 'The kind of database' -r -f -a "mysql\t'MySQL and MariaDB'
+sqlserver\t'Microsoft SQL Server'
+oracle\t'Oracle'
 sqlite\t'An SQLite file, for trials'"
-complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l host -d 'Name or address of the database server, also as host:port' -r
-complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l port -d 'Port of the database server; without it 3306' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l host -d 'Name or address of the database server, also as host:port; with SQL Server also HOST\\INSTANCE, with Oracle also host:port/service' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l port -d 'Port of the database server; without it 3306 (MySQL), 1433 (SQL Server) or 1521 (Oracle)' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l instance -d 'With SQL Server: the named instance, in place of a port' -r
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l user -d 'The login' -r
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l password-env -d 'The password is in this environment variable, now and when the program runs' -r
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l password-file -d 'The password is in this file, alone' -r -F
-complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l database -d 'Name of the database on the server' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l database -d 'Name of the database on the server; with Oracle of the service' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l schema -d 'With SQL Server and Oracle: the schema (owner) of the HIS\'s tables; without it the login\'s own' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l sid -d 'With Oracle: the SID, in place of the service' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l connect-string -d 'With Oracle: a connect descriptor or an alias of tnsnames.ora, in place of host, port and service' -r
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l client-dir -d 'With Oracle: the folder of Oracle\'s client library (Instant Client); without it where the system looks' -r -F
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l path -d 'With --type sqlite: the database file' -r -F
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l tls -d 'How far the connection is encrypted; without it "prefer"' -r -f -a "off\t'Never'
 prefer\t'Where the server can; its certificate is not checked'
@@ -83,6 +90,7 @@ complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -s o -l output -d 'The file to write; without it the one that --config names, else his-config.json in the current folder' -r -F
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -s c -l config -d 'The configuration file; without it his-config.json is looked for in the program\'s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\\Buktor)' -r -F
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l password-stdin -d 'Read the password from standard input; it is written into the configuration'
+complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l windows-login -d 'With SQL Server, on Windows: log in as the Windows account that runs the program, now and later'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l same-ids -d 'Buktor sends the HIS\'s own ids of patients, doctors and places: write them too'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -l force -d 'Overwrite that file if it is there'
 complete -c buktor-middleware -n "__fish_buktor_middleware_using_subcommand init" -s y -l yes -d 'Accept what is proposed, without a question'

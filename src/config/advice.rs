@@ -11,22 +11,19 @@ const OF_COLUMN: &str = "belongs to a column; write it in \"fields\", e.g. { \"s
 const OF_COLUMN_LOOKUP: &str = "belongs to a column; write it in \"fields\", e.g. { \"doctor_id\": { \"column\": \"DOC_ID\", \"lookup\": { ... } } }";
 const OWN_MAPPING: &str = "cannot differ by operation; write a mapping of its own, e.g. \"appointment.cancelled\", or \"steps\" here";
 const OF_ROW: &str = "belongs to the mapping or step, beside its \"table\"; move it there";
-const SQL_SERVER: &str = "belongs to the type \"sqlserver\", which is not supported yet; remove it";
-const ORACLE: &str = "belongs to the type \"oracle\", which is not supported yet; remove it";
+const WHOLE_STRING: &str = "unknown key; write the parts of a connection string as keys of their own: \"host\", \"user\", \
+                            \"password\" and \"database\" (Oracle's, without user and password, is \"connect_string\")";
 
-/// Keys that a later version has, or another database type.
+/// Keys that a later version has, or that stand elsewhere.
 const NOT_HERE: &[(&str, &str, &str)] = &[
     ("File", "admin", "not supported yet; remove it: this version has no status page"),
-    ("Database", "instance", SQL_SERVER),
-    ("Database", "windows_login", SQL_SERVER),
-    ("Database", "sid", ORACLE),
-    ("Database", "connect_string", ORACLE),
-    ("Database", "client_dir", ORACLE),
+    ("Database", "connection_string", WHOLE_STRING),
+    ("Database", "connectionString", WHOLE_STRING),
+    ("Database", "ConnectionString", WHOLE_STRING),
     (
         "Database",
-        "schema",
-        "belongs to the types \"sqlserver\" and \"oracle\", which are not supported yet; with MySQL a schema is a \
-         database: write its name as \"database\", or as schema.table in a mapping's \"table\"",
+        "trust_server_certificate",
+        "unknown key; \"tls\": \"require\" encrypts and does not check the server's certificate, \"verify\" checks it",
     ),
     ("Mapping", "lookup", OF_COLUMN_LOOKUP),
     ("Mapping", "format", OF_COLUMN),
@@ -63,8 +60,58 @@ const OTHER_NAMES: &[(&str, &[&str], &str)] = &[
     ("File", &["log", "logs"], "logging"),
     ("Database", &["username", "login", "uid", "user_name"], "user"),
     ("Database", &["pass", "pwd", "secret"], "password"),
-    ("Database", &["server", "hostname", "address", "url"], "host"),
-    ("Database", &["db", "dbname", "name", "db_name", "database_name"], "database"),
+    (
+        "Database",
+        &["server", "hostname", "address", "url", "data_source", "datasource", "server_name"],
+        "host",
+    ),
+    (
+        "Database",
+        &[
+            "db",
+            "dbname",
+            "name",
+            "db_name",
+            "database_name",
+            "initial_catalog",
+            "catalog",
+            "service",
+            "service_name",
+        ],
+        "database",
+    ),
+    ("Database", &["instance_name", "named_instance"], "instance"),
+    (
+        "Database",
+        &[
+            "trusted_connection",
+            "integrated_security",
+            "windows_auth",
+            "windows_authentication",
+            "domain_login",
+            "sspi",
+        ],
+        "windows_login",
+    ),
+    ("Database", &["owner", "default_schema", "current_schema"], "schema"),
+    (
+        "Database",
+        &["dsn", "tns", "tns_name", "tns_alias", "descriptor", "connect_descriptor"],
+        "connect_string",
+    ),
+    (
+        "Database",
+        &[
+            "client",
+            "client_path",
+            "client_lib_dir",
+            "instant_client",
+            "lib_dir",
+            "library_path",
+            "oracle_home",
+        ],
+        "client_dir",
+    ),
     ("Database", &["driver", "engine", "dialect", "kind"], "type"),
     ("Database", &["ssl", "ssl_mode", "encrypt"], "tls"),
     ("Database", &["ca", "ssl_ca", "certificate"], "ca_file"),
@@ -115,8 +162,30 @@ const OTHER_NAMES: &[(&str, &[&str], &str)] = &[
 const VALUES: &[(&str, &[&str], &str)] = &[
     (
         "DatabaseType",
-        &["sqlserver", "mssql", "oracle"],
-        "not supported yet; this version writes to \"mysql\" (MySQL and MariaDB)",
+        &[
+            "mssql",
+            "ms sql",
+            "ms-sql",
+            "ms sql server",
+            "microsoft sql server",
+            "mssqlserver",
+            "mssql-server",
+            "sqlsrv",
+            "sqlexpress",
+            "sql express",
+            "tsql",
+        ],
+        "write \"sqlserver\"",
+    ),
+    (
+        "DatabaseType",
+        &["oracledb", "oracle db", "oracle database", "oracle xe", "oracle free", "ora", "oci", "oci8"],
+        "write \"oracle\"",
+    ),
+    (
+        "DatabaseType",
+        &["postgres", "postgresql", "db2", "informix", "firebird", "sybase", "access", "dbf", "odbc", "jdbc"],
+        "not supported; this program writes to \"mysql\" (MySQL and MariaDB), \"sqlserver\" and \"oracle\"",
     ),
     ("DatabaseType", &["mariadb"], "write \"mysql\", which is for MariaDB too"),
     (
@@ -156,7 +225,7 @@ pub(crate) fn missing(object: &str, key: &str) -> String {
     let line = match (object, key) {
         ("File", "database") => DATABASE_LINES,
         ("File", "mapping") => MAPPING_LINES,
-        ("Database", "type") => "\"type\": \"mysql\"",
+        ("Database", "type") => "\"type\": \"mysql\" (MySQL and MariaDB; else \"sqlserver\" or \"oracle\")",
         ("Column", "column") => "\"column\": \"HIS_...\"",
         ("Concat", "text") => "\"text\": \"{first_name} {last_name}\"",
         ("Lookup", "table") => "the table to look in, \"table\": \"HIS_...\"",

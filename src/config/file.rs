@@ -37,6 +37,10 @@ pub(crate) const LISTEN_DEFAULT: &str = "127.0.0.1:5000";
 pub(crate) const SCHEDULE_DEFAULT: &str = "*/5 * * * * *";
 /// What `database.port` defaults to for MySQL and MariaDB.
 pub(crate) const MYSQL_PORT_DEFAULT: u16 = 3306;
+/// What `database.port` defaults to for SQL Server.
+pub(crate) const SQLSERVER_PORT_DEFAULT: u16 = 1433;
+/// What `database.port` defaults to for Oracle.
+pub(crate) const ORACLE_PORT_DEFAULT: u16 = 1521;
 
 /// The configuration of buktor-middleware. Only "database" and "mapping" are required; everything else has
 /// defaults that suit a small hospital. Relative paths are relative to this file.
@@ -168,25 +172,48 @@ pub(crate) struct Database {
     /// The kind of database.
     #[serde(rename = "type")]
     pub(crate) kind: Option<DatabaseType>,
-    /// Name or address of the database server, also as host:port.
-    #[schemars(extend("examples" = ["192.168.1.20"]))]
+    /// Name or address of the database server, also as host:port; with SQL Server also as host,port or HOST\INSTANCE
+    /// (in JSON a backslash is written twice); with Oracle also as host:port/service or host:port:sid.
+    #[schemars(extend("examples" = ["192.168.1.20", "HIS-SERVER\\SQLEXPRESS"]))]
     pub(crate) host: Option<String>,
-    /// Port of the database server.
-    #[schemars(range(min = 1, max = u16::MAX), extend("default" = MYSQL_PORT_DEFAULT))]
+    /// Port of the database server. Default: 3306 (MySQL), 1433 (SQL Server), 1521 (Oracle).
+    #[schemars(range(min = 1, max = u16::MAX),
+        extend("examples" = [MYSQL_PORT_DEFAULT, SQLSERVER_PORT_DEFAULT, ORACLE_PORT_DEFAULT]))]
     pub(crate) port: Option<u64>,
+    /// SQL Server alone: the named instance, in place of a port. The SQL Server Browser is asked for its port.
+    #[schemars(extend("examples" = ["SQLEXPRESS"]))]
+    pub(crate) instance: Option<String>,
     /// The login. It needs SELECT, INSERT, UPDATE (and DELETE, where a mapping deletes) on the mapped tables.
     #[schemars(extend("examples" = ["buktor"]))]
     pub(crate) user: Option<String>,
     /// The login's password: the text itself, { "env": "NAME" } or { "file": "PATH" }.
     pub(crate) password: Option<SecretText>,
-    /// Name of the database on the server.
+    /// SQL Server alone, and only where this program runs on Windows: true to log in as the Windows account that it
+    /// runs as, in place of user and password.
+    #[schemars(extend("default" = false))]
+    pub(crate) windows_login: Option<bool>,
+    /// Name of the database on the server; with Oracle the name of the service.
     #[schemars(extend("examples" = ["his_database"]))]
     pub(crate) database: Option<String>,
-    /// How far the connection is encrypted.
+    /// SQL Server and Oracle: the schema of tables that a mapping names without one. Default: the login's own.
+    #[schemars(extend("examples" = ["dbo"]))]
+    pub(crate) schema: Option<String>,
+    /// Oracle alone: the SID, in place of database (the service name).
+    #[schemars(extend("examples" = ["ORCL"]))]
+    pub(crate) sid: Option<String>,
+    /// Oracle alone, in place of host, port, database and sid: a connect descriptor in parentheses, an alias of
+    /// tnsnames.ora, or //host:port/service. Without user and password.
+    #[schemars(extend("examples" = ["(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=192.168.1.20)(PORT=1521))(CONNECT_DATA=(SERVICE_NAME=HIS)))"]))]
+    pub(crate) connect_string: Option<String>,
+    /// Oracle alone: the folder of Oracle's client library (Instant Client). Default: this program's own folder, else
+    /// where the system looks for libraries.
+    #[schemars(extend("examples" = ["instantclient"]))]
+    pub(crate) client_dir: Option<String>,
+    /// How far the connection is encrypted. With Oracle "off" and "prefer" are TCP, "require" and "verify" TCPS.
     #[schemars(extend("default" = "prefer"))]
     pub(crate) tls: Option<Tls>,
     /// With "tls": "verify": a file with the certificate (PEM) of the authority that signed the server's, where the
-    /// system does not know it. null: none.
+    /// system does not know it. null: none. Not with Oracle, whose client reads a wallet.
     #[schemars(extend("x-null" = true))]
     pub(crate) ca_file: Option<String>,
     /// Time zone of the HIS's dates and times, by its IANA name. Default: the machine's.
@@ -201,17 +228,21 @@ pub(crate) struct Database {
     /// Seconds to wait for a row that the HIS has locked, before trying again later. At most statement_timeout_s.
     #[schemars(range(min = 1, max = STATEMENT_TIMEOUT_S_MAX), extend("default" = LOCK_TIMEOUT_S_DEFAULT))]
     pub(crate) lock_timeout_s: Option<u64>,
-    /// With "type": "sqlite" alone: the database file. It must exist.
+    /// SQLite alone: the database file. It must exist.
     #[schemars(extend("examples" = ["his.db"]))]
     pub(crate) path: Option<String>,
 }
 
 /// The kind of database.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum DatabaseType {
     /// MySQL 5.5 and later, MariaDB 10 and later.
     MySql,
+    /// Microsoft SQL Server 2008 R2 and later.
+    SqlServer,
+    /// Oracle 11g R2 and later. Oracle's own client library is needed.
+    Oracle,
     /// An SQLite file, for trials.
     Sqlite,
 }

@@ -43,8 +43,8 @@ pub(crate) struct Mapping {
     /// Conditions: this is written only if each of these fields has the value, or one of the list of values.
     #[schemars(extend("examples" = [{"status": ["confirmed", "cancelled"]}]))]
     pub(crate) when: Option<BTreeMap<String, OneOrMany<Scalar>>>,
-    /// The column that numbers the table's rows by itself (AUTO_INCREMENT), where the table has no column for
-    /// Buktor's id. Which number belongs to which id is remembered in the queue file.
+    /// The column that numbers the table's rows by itself (AUTO_INCREMENT, IDENTITY, a sequence), where the table has
+    /// no column for Buktor's id. Which number belongs to which id is remembered in the queue file.
     #[schemars(extend("examples" = ["APPT_NO"]))]
     pub(crate) generated_key: Option<String>,
     /// With "generated_key": what happens where somebody has deleted the row in the HIS. Default: "park".
@@ -56,7 +56,8 @@ pub(crate) struct Mapping {
     pub(crate) marker: Option<MarkerAt>,
     /// Instead of "table": one statement. :name stands for the field of that name, or for what "fields", "concat" or
     /// "constants" write into the "column" of that name.
-    #[schemars(extend("examples" = ["CALL book_appointment(:appointment_id, :start_time)"]))]
+    #[schemars(extend("examples" = ["CALL book_appointment(:appointment_id, :start_time)",
+        "EXEC book_appointment @id = :appointment_id, @start = :start_time"]))]
     pub(crate) sql: Option<String>,
     /// With "sql". true: running the statement twice for the same event does no harm.
     #[schemars(extend("default" = false))]

@@ -145,6 +145,10 @@ pub struct Database {
 pub enum Engine {
     /// `MySQL` and `MariaDB`.
     MySql(Network),
+    /// SQL Server.
+    SqlServer(SqlServer),
+    /// Oracle.
+    Oracle(Oracle),
     /// The embedded HIS: a `SQLite` file.
     Sqlite {
         /// The file; it must exist.
@@ -169,6 +173,90 @@ pub struct Network {
     pub tls: Tls,
     /// Certificates to trust besides the system's.
     pub ca_file: Option<PathBuf>,
+}
+
+/// SQL Server's place and login.
+#[derive(Clone, Debug)]
+pub struct SqlServer {
+    /// Host name or address.
+    pub host: String,
+    /// Where on that host it listens.
+    pub at: SqlServerAt,
+    /// Who logs in.
+    pub login: SqlServerLogin,
+    /// Database on the server.
+    pub database: String,
+    /// Schema of tables that a mapping names without one; none for the login's own.
+    pub schema: Option<String>,
+    /// How far the connection must be encrypted.
+    pub tls: Tls,
+    /// Certificates to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Where on its host a SQL Server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SqlServerAt {
+    /// At this port.
+    Port(u16),
+    /// Where the SQL Browser says that this instance listens.
+    Instance(String),
+}
+
+/// Who logs in to SQL Server.
+#[derive(Clone, Debug)]
+pub enum SqlServerLogin {
+    /// A login of SQL Server's own.
+    Sql {
+        /// Its name.
+        user: String,
+        /// Its password.
+        password: Secret,
+    },
+    /// The Windows account that the daemon runs as; on Windows alone.
+    Windows,
+}
+
+/// Oracle's place and login.
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    /// Where it is.
+    pub address: OracleAddress,
+    /// User.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
+    /// Schema of tables that a mapping names without one; none for the user's own.
+    pub schema: Option<String>,
+    /// Folder of Oracle's client library; none to look where the system looks.
+    pub client_dir: Option<PathBuf>,
+}
+
+/// How Oracle is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OracleAddress {
+    /// By a listener.
+    Listener {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// What it is asked for.
+        target: OracleTarget,
+        /// How far the connection must be encrypted: `Off` and `Prefer` are TCP, `Require` and `Verify` TCPS.
+        tls: Tls,
+    },
+    /// As Oracle's client reads it: a descriptor, a TNS alias or `//host:port/service`.
+    ConnectString(String),
+}
+
+/// What Oracle's listener is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OracleTarget {
+    /// A service.
+    Service(String),
+    /// A SID.
+    Sid(String),
 }
 
 /// `database.tls`.

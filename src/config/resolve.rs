@@ -24,7 +24,7 @@ use crate::{
         BATCH_EVENTS_DEFAULT, BODY_KIB_DEFAULT, BODY_TIME_DEFAULT, CONNECTIONS_DEFAULT, HEADER_TIME_DEFAULT,
         KEEP_APPLIED_DAYS_DEFAULT, LOG_DAYS_DEFAULT, QUEUE_EVENTS_DEFAULT, QUEUE_FREE_MIB_DEFAULT,
     },
-    sql::ident::{Dialect, MYSQL, SQLITE},
+    sql::ident::{Dialect, MYSQL, ORACLE, SQLITE, TSQL},
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -275,6 +275,8 @@ pub(crate) fn resolve(file: File, path: &Path, resolver: &mut Resolver<'_>) -> O
 pub(crate) fn dialect(kind: file::DatabaseType) -> &'static Dialect {
     match kind {
         file::DatabaseType::MySql => &MYSQL,
+        file::DatabaseType::SqlServer => &TSQL,
+        file::DatabaseType::Oracle => &ORACLE,
         file::DatabaseType::Sqlite => &SQLITE,
     }
 }

@@ -177,12 +177,27 @@ impl Resolver<'_> {
     /// A table's name.
     pub(crate) fn table(&mut self, at: &KeyPath, written: &str) -> Option<TableName> {
         let parts: Vec<&str> = written.split('.').collect();
-        if parts.len() > 2 || parts.iter().any(|part| is_no_name(part)) {
-            let shown = printable(written);
-            self.wrong(at, format!("\"{shown}\" is no table's name; write table or schema.table, without quotes and spaces around it"));
-            return None;
-        }
-        Some(TableName(written.to_owned()))
+        let advice = match self.dialect.map_or("", |dialect| dialect.name) {
+            "sqlserver" => match in_brackets(written) {
+                Some(1..=3) => None,
+                Some(_) => {
+                    Some("a table of another server cannot be written; write schema.table, as in dbo.VISITS")
+                }
+                None => {
+                    Some("write table or schema.table, as in dbo.VISITS, without quotes and spaces around it")
+                }
+            },
+            "oracle" if written.contains('@') => Some(
+                "a table behind a database link cannot be written safely; name one of this database, as table or schema.table",
+            ),
+            _ if parts.len() > 2 || parts.iter().any(|part| is_no_name(part)) => {
+                Some("write table or schema.table, without quotes and spaces around it")
+            }
+            _ => None,
+        };
+        let Some(advice) = advice else { return Some(TableName(written.to_owned())) };
+        self.wrong(at, format!("\"{}\" is no table's name; {advice}", printable(written)));
+        None
     }
 
     fn field(&mut self, at: &KeyPath, from: &Origin, target: Target, filling: Filling) -> Option<Field> {
@@ -229,8 +244,37 @@ pub(crate) fn is_no_step_name(name: &str) -> bool {
     name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
 }
 
+/// How many parts SQL Server's name of a table has, each perhaps in brackets: `VISITS`, `dbo.[my.table]`, `HIS..VISITS`. None
+/// where it is no such name.
+fn in_brackets(written: &str) -> Option<usize> {
+    let (mut count, mut rest) = (0, written);
+    loop {
+        let (part, after) = match rest.strip_prefix('[') {
+            // A closing bracket within a name is doubled.
+            Some(quoted) => {
+                let end = quoted.replace("]]", "xx").find(']')?;
+                quoted
+                    .split_at_checked(end)
+                    .map(|(part, after)| (part, after.get(1..).unwrap_or_default()))?
+            }
+            None => rest.split_at_checked(rest.find('.').unwrap_or(rest.len()))?,
+        };
+        count += 1;
+        // Between two dots a schema may be left out.
+        let left_out = part.is_empty() && rest.starts_with('.') && count == 2;
+        if is_no_name(part) && !left_out {
+            return None;
+        }
+        match after.strip_prefix('.') {
+            Some(more) => rest = more,
+            None => return after.is_empty().then_some(count),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::in_brackets;
     use crate::config::tests::{appointment, check, mapping};
 
     #[test]
@@ -365,5 +409,35 @@ mod tests {
         table("a.b.c", "table or schema.table");
         table("his.", "table or schema.table");
         table("`A`", "without quotes");
+        table("[dbo].[A]", "without quotes");
+        let of = |database: &str, table: &str, part: &str| {
+            let text = format!(
+                r#"{{"database": {{{database}, "host": "db", "user": "u", "password": "hunter2", "database": "his"}},
+                    "mapping": {{"a": {{"table": "{table}", "fields": {{"x": "X"}}}}}}}}"#
+            );
+            check(&text, &[("mapping.a.table", part)]);
+        };
+        of(r#""type": "sqlserver""#, "SRV.HIS.dbo.A", "a table of another server");
+        of(r#""type": "sqlserver""#, "dbo.", "write table or schema.table, as in dbo.VISITS");
+        of(r#""type": "sqlserver""#, "[dbo.A", "write table or schema.table, as in dbo.VISITS");
+        of(r#""type": "oracle""#, "A@HIS", "behind a database link");
+        of(r#""type": "oracle""#, "A.B.C", "table or schema.table");
+    }
+
+    #[test]
+    fn a_name_of_sql_server_may_have_brackets() {
+        let check = |written: &str, expected: Option<usize>| {
+            assert_eq!(in_brackets(written), expected, "{written}");
+        };
+        check("VISITS", Some(1));
+        check("dbo.VISITS", Some(2));
+        check("[dbo].[my.table]", Some(2));
+        check("[a]]b].T", Some(2));
+        check("HIS.dbo.VISITS", Some(3));
+        check("HIS..VISITS", Some(3));
+        check("SRV.HIS.dbo.VISITS", Some(4));
+        for wrong in ["", ".", "dbo.", ".VISITS", "a...b", "[a", "[a]b", "[]", "\"a\"", "dbo. A", " A"] {
+            check(wrong, None);
+        }
     }
 }

@@ -168,7 +168,8 @@ fn others(written: &file::Mapping) -> Vec<&'static str> {
     all.into_iter().filter(|(_, there)| *there).map(|(key, _)| key).collect()
 }
 
-/// Columns are the same without regard to case: so `MySQL`, `MariaDB` and `SQLite` compare them.
+/// Columns are the same without regard to case: so `MySQL`, `MariaDB` and `SQLite` compare them, SQL Server by most
+/// collations, and Oracle where nobody has quoted a name in small letters.
 pub(crate) fn folded(column: &ColumnName) -> String {
     column.0.to_lowercase()
 }

@@ -180,9 +180,10 @@ impl Resolver<'_> {
 
     fn statement(&mut self, at: &KeyPath, sql: &str) -> Option<Statement> {
         // Without a type `shape` has told of it.
-        let parsed = parameters::parse(sql, self.dialect?);
+        let dialect = self.dialect?;
+        let parsed = parameters::parse(sql, dialect);
         let parsed = parsed.map_err(|message| self.wrong(at, message)).ok()?;
-        let (sql, names) = parsed.render();
+        let (sql, names) = parsed.render(dialect);
         let parameters = names.into_iter().map(|name| ColumnName(name.to_owned())).collect();
         Some(Statement { sql, parameters })
     }

@@ -49,7 +49,8 @@ pub(crate) fn sentence(expected: Expected, rest: &str) -> String {
              (in JSON a backslash is written \\\\; in paths / works too)"
         }
         Expected::Escape => {
-            "a single backslash; write it twice (\"C:\\\\Buktor\\\\queue.db\"), or write / in paths (\"C:/Buktor/queue.db\")"
+            "a single backslash; write it twice (\"HIS-SERVER\\\\SQLEXPRESS\", \"C:\\\\Buktor\\\\queue.db\"); in paths / works \
+             too (\"C:/Buktor/queue.db\")"
         }
         Expected::Surrogate => {
             "half a character in this text: \\ud800 to \\udfff stand in pairs; write the character itself"

@@ -154,7 +154,7 @@ mod tests {
     use super::*;
     use crate::model::{
         outcome::Rejection,
-        table::{Charset, Column, ColumnName, Filled, TextLength},
+        table::{Calendar, Charset, Column, ColumnName, Filled, Storage, TextLength},
         value::SqlValue,
     };
 
@@ -163,6 +163,7 @@ mod tests {
             name: ColumnName(name.into()),
             kind,
             declared: "a type".into(),
+            storage: Storage::Any,
             nullable: true,
             filled: Filled::ByDefault,
             folds: false,
@@ -182,7 +183,11 @@ mod tests {
                 ColumnType::Decimal { precision: 8, scale: 2, unsigned: false },
                 value(SqlValue::Decimal("1500".into())),
             ),
-            column("AT", ColumnType::DateTime { fraction: 0 }, value(SqlValue::DateTime(day))),
+            column(
+                "AT",
+                ColumnType::DateTime { fraction: 0, calendar: Calendar::Full },
+                value(SqlValue::DateTime(day)),
+            ),
             column("STAMP", ColumnType::Timestamp { fraction: 0 }, value(SqlValue::Instant(day.and_utc()))),
             column("NOTE", text, value(SqlValue::Text("7".into()))),
             column("GONE", ColumnType::Other, value(SqlValue::Null)),

@@ -3,6 +3,7 @@
 //! else the text folded, else what the database finds when it is asked for that value alone. Writes nothing.
 
 mod numbers;
+mod texts;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -10,7 +11,10 @@ use std::{
 };
 
 use crate::{
-    his::{HisError, Session, text},
+    his::{
+        HisError, Session,
+        ask::texts::{fold, plain, query, text_of},
+    },
     limits,
     model::{
         answer::Answer,
@@ -20,7 +24,7 @@ use crate::{
     sql::select::{self, Select},
 };
 
-pub use crate::sql::select::Wanted;
+pub use crate::{his::ask::texts::is_same, sql::select::Wanted};
 
 /// Rows that a query for many values is read for; where there are more, each value is asked for by itself.
 const ROWS_MAX: usize = 10_000;
@@ -141,8 +145,9 @@ pub async fn alike(
     generated: usize,
     cells: &[(usize, &SqlValue)],
 ) -> Result<Vec<String>, HisError> {
+    let select = Select { table, matches: &[generated], wanted: Wanted::Each(&[]), only: &[], lock: false };
     let statement = select::alike(table, session.dialect(), generated, cells, ALIKE_MAX);
-    Ok(session.query(&statement).await?.into_iter().flatten().flatten().collect())
+    Ok(query(session, &select, &statement).await?.into_iter().flatten().flatten().collect())
 }
 
 fn one(rows: Vec<Cells>) -> Result<Option<Cells>, HisError> {
@@ -240,7 +245,8 @@ async fn answer(
 ) -> Result<(), HisError> {
     let asked: Vec<&[&SqlValue]> = questions.iter().map(|question| question.values).collect();
     let rows_max = if asked.len() == 1 { ROWS_OF_ONE_MAX } else { ROWS_MAX };
-    let rows = session.query(&select::find(select, session.dialect(), &asked, rows_max)).await?;
+    let statement = select::find(select, session.dialect(), &asked, rows_max);
+    let rows = query(session, select, &statement).await?;
     let alone = asked.len() == 1;
     let cut_off = rows.len() >= rows_max;
     let unclaimed = claim(rows, columns, questions, alone);
@@ -251,7 +257,7 @@ async fn answer(
         if cut_off || (unclaimed && question.rows.is_empty()) {
             let asked = [question.values];
             let statement = select::find(select, session.dialect(), &asked, ROWS_OF_ONE_MAX);
-            let rows = session.query(&statement).await?;
+            let rows = query(session, select, &statement).await?;
             question.rows.clear();
             claim(rows, columns, std::slice::from_mut(question), true);
         }
@@ -307,52 +313,4 @@ fn claim(rows: Vec<Cells>, columns: &[&Column], questions: &mut [Question<'_>], 
         question.rows = unclaimed;
     }
     left
-}
-
-/// A value as the database writes it; none for a moment, which it writes in a zone that is not known here.
-fn text_of(value: &SqlValue) -> Option<String> {
-    let mut out = String::new();
-    match value {
-        SqlValue::Null | SqlValue::Instant(_) => return None,
-        SqlValue::Int(n) => return Some(n.to_string()),
-        SqlValue::Float(n) => return Some(n.to_string()),
-        SqlValue::Decimal(text) | SqlValue::Text(text) => return Some(text.clone()),
-        SqlValue::Bytes(bytes) => {
-            for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
-                out.extend(char::from_digit(half.into(), 16).map(|digit| digit.to_ascii_uppercase()));
-            }
-        }
-        SqlValue::Date(at) => text::date(&mut out, *at),
-        SqlValue::Time(at) => text::time(&mut out, *at),
-        SqlValue::DateTime(at) => text::date_time(&mut out, *at),
-    }
-    Some(out)
-}
-
-/// One text for all in which a column's value may be written.
-fn plain(column: &Column, text: &str) -> String {
-    match column.kind {
-        ColumnType::Float { .. } => text.parse().map_or_else(|_| text.to_owned(), |n: f64| n.to_string()),
-        ColumnType::Decimal { .. }
-        | ColumnType::Time { .. }
-        | ColumnType::DateTime { .. }
-        | ColumnType::Timestamp { .. }
-            if text.contains('.') =>
-        {
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        }
-        _ => text.to_owned(),
-    }
-}
-
-/// Texts as far as a collation tells them apart for certain.
-fn fold(columns: &[&Column], texts: &[String]) -> Vec<String> {
-    let fold = |(text, column): (&String, &&Column)| match column.kind {
-        ColumnType::Text { .. } | ColumnType::Choice { .. } | ColumnType::Other => {
-            let text = text.trim_end_matches(' ');
-            if column.folds { text.to_lowercase() } else { text.to_owned() }
-        }
-        _ => text.clone(),
-    };
-    texts.iter().zip(columns).map(fold).collect()
 }

@@ -42,11 +42,17 @@ impl HisError {
     ) -> Self {
         Self {
             class,
-            code: format!("{}-{number}", product.to_ascii_lowercase()),
+            // "SQL Server" is `sqlserver`.
+            code: format!("{}-{number}", product.to_ascii_lowercase().replace(' ', "")),
             message,
             public: format!("{product} error {number} ({})", faults::words(class)),
             duplicate_key,
         }
+    }
+
+    /// Whether the server has counted a wrong password: enough of them lock the account.
+    pub(crate) fn counts_against_account(&self) -> bool {
+        faults::WRONG_PASSWORD.contains(&self.code.as_str())
     }
 
     /// Whether it is about the connection or the login, and not about what was asked.
@@ -89,7 +95,8 @@ impl HisError {
         Self::plain(
             FaultClass::Config,
             "no-key",
-            "the table gave the inserted row no generated key: generated_key must name the column that is AUTO_INCREMENT",
+            "the table gave the inserted row no generated key: generated_key must name the column that the table fills by \
+             itself (AUTO_INCREMENT, IDENTITY, a sequence), and no INSTEAD OF trigger may insert the row in the table's place",
         )
     }
 
@@ -118,7 +125,7 @@ impl HisError {
     }
 
     /// The executable was built without that database.
-    #[cfg(not(feature = "mysql"))]
+    #[cfg(not(all(feature = "mysql", feature = "sqlserver", feature = "oracle")))]
     pub(crate) fn not_built(feature: &str) -> Self {
         let message = format!("this executable was built without {feature} support");
         Self::plain(FaultClass::Login, "not-built", message)

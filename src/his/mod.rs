@@ -18,7 +18,11 @@ mod faults;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod near;
+#[cfg(feature = "oracle")]
+mod oracle;
 mod sqlite;
+#[cfg(feature = "sqlserver")]
+mod sqlserver;
 mod text;
 mod trial;
 mod write;
@@ -97,6 +101,14 @@ pub async fn connect(database: &Database) -> Result<Box<dyn Session>, HisError> 
         Engine::MySql(network) => Ok(Box::new(mysql::MySql::connect(database, network).await?)),
         #[cfg(not(feature = "mysql"))]
         Engine::MySql(_) => Err(HisError::not_built("mysql")),
+        #[cfg(feature = "sqlserver")]
+        Engine::SqlServer(place) => sqlserver::SqlServer::connect(database, place).await,
+        #[cfg(not(feature = "sqlserver"))]
+        Engine::SqlServer(_) => Err(HisError::not_built("sqlserver")),
+        #[cfg(feature = "oracle")]
+        Engine::Oracle(place) => oracle::Oracle::connect(database, place).await,
+        #[cfg(not(feature = "oracle"))]
+        Engine::Oracle(_) => Err(HisError::not_built("oracle")),
         Engine::Sqlite { path } => Ok(Box::new(sqlite::Sqlite::connect(database, path).await?)),
     }
 }

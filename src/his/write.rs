@@ -173,6 +173,11 @@ pub(super) async fn run(
             }
             Ok(matched)
         }
+        Form::UpdateOrInsert(template) => {
+            let matched = at_most_one(session.execute(&keys.fill(template, rows)?).await?)?;
+            // Where the update matched none, the row was inserted.
+            Ok(matched.max(1))
+        }
         Form::UpdateElseInsert { update, insert } => {
             let update = keys.fill(update, rows)?;
             let matched = session.execute(&update).await?;

@@ -58,7 +58,7 @@ impl Shape {
 pub struct Call {
     /// The statement in the database's own form.
     pub sql: Arc<str>,
-    /// It runs a procedure, which may do anything, also end the transaction.
+    /// It runs a procedure or a block, which may do anything, also end the transaction.
     pub is_procedure: bool,
     /// Its place in the configuration, for messages.
     pub at: String,
@@ -69,8 +69,11 @@ impl Call {
     #[must_use]
     pub fn new(sql: &str, at: String) -> Self {
         let word = sql.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-        let plain = ["insert", "update", "delete", "replace", "select", "with", "set"];
-        let is_procedure = !plain.iter().any(|p| word.eq_ignore_ascii_case(p));
+        let plain = ["insert", "update", "delete", "replace", "merge", "select", "with", "set"];
+        // On SQL Server it may follow another statement, as in INSERT INTO t EXEC p.
+        let mut words = sql.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let executes = words.any(|w| w.eq_ignore_ascii_case("exec") || w.eq_ignore_ascii_case("execute"));
+        let is_procedure = executes || !plain.iter().any(|p| word.eq_ignore_ascii_case(p));
         Self { sql: sql.into(), is_procedure, at }
     }
 }
@@ -176,4 +179,36 @@ pub struct EventChange {
     pub entity: Entity,
     /// Its changes, in order. Empty where everything that it would do is in the HIS already.
     pub rows: Vec<Change>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn procedures_are_known() {
+        let check = |sql: &str, expected: bool| {
+            assert_eq!(Call::new(sql, String::new()).is_procedure, expected, "{sql}");
+        };
+        for sql in [
+            "CALL book(?)",
+            "EXEC book @id = @P1",
+            "execute book",
+            "BEGIN p(:1); END;",
+            "DECLARE n NUMBER; BEGIN p(n); END;",
+            "INSERT INTO t (a) EXEC p @P1",
+            "IF EXISTS (SELECT 1 FROM t) UPDATE t SET a = 1",
+        ] {
+            check(sql, true);
+        }
+        for sql in [
+            " insert INTO t VALUES (?)",
+            "UPDATE t SET executed = 1, e = exec_time",
+            "WITH n AS (SELECT 1 x) UPDATE t SET a = 1",
+            "MERGE INTO t USING s ON (t.k = s.k) WHEN MATCHED THEN UPDATE SET t.c = s.c",
+            "SELECT 1",
+        ] {
+            check(sql, false);
+        }
+    }
 }

@@ -13,6 +13,7 @@ pub mod need;
 pub mod outcome;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod storage;
 pub mod table;
 pub mod template;
 pub mod value;

@@ -5,7 +5,9 @@ use crate::model::{
     clock::Timestamp,
     event::{EventKind, Seq, StoredEvent},
     mapping::{Field, Origin, Rule, Source, Step, What, Write, WriteRule},
-    table::{Charset, Column, ColumnName, ColumnType, Filled, Privileges, Table, TextLength, UniqueIndex},
+    table::{
+        Charset, Column, ColumnName, ColumnType, Filled, Privileges, Storage, Table, TextLength, UniqueIndex,
+    },
 };
 
 /// A column that may stay empty, without an index.
@@ -14,6 +16,7 @@ pub(crate) fn column(name: &str, kind: ColumnType) -> Column {
         name: ColumnName(name.into()),
         kind,
         declared: "its type".into(),
+        storage: Storage::Any,
         nullable: true,
         filled: Filled::ByDefault,
         folds: false,
@@ -47,6 +50,7 @@ pub(crate) fn table(name: &str, columns: Vec<Column>) -> Table {
         insert_triggers: false,
         transactional: true,
         ignore_case: true,
+        empty_is_null: false,
         may: Privileges::all(),
         columns_hidden: false,
     }

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+pub use crate::model::storage::Storage;
+
 /// A table as the configuration writes it: `table` or `schema.table`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableName(pub String);
@@ -31,6 +33,8 @@ pub enum TextLength {
     Chars(u64),
     /// In bytes of the column's character set.
     Bytes(u64),
+    /// In UTF-16 code units, of which an emoji has two: SQL Server's `nvarchar`.
+    Units(u64),
 }
 
 /// Which characters a text column can hold. Others the server checks itself.
@@ -44,6 +48,24 @@ pub enum Charset {
     Latin1,
     /// 7-bit ASCII.
     Ascii,
+    /// A code page of Windows by its number: SQL Server's `varchar`, which writes `?` for what it lacks.
+    CodePage(u16),
+    /// A part of ISO 8859 by its number: Oracle's `WE8ISO8859P15`, which writes an upside-down `?` for what it lacks.
+    Iso8859(u8),
+}
+
+/// How a column of date and time counts, and how far it reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Calendar {
+    /// The years 1 to 9999, in the digits of its fraction.
+    #[default]
+    Full,
+    /// SQL Server's `datetime`: from 1753 on, in 1/300 of a second.
+    /// <https://learn.microsoft.com/en-us/sql/t-sql/data-types/datetime-transact-sql>.
+    From1753,
+    /// SQL Server's `smalldatetime`: 1900-01-01 to 2079-06-06, in minutes.
+    /// <https://learn.microsoft.com/en-us/sql/t-sql/data-types/smalldatetime-transact-sql>.
+    Small,
 }
 
 /// What a column can hold, so far as conversion must know. Fraction digits are of seconds, 0 to 9.
@@ -64,6 +86,11 @@ pub enum ColumnType {
         scale: u32,
         /// Negative numbers are refused.
         unsigned: bool,
+    },
+    /// SQL Server's `money`, or `smallmoney`: an exact number with four digits after the point.
+    Money {
+        /// 32 bits rather than 64.
+        small: bool,
     },
     /// A binary floating point number; `single` has 24 bits.
     Float {
@@ -93,6 +120,8 @@ pub enum ColumnType {
     DateTime {
         /// Digits of a second's fraction.
         fraction: u32,
+        /// How it counts besides.
+        calendar: Calendar,
     },
     /// A moment: the database keeps it independent of zones.
     Timestamp {
@@ -108,6 +137,8 @@ pub enum ColumnType {
     },
     /// MySQL's YEAR.
     Year,
+    /// SQL Server's `uniqueidentifier`, written `00000000-0000-0000-0000-000000000000` in upper case.
+    Guid,
     /// A JSON document.
     Json,
     /// A type that the daemon does not know: text is bound and the database converts.
@@ -121,10 +152,20 @@ pub enum Filled {
     ByNobody,
     /// Its default (or NULL).
     ByDefault,
-    /// The database counts: `AUTO_INCREMENT`, `IDENTITY`.
+    /// The database counts, where nobody writes a number: `AUTO_INCREMENT`.
     ByCounter,
+    /// The database counts and takes no number from anyone: SQL Server's `IDENTITY`, `GENERATED ALWAYS AS IDENTITY`.
+    ByIdentity,
     /// The database computes it; it cannot be written at all.
     ByExpression,
+}
+
+impl Filled {
+    /// Whether the database numbers the column.
+    #[must_use]
+    pub fn is_counted(self) -> bool {
+        matches!(self, Self::ByCounter | Self::ByIdentity)
+    }
 }
 
 /// A column of a HIS table.
@@ -136,6 +177,8 @@ pub struct Column {
     pub kind: ColumnType,
     /// The type in the database's own words, `varchar(20)`, for messages.
     pub declared: String,
+    /// How values for it are bound.
+    pub storage: Storage,
     /// Whether NULL may be written.
     pub nullable: bool,
     /// What happens when it is left out.
@@ -252,6 +295,8 @@ pub struct Table {
     pub transactional: bool,
     /// Column names are compared without regard to case.
     pub ignore_case: bool,
+    /// The database keeps an empty text as NULL (Oracle).
+    pub empty_is_null: bool,
     /// What the login may do with it.
     pub may: Privileges,
     /// The login sees the columns alone that it may use; there may be others.
@@ -266,6 +311,7 @@ impl Column {
             name,
             kind: ColumnType::Other,
             declared: "a parameter".to_owned(),
+            storage: Storage::Any,
             nullable: true,
             filled: Filled::ByDefault,
             folds: false,
@@ -275,7 +321,7 @@ impl Column {
 }
 
 impl Table {
-    /// The column of that name: as spelled, else without regard to case where the database allows it.
+    /// The column of that name: as spelled, else in capitals, else without regard to case where the database allows it.
     #[must_use]
     pub fn column(&self, name: &ColumnName) -> Option<(usize, &Column)> {
         let all = || self.columns.iter().enumerate();
@@ -283,8 +329,10 @@ impl Table {
             if !self.ignore_case {
                 return None;
             }
-            let lower = name.0.to_lowercase();
-            all().find(|(_, c)| c.name.0.to_lowercase() == lower)
+            // Oracle's own reading of a name without quotes; it may have another one that differs in case.
+            let (upper, lower) = (name.0.to_uppercase(), name.0.to_lowercase());
+            let capitals = all().find(|(_, c)| c.name.0 == upper);
+            capitals.or_else(|| all().find(|(_, c)| c.name.0.to_lowercase() == lower))
         })
     }
 

@@ -10,7 +10,7 @@ use crate::{
         change::Role,
         event::EventKind,
         mapping::{Action, Field, Missing, Origin, Step, What, Write, WriteRule},
-        table::{Column, Schema, Table, TableName},
+        table::{Column, Filled, Schema, Table, TableName},
         value::Literal,
     },
     plan::{
@@ -131,11 +131,38 @@ fn bind_row(
     } else {
         keys
     };
+    if let Some(finding) = identity(step, table, action, &cells) {
+        return Err(vec![finding]);
+    }
     if action == Action::Delete {
         cells.truncate(keys);
     }
     let table = Arc::clone(table);
     Ok(BoundRow { table, action, cells, keys, key, link, mark, shapes: Mutex::default() })
+}
+
+/// A column that the database alone numbers, among those that are written. As the key of rows that are there it tells which
+/// row is meant.
+fn identity(step: &Step, table: &Table, action: Action, cells: &[BoundCell]) -> Option<Finding> {
+    let is_new = matches!(action, Action::Upsert | Action::Insert);
+    let own =
+        |cell: &&BoundCell| table.columns.get(cell.column).is_some_and(|c| c.filled == Filled::ByIdentity);
+    let cell = cells.iter().filter(own).find(|cell| cell.role != Role::Key || is_new)?;
+    let name = table.columns.get(cell.column).map_or("", |c| &c.name.0);
+    let title = table.title();
+    let message = if cell.role == Role::Key {
+        format!(
+            "column {name} of {title} is numbered by the database (IDENTITY), which takes no number from anyone else: no row \
+             with an event's number can be inserted. Name the column as \"generated_key\", or use \"action\": \"update\" if the \
+             rows are there already"
+        )
+    } else {
+        format!(
+            "column {name} of {title} is numbered by the database (IDENTITY) and cannot be written: take it out of the mapping, \
+             or name it as \"generated_key\" if it is what tells the rows"
+        )
+    };
+    Some(Finding::problem(&step.at, message))
 }
 
 fn bind_cells(

@@ -48,6 +48,7 @@ impl Reader<'_> {
         }
         let wrong = match &value {
             None => "missing-key",
+            Some(DraftCell::Value(SqlValue::Null)) if column.storage.keeps_empty_as_null() => "void-key",
             Some(DraftCell::Value(SqlValue::Null)) => "null-key",
             Some(DraftCell::Value(SqlValue::Text(text))) if text.is_empty() => "empty-key",
             Some(_) => return Ok(value),
@@ -61,6 +62,9 @@ impl Reader<'_> {
             "missing-key" => "is not in the event",
             "null-key" => "is null",
             "empty-key" => "is empty",
+            "void-key" => {
+                "is empty or null; Oracle keeps an empty text as NULL, and by that the row would never be found again"
+            }
             "odd-key" => "has a control character in it",
             _ => "is an object or a list",
         };

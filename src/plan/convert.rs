@@ -11,7 +11,8 @@ use crate::{
         value::{Literal, SqlValue},
     },
     plan::{
-        number::{decimal, float, whole, year},
+        calendar, charset, guid,
+        number::{decimal, float, money, whole, year},
         source::Found,
     },
 };
@@ -69,6 +70,17 @@ impl Target<'_> {
         misfit("null", "the event says null and the column may not be NULL")
     }
 
+    /// An empty text, where the database keeps it as NULL. What is made of the value elsewhere must know that.
+    fn empty(&self) -> Result<SqlValue, Misfit> {
+        if self.column.nullable {
+            return Ok(SqlValue::Null);
+        }
+        misfit(
+            "null",
+            "it is empty, and Oracle keeps an empty text as NULL: the column may not be NULL, and no row is ever found by it",
+        )
+    }
+
     fn bool(&self, b: bool) -> Result<SqlValue, Misfit> {
         match self.column.kind {
             ColumnType::Date
@@ -95,6 +107,9 @@ impl Target<'_> {
 
     /// A text.
     pub(super) fn text(&self, text: &str) -> Result<SqlValue, Misfit> {
+        if text.is_empty() && self.column.storage.keeps_empty_as_null() {
+            return self.empty();
+        }
         match &self.column.kind {
             ColumnType::Int { min, max } => whole(text, *min, *max).map(SqlValue::Int),
             ColumnType::Year => year(text).map(SqlValue::Int),
@@ -102,7 +117,9 @@ impl Target<'_> {
             ColumnType::Decimal { precision, scale, unsigned } => {
                 decimal(text, *precision, *scale, *unsigned).map(SqlValue::Decimal)
             }
+            ColumnType::Money { small } => money(text, *small).map(SqlValue::Decimal),
             ColumnType::Float { single } => float(text, *single).map(SqlValue::Float),
+            ColumnType::Guid => guid::canonical(text).map(SqlValue::Text),
             ColumnType::Text { length, charset } => self.fit_text(text, *length, *charset),
             ColumnType::Bytes { max } => {
                 let bytes = text.as_bytes();
@@ -146,6 +163,7 @@ impl Target<'_> {
             ColumnType::Text { .. } | ColumnType::Other | ColumnType::Bytes { .. } | ColumnType::Json => {
                 self.text(&moment_text(utc, self.zone))
             }
+            ColumnType::Guid => self.text(&moment_text(utc, self.zone)),
             _ => misfit("not-a-number", "a date and time is no number"),
         }
     }
@@ -162,9 +180,10 @@ impl Target<'_> {
                 };
                 SqlValue::Time(cut_fraction(time, *fraction))
             }
-            ColumnType::DateTime { fraction } => {
+            ColumnType::DateTime { fraction, calendar: counting } => {
                 let local = moment.local(self.zone).ok_or_else(no_date)?;
-                SqlValue::DateTime(local.date().and_time(cut_fraction(local.time(), *fraction)))
+                let local = local.date().and_time(cut_fraction(local.time(), *fraction));
+                SqlValue::DateTime(calendar::counted(local, *counting)?)
             }
             kind => {
                 let fraction = if let ColumnType::Timestamp { fraction } = kind { *fraction } else { 0 };
@@ -196,17 +215,16 @@ impl Target<'_> {
 
     fn fit_text(&self, text: &str, length: TextLength, charset: Charset) -> Result<SqlValue, Misfit> {
         if !text.is_ascii()
-            && let Some(words) = unsupported(text, charset)
+            && let Some(words) = charset::unsupported(text, charset)
         {
             return misfit("charset", words);
         }
-        // In a set of one byte a character, characters are bytes.
-        let bytes_of =
-            |c: char| if matches!(charset, Charset::Latin1 | Charset::Ascii) { 1 } else { c.len_utf8() };
+        let bytes_of = |c: char| charset::width(c, charset);
         let (max, weight): (u64, &dyn Fn(char) -> usize) = match length {
             TextLength::Unlimited => return Ok(SqlValue::Text(text.to_owned())),
             TextLength::Chars(max) => (max, &|_| 1),
             TextLength::Bytes(max) => (max, &bytes_of),
+            TextLength::Units(max) => (max, &char::len_utf16),
         };
         if text.len() as u64 <= max {
             return Ok(SqlValue::Text(text.to_owned()));
@@ -236,23 +254,6 @@ impl Target<'_> {
 /// A built-in moment as text, where no format says otherwise.
 pub(super) fn moment_text(utc: DateTime<Utc>, zone: Tz) -> String {
     utc.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string()
-}
-
-/// What in a text the column's character set cannot hold, in words.
-fn unsupported(text: &str, charset: Charset) -> Option<String> {
-    let (fits, set): (fn(char) -> bool, _) = match charset {
-        Charset::Any => return None,
-        Charset::Utf8mb3 => (|c| (c as u32) < 0x1_0000, "utf8mb3"),
-        Charset::Latin1 => (is_windows_1252, "latin1"),
-        Charset::Ascii => (|c| c.is_ascii(), "ascii"),
-    };
-    let count = text.chars().filter(|c| !fits(*c)).count();
-    (count > 0).then(|| format!("{count} of its characters do not exist in the column's character set {set}"))
-}
-
-fn is_windows_1252(c: char) -> bool {
-    matches!(c, '\0'..='\u{7f}' | '\u{81}' | '\u{8d}' | '\u{8f}' | '\u{90}' | '\u{9d}' | '\u{a0}'..='\u{ff}')
-        || "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ".contains(c)
 }
 
 /// A member by its text, never by its number, which is how MySQL would read `2`.

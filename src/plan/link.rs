@@ -11,7 +11,7 @@ use crate::{
         entity::{Entity, key_parts, link_scope, scope_parts},
         event::EventKind,
         mapping::{GeneratedKey, Marker, MissingRow, Source, Step, What},
-        table::{ColumnName, ColumnType, Filled, Table, TextLength},
+        table::{ColumnName, ColumnType, Table, TextLength},
     },
     plan::{
         bind::Binder,
@@ -105,9 +105,11 @@ fn generated_column(
 ) -> Result<usize, Finding> {
     let (index, column) = column_of(table, &generated.column, at)?;
     let title = table.title();
-    if column.filled != Filled::ByCounter {
+    // Oracle gives any column of the new row back, and nobody can tell what a trigger fills before it is there.
+    let may_be_filled = table.empty_is_null && table.insert_triggers;
+    if !column.filled.is_counted() && !may_be_filled {
         let message = format!(
-            "column {} of {title} is not numbered by the database (AUTO_INCREMENT); name the column that is, or map this one and remove \"generated_key\"",
+            "column {} of {title} is not numbered by the database (AUTO_INCREMENT, IDENTITY); name the column that is, or map this one and remove \"generated_key\"",
             column.name
         );
         return Err(Finding::problem(at, message));
@@ -145,9 +147,10 @@ fn mark_column(table: &Table, name: &ColumnName, at: &str) -> Result<usize, Find
     let (index, column) = column_of(table, name, at)?;
     let fits = match &column.kind {
         ColumnType::Text { length: TextLength::Unlimited, .. } => true,
-        ColumnType::Text { length: TextLength::Chars(max) | TextLength::Bytes(max), .. } => {
-            *max >= MARK_CHARS_MAX
-        }
+        ColumnType::Text {
+            length: TextLength::Chars(max) | TextLength::Bytes(max) | TextLength::Units(max),
+            ..
+        } => *max >= MARK_CHARS_MAX,
         _ => false,
     };
     if fits {

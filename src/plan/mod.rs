@@ -8,12 +8,15 @@
 
 mod bind;
 mod bound;
+mod calendar;
 mod call;
 mod cell;
+mod charset;
 mod convert;
 mod draft;
 mod finish;
 mod format;
+mod guid;
 mod key;
 mod link;
 mod live;

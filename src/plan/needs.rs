@@ -50,11 +50,18 @@ fn of_mark(at: &str, shape: &Shape) -> Need {
 
 /// The procedure that a statement calls, where it is no more than a call.
 fn routine(sql: &str) -> Option<Routine> {
-    let mut words = sql.split_whitespace();
-    words.next().filter(|word| word.eq_ignore_ascii_case("call"))?;
-    let name: String = words.collect::<Vec<_>>().join(" ");
-    let name = name.split('(').next()?.trim();
-    let bare = |part: &str| part.trim().trim_matches('`').to_owned();
+    let (word, rest) = sql.trim_start().split_once(char::is_whitespace)?;
+    let name = match word.to_ascii_lowercase().as_str() {
+        "call" => rest.split('(').next()?,
+        "exec" | "execute" => {
+            // The value that it returns may be kept: EXEC @result = name ...
+            let rest = rest.trim_start();
+            let name = if rest.starts_with('@') { rest.split_once('=')?.1 } else { rest };
+            name.split_whitespace().next()?
+        }
+        _ => return None,
+    };
+    let bare = |part: &str| part.trim_matches(|c: char| c.is_whitespace() || "`\"[];".contains(c)).to_owned();
     Some(match name.split_once('.') {
         Some((schema, name)) => Routine { schema: Some(bare(schema)), name: bare(name) },
         None => Routine { schema: None, name: bare(name) },

@@ -7,6 +7,9 @@ const FLOAT_WHOLE_MAX: f64 = 16_777_216.0;
 /// See [`FLOAT_WHOLE_MAX`].
 const DOUBLE_WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
+/// Digits of money after the point.
+const MONEY_SCALE: u32 = 4;
+
 /// Digits that a plain number may be written out with: more than any database's decimals have.
 const PLAIN_DIGITS_MAX: i64 = 400;
 
@@ -47,6 +50,23 @@ pub(super) fn decimal(text: &str, precision: u32, scale: u32, unsigned: bool) ->
     let sign = if number.negative && !zero { "-" } else { "" };
     let digits = if digits.is_empty() { "0" } else { &digits };
     Ok(if fraction.is_empty() { format!("{sign}{digits}") } else { format!("{sign}{digits}.{fraction}") })
+}
+
+/// SQL Server's `money`: its limits are those of a whole number of ten-thousandths.
+pub(super) fn money(text: &str, small: bool) -> Result<String, Misfit> {
+    let (precision, min, max) = if small {
+        (10, i128::from(i32::MIN), i128::from(i32::MAX))
+    } else {
+        (19, i128::from(i64::MIN), i128::from(i64::MAX))
+    };
+    let plain = decimal(text, precision, MONEY_SCALE, false)?;
+    let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
+    let scaled = format!("{whole}{fraction:0<width$}", width = MONEY_SCALE as usize).parse::<i128>();
+    match scaled {
+        Ok(scaled) if (min..=max).contains(&scaled) => Ok(plain),
+        _ if small => misfit("out-of-range", "the column takes -214748.3648 to 214748.3647"),
+        _ => misfit("out-of-range", "the column takes -922337203685477.5808 to 922337203685477.5807"),
+    }
 }
 
 /// Whether it is negative, its digits before (without leading zeros) and after the point.

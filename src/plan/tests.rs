@@ -59,6 +59,10 @@ fn schema() -> Schema {
             "DOCTOR",
             vec![column("DID", int(), Filled::ByCounter), column("CODE", text(9), Filled::ByDefault)],
         ),
+        table(
+            "BOOKING",
+            vec![column("BID", int(), Filled::ByIdentity), column("TXT", text(60), Filled::ByDefault)],
+        ),
         table("MARKS", vec![column("MARK", text(60), Filled::ByNobody)]),
         table(
             "LOG",
@@ -408,6 +412,26 @@ fn what_does_not_fit_the_table_is_found() {
     assert!(finding(written).contains("the database makes its value"));
     let no_column = step("appointment", "VISIT", Some("VIDD"), vec![of("status", "ST")]);
     assert!(finding(no_column).contains("did you mean VID?"));
+}
+
+#[test]
+fn what_the_database_numbers_is_never_written() {
+    let booking = |what: Action, generated: Option<&str>, fields: Vec<Field>| {
+        let mut step = action(step("booking", "BOOKING", generated, fields), what);
+        step.key = Some(vec![source("appointment_id")]);
+        let p = planner(vec![step]);
+        p.findings().iter().map(|f| f.message.clone()).collect::<Vec<_>>().join("; ")
+    };
+    let number = || vec![of("appointment_id", "BID"), of("note", "TXT")];
+    let keyed = "no row with an event's number can be inserted";
+    assert!(booking(Action::Upsert, None, number()).contains(keyed));
+    assert!(booking(Action::Insert, None, number()).contains(keyed));
+    assert!(!booking(Action::Update, None, number()).contains("IDENTITY"));
+    assert!(!booking(Action::Delete, None, number()).contains("IDENTITY"));
+    let beside = vec![of("appointment_id", "TXT"), of("number", "BID")];
+    assert!(booking(Action::Upsert, None, beside.clone()).contains("take it out of the mapping"));
+    assert!(booking(Action::Update, None, beside).contains("take it out of the mapping"));
+    assert!(!booking(Action::Upsert, Some("BID"), vec![of("note", "TXT")]).contains("IDENTITY"));
 }
 
 #[test]

@@ -88,8 +88,11 @@ pub(super) fn findings(step: &Step, kind: &EventKind, bound: &BoundStep) -> Vec<
         let lost = match charset {
             Charset::Any => continue,
             Charset::Utf8mb3 => "emoji and rare Chinese characters",
-            Charset::Latin1 => "letters beyond Western European ones",
+            Charset::Latin1 | Charset::CodePage(1252) | Charset::Iso8859(1 | 15) => {
+                "letters beyond Western European ones"
+            }
             Charset::Ascii => "letters beyond plain English ones",
+            Charset::CodePage(_) | Charset::Iso8859(_) => "letters and signs that its character set lacks",
         };
         if field.codes.is_none() && cell.role != Role::Key {
             let message = format!(
@@ -148,7 +151,8 @@ fn folded_key(step: &Step, bound: &BoundRow) -> Option<Finding> {
 
 /// NOT NULL columns without a default that nothing fills: no row could be inserted.
 fn unfilled(step: &Step, bound: &BoundRow) -> Option<Finding> {
-    let written = |index: usize| bound.cells.iter().any(|c| c.column == index);
+    let given = bound.link.as_ref().map(|link| link.column);
+    let written = |index: usize| given == Some(index) || bound.cells.iter().any(|c| c.column == index);
     let missing: Vec<_> = bound
         .table
         .columns

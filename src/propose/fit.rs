@@ -1,7 +1,7 @@
 //! How well a field of an event suits a column, by the column's name and by its type. Judges one pair at a time.
 
 use crate::{
-    model::table::{Column, ColumnType, Filled, TextLength},
+    model::table::{Charset, Column, ColumnType, Filled, TextLength},
     propose::{
         Form,
         sources::{Kind, Source, Words},
@@ -50,7 +50,7 @@ pub(super) enum Verdict {
 /// Judges a pair.
 pub(super) fn judge(source: &Source, named: &Named<'_>) -> Verdict {
     let Some(points) = name_points(source, named) else { return Verdict::Apart };
-    if matches!(named.column.filled, Filled::ByCounter | Filled::ByExpression) {
+    if matches!(named.column.filled, Filled::ByCounter | Filled::ByIdentity | Filled::ByExpression) {
         return Verdict::Apart;
     }
     match type_points(source, named.column) {
@@ -120,7 +120,10 @@ fn type_points(source: &Source, column: &Column) -> TypeFit {
         (Kind::OwnId | Kind::OtherId, ColumnType::Decimal { precision: 10.., scale: 0, .. })
         | (Kind::Moment { .. }, ColumnType::DateTime { .. } | ColumnType::Timestamp { .. })
         | (Kind::Moment { parts: true }, ColumnType::Date | ColumnType::Time { .. })
-        | (Kind::Amount, ColumnType::Decimal { scale: 1.., .. } | ColumnType::Float { .. })
+        | (
+            Kind::Amount,
+            ColumnType::Decimal { scale: 1.., .. } | ColumnType::Money { .. } | ColumnType::Float { .. },
+        )
         | (Kind::Note, ColumnType::Text { length: TextLength::Unlimited, .. }) => good,
         (Kind::Amount, ColumnType::Int { .. } | ColumnType::Decimal { .. }) => TypeFit::Hint(format!(
             "looks like {}, and takes whole numbers only: an event with decimal places would be parked",
@@ -172,7 +175,9 @@ fn folded(word: &str) -> String {
 pub(super) fn chars(kind: &ColumnType) -> u64 {
     match kind {
         ColumnType::Text { length: TextLength::Unlimited, .. } => u64::MAX,
-        ColumnType::Text { length: TextLength::Chars(n), .. } => *n,
+        // In a code page hardly one has more than one byte.
+        ColumnType::Text { length: TextLength::Chars(n) | TextLength::Units(n), .. }
+        | ColumnType::Text { length: TextLength::Bytes(n), charset: Charset::CodePage(_) } => *n,
         // A character has four bytes at most.
         ColumnType::Text { length: TextLength::Bytes(n), .. } => n / 4,
         _ => 0,

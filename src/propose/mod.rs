@@ -2,7 +2,7 @@
 //! tables' names and types, never a row. It never makes up a value, and what would be harmful if guessed wrong (another
 //! system's ids, a deletion without a flag) it points out instead.
 
-use crate::model::table::{Column, ColumnName, ColumnType, Filled, Table, TableName};
+use crate::model::table::{Column, ColumnName, ColumnType, Table, TableName};
 
 mod choose;
 mod document;
@@ -120,7 +120,7 @@ pub enum ChoiceError {
     },
     /// The table counts nothing itself.
     #[error(
-        "table {table} counts no rows itself (no AUTO_INCREMENT), so that a marker has no use; leave it out"
+        "table {table} numbers no rows itself (AUTO_INCREMENT, IDENTITY, a sequence), so that a marker has no use; leave it out"
     )]
     NoCounter {
         /// The table.
@@ -261,7 +261,7 @@ fn named(event: EventType, table: &Table) -> Vec<Named<'_>> {
 
 /// The column that the database counts.
 fn counter(table: &Table) -> Option<&Column> {
-    table.columns.iter().find(|c| c.filled == Filled::ByCounter)
+    table.columns.iter().find(|c| c.filled.is_counted())
 }
 
 /// Whether a column could hold the daemon's marker.

@@ -75,7 +75,7 @@ impl Proposal {
         }
         match column.filled {
             Filled::ByNobody => "STILL TO BE FILLED".into(),
-            Filled::ByCounter => "counted by the database".into(),
+            Filled::ByCounter | Filled::ByIdentity => "counted by the database".into(),
             Filled::ByExpression => "computed by the database".into(),
             Filled::ByDefault => "-".into(),
         }

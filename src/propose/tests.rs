@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{
     sample,
-    table::{Charset, TextLength},
+    table::{Calendar, Charset, Filled, TextLength},
 };
 
 /// A table from lines `name type [not null] [default] [counter] [key]`.
@@ -52,7 +52,7 @@ fn kind(declared: &str) -> ColumnType {
         "text" => ColumnType::Text { length: TextLength::Bytes(65535), charset: Charset::Any },
         "date" => ColumnType::Date,
         "time" => ColumnType::Time { fraction: 0 },
-        "datetime" => ColumnType::DateTime { fraction: 0 },
+        "datetime" => ColumnType::DateTime { fraction: 0, calendar: Calendar::Full },
         "timestamp" => ColumnType::Timestamp { fraction: 0 },
         "enum" => {
             ColumnType::Choice { members: arguments.split(',').map(str::to_owned).collect(), many: false }
@@ -441,7 +441,7 @@ fn markers() {
     check("id int counter key\n ref varchar(39)", "ref", "(varchar(39)) cannot hold the marker");
     check("id int counter key", "ref", "no column ref");
     check("visit_id int key\n ref varchar(40)", "ref", "visit_id holds Buktor's id");
-    check("nr int key\n ref varchar(40)", "ref", "counts no rows itself");
+    check("nr int key\n ref varchar(40)", "ref", "numbers no rows itself");
     let proposal =
         proposed(EventType::Appointment, &table("visits", "id int counter key\n EXT_REF varchar(40)"));
     assert!(

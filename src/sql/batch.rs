@@ -76,8 +76,12 @@ impl Packer {
             let shared = group.together.is_some() && events.len() > 1;
             let mut rows = group.rows.as_slice();
             while !rows.is_empty() {
-                // Halves of the largest statement: a few texts serve every number of rows.
-                let take = if shared { largest_power_of_two(rows.len()) } else { 1 };
+                let take = match (shared, self.dialect.arrays) {
+                    (false, _) => 1,
+                    (true, true) => rows.len(),
+                    // Halves of the largest statement: a few texts serve every number of rows.
+                    (true, false) => largest_power_of_two(rows.len()),
+                };
                 let (now, later) = rows.split_at(take);
                 works.extend(self.work(now, if shared { take } else { 0 }));
                 rows = later;
@@ -127,7 +131,8 @@ impl Packer {
     }
 
     fn begin<'a>(&self, row: Row<'a>, bytes: usize) -> Group<'a> {
-        let guarded = row.change.guard.as_ref().is_none_or(|guard| guards_together(&guard.shape));
+        let guarded =
+            row.change.guard.as_ref().is_none_or(|guard| guards_together(&guard.shape, self.dialect));
         let shape = row.change.shape().filter(|_| guarded);
         let together = shape.and_then(|shape| together(shape, self.dialect));
         let guard_rows_max =
@@ -142,7 +147,8 @@ impl Packer {
 
     /// Full by bytes; or so full that it is better left at a number of rows that makes one statement.
     fn is_full(&self, group: &Group<'_>, size: usize) -> bool {
-        let rounded = group.rows.len().is_power_of_two() && group.rows.len() >= ROWS_ROUND;
+        let halves = !self.dialect.arrays;
+        let rounded = halves && group.rows.len().is_power_of_two() && group.rows.len() >= ROWS_ROUND;
         group.bytes + size > self.bytes.best || (rounded && group.bytes * 2 > self.bytes.best)
     }
 
@@ -154,7 +160,7 @@ impl Packer {
             Act::Row(shape) => self.form(shape, shared, false),
             Act::Call(call) => {
                 let slots = (0..change.values.len()).collect();
-                Arc::new(Form::Call(Template { sql: Arc::clone(&call.sql), slots }))
+                Arc::new(Form::Call(Template { sql: Arc::clone(&call.sql), slots, binds: [].into() }))
             }
         };
         Some(Work { form, guard, rows: rows.to_vec() })
@@ -162,6 +168,8 @@ impl Packer {
 
     fn form(&mut self, shape: &Arc<Shape>, rows: usize, guards: bool) -> Arc<Form> {
         let render = if guards { render_guard } else { render };
+        // An array's text is the same for any number of rows.
+        let rows = if self.dialect.arrays { rows.min(2) } else { rows };
         let remembered = self.forms.entry((Arc::as_ptr(shape) as usize, rows, guards)).or_insert_with(|| {
             let form = Arc::new(render(shape, self.dialect, rows));
             Remembered { form, _shape: Arc::clone(shape) }

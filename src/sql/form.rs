@@ -7,6 +7,7 @@ use crate::{
     model::{
         change::{Cell, Change},
         entity::Entity,
+        table::Storage,
         value::SqlValue,
     },
     sql::Statement,
@@ -19,6 +20,8 @@ pub struct Template {
     pub sql: Arc<str>,
     /// For each placeholder of one row, the index of the value among the change's.
     pub slots: Vec<usize>,
+    /// See [`Statement::binds`].
+    pub binds: Arc<[Storage]>,
 }
 
 /// The statements for one or many rows of one shape.
@@ -33,6 +36,8 @@ pub enum Form {
         /// Run when `update` matched none.
         insert: Template,
     },
+    /// A batch that updates one row, inserts it where there is none, and tells how many the update matched: one at most.
+    UpdateOrInsert(Template),
     /// An update that must match exactly one row.
     Update(Template),
     /// An update of many rows that must match exactly as many.
@@ -107,6 +112,6 @@ impl Template {
                 params.push(value(values.get(*slot)?, base)?);
             }
         }
-        Some(Statement { sql: Arc::clone(&self.sql), params })
+        Some(Statement { sql: Arc::clone(&self.sql), params, binds: Arc::clone(&self.binds) })
     }
 }

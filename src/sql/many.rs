@@ -2,15 +2,15 @@
 //! fails as a whole; the caller halves it until the row stands alone with a statement of its own.
 
 use crate::{
-    limits,
     model::{
         change::{Op, Role, Shape},
-        table::{ColumnType, Filled, TextLength, UniqueIndex},
+        table::{ColumnType, Filled, Storage, TextLength, UniqueIndex},
     },
     sql::{
         Template, allowed,
-        ident::{Bulk, Dialect, GeneratedKeys, ManyUpdates},
-        writer::{Writer, keys, updated},
+        ident::{Bulk, Dialect, ManyUpdates},
+        upsert,
+        writer::{Writer, inserted, keys, sets_nothing, updated},
     },
 };
 
@@ -33,6 +33,9 @@ pub enum Together {
 /// How rows of this shape may share a statement; none where each needs one of its own.
 #[must_use]
 pub fn together(shape: &Shape, dialect: &Dialect) -> Option<Together> {
+    if dialect.arrays && !fits_array(shape) {
+        return None;
+    }
     match shape.op {
         Op::Update => may_update(shape, dialect).then_some(Together::Update),
         Op::Upsert => is_bulk(shape, dialect).then_some(Together::Upsert),
@@ -44,7 +47,8 @@ pub fn together(shape: &Shape, dialect: &Dialect) -> Option<Together> {
 /// How many rows of this shape share a statement at most.
 #[must_use]
 pub fn rows_max(shape: &Shape, dialect: &Dialect) -> usize {
-    let rows = limits::STATEMENT_ROWS_MAX.min(dialect.params_max / shape.columns.len().max(1));
+    let of_params = dialect.params_max / shape.columns.len().max(1);
+    let rows = if dialect.arrays { dialect.rows_max } else { dialect.rows_max.min(of_params) };
     match (dialect.many_updates, together(shape, dialect)) {
         (ManyUpdates::JoinedSelects { rows_max }, Some(Together::Update)) => rows.min(rows_max),
         _ => rows,
@@ -53,8 +57,21 @@ pub fn rows_max(shape: &Shape, dialect: &Dialect) -> usize {
 
 /// Whether guards of this shape may be inserted many at a time: an index refuses what is there already.
 #[must_use]
-pub fn guards_together(shape: &Shape) -> bool {
-    shape.table.transactional && !shape.table.view && key_index(shape).is_some_and(|index| index.safe)
+pub fn guards_together(shape: &Shape, dialect: &Dialect) -> bool {
+    let table = &shape.table;
+    table.transactional
+        && !table.view
+        && key_index(shape).is_some_and(|index| index.safe)
+        && (!dialect.arrays || fits_array(shape))
+}
+
+/// Whether rows may be an array: the values of a column are bound as one type, which has to be known; and a `LONG` is no
+/// column of a query.
+fn fits_array(shape: &Shape) -> bool {
+    let column = |(c, _): &(usize, Role)| shape.table.columns.get(*c);
+    shape.columns.iter().filter_map(column).all(|column| {
+        column.storage != Storage::Any && !column.declared.to_ascii_uppercase().starts_with("LONG")
+    })
 }
 
 /// Whether rows may share an upsert. Chosen by the table's real indexes: a second unique
@@ -63,13 +80,17 @@ pub fn guards_together(shape: &Shape) -> bool {
 pub(super) fn is_bulk(shape: &Shape, dialect: &Dialect) -> bool {
     let table = &shape.table;
     let Some(index) = key_index(shape) else { return false };
-    let alone = dialect.bulk == Bulk::OnConflict || table.unique.len() == 1;
+    let alone = match dialect.bulk {
+        Bulk::OnDuplicateKey => table.unique.len() == 1,
+        Bulk::OnConflict | Bulk::Merge => true,
+        Bulk::Never => false,
+    };
     let written = |index: usize| shape.columns.iter().any(|(c, _)| *c == index);
     alone
         && index.safe
         && !table.view
         && !table.insert_triggers
-        && allowed::is_bulk(shape)
+        && allowed::is_bulk(shape, dialect.bulk)
         && table
             .columns
             .iter()
@@ -89,12 +110,10 @@ pub fn key_index(shape: &Shape) -> Option<&UniqueIndex> {
 /// a trigger could give single rows other keys than the server counts.
 fn may_insert(shape: &Shape, dialect: &Dialect) -> bool {
     let table = &shape.table;
-    let counted = |c: usize| table.columns.get(c).is_some_and(|c| c.filled == Filled::ByCounter);
+    let counted = |c: usize| table.columns.get(c).is_some_and(|c| c.filled.is_counted());
     let keys_known = match shape.generated {
         None => keys(shape).next().is_none(),
-        Some(c) => {
-            counted(c) && (dialect.generated_keys == GeneratedKeys::ReturningClause || !table.insert_triggers)
-        }
+        Some(c) => counted(c) && dialect.generated_keys.of_many(table.insert_triggers),
     };
     keys_known && table.transactional && !table.view
 }
@@ -103,20 +122,23 @@ fn may_insert(shape: &Shape, dialect: &Dialect) -> bool {
 fn may_update(shape: &Shape, dialect: &Dialect) -> bool {
     let table = &shape.table;
     let kind = |c: usize| table.columns.get(c).map(|c| &c.kind);
-    let comparable = |c: usize| match kind(c) {
-        Some(ColumnType::Int { .. }) => true,
-        Some(ColumnType::Text { .. }) => dialect.many_updates == ManyUpdates::FromValues,
+    let comparable = |c: usize| match (dialect.many_updates, kind(c)) {
+        // Each row is compared by itself.
+        (ManyUpdates::Array, _)
+        | (_, Some(ColumnType::Int { .. }))
+        | (ManyUpdates::FromValues, Some(ColumnType::Text { .. })) => true,
         _ => false,
     };
     let unchanged = |c: usize| match dialect.many_updates {
-        ManyUpdates::FromValues => true,
+        ManyUpdates::FromValues | ManyUpdates::Array | ManyUpdates::Never => true,
         ManyUpdates::JoinedSelects { .. } => kind(c).and_then(derived).is_some(),
     };
-    table.transactional
+    dialect.many_updates != ManyUpdates::Never
+        && table.transactional
         && !table.view
         && key_index(shape).is_some_and(|index| index.safe)
         && keys(shape).all(|(_, c)| comparable(c))
-        && updated(shape).all(|(_, c, _)| unchanged(c))
+        && updated(shape, dialect).all(|(_, c, _)| unchanged(c))
 }
 
 /// What stands before and after a placeholder in a derived table, so that its type is this column's and no other row's
@@ -136,7 +158,10 @@ fn derived(kind: &ColumnType) -> Option<(&'static str, String)> {
         // Not + 0e0, which makes -0 of it 0.
         ColumnType::Float { .. } => Some(("(", " * 1e0)".to_owned())),
         // A character has one byte at least.
-        ColumnType::Text { length: TextLength::Chars(n) | TextLength::Bytes(n), .. } => chars(*n),
+        ColumnType::Text {
+            length: TextLength::Chars(n) | TextLength::Bytes(n) | TextLength::Units(n),
+            ..
+        } => chars(*n),
         ColumnType::Choice { members, many: false } => {
             chars(members.iter().map(|m| count(m)).max().unwrap_or(0))
         }
@@ -148,6 +173,8 @@ fn derived(kind: &ColumnType) -> Option<(&'static str, String)> {
         | ColumnType::Timestamp { .. } => chars(DATE_TIME_CHARS),
         ColumnType::Text { length: TextLength::Unlimited, .. }
         | ColumnType::Bytes { .. }
+        | ColumnType::Money { .. }
+        | ColumnType::Guid
         | ColumnType::Json
         | ColumnType::Other => None,
     }
@@ -156,37 +183,36 @@ fn derived(kind: &ColumnType) -> Option<(&'static str, String)> {
 /// Inserts or updates rows by key.
 pub(super) fn upsert(shape: &Shape, dialect: &Dialect, rows: usize) -> Template {
     let mut w = Writer::new(shape, dialect);
+    if dialect.bulk == Bulk::Merge {
+        merge(&mut w);
+        return w.done();
+    }
     w.insert_into();
     w.values(rows);
-    match dialect.bulk {
-        Bulk::OnDuplicateKey => w.text(" ON DUPLICATE KEY UPDATE "),
-        Bulk::OnConflict => {
-            w.text(" ON CONFLICT (");
-            w.list(keys(shape), |w, (_, c)| w.column(c));
-            w.text(") DO UPDATE SET ");
-        }
+    let by_conflict = dialect.bulk == Bulk::OnConflict;
+    if by_conflict {
+        w.text(" ON CONFLICT (");
+        w.list(keys(shape), |w, (_, c)| w.column(c));
+        w.text(") DO UPDATE SET ");
+    } else {
+        w.text(" ON DUPLICATE KEY UPDATE ");
     }
-    let proposed = |w: &mut Writer<'_>, c: usize| match dialect.bulk {
-        Bulk::OnDuplicateKey => {
-            w.text("VALUES(");
-            w.column(c);
-            w.text(")");
-        }
-        Bulk::OnConflict => {
-            w.text("excluded.");
-            w.column(c);
-        }
+    let proposed = |w: &mut Writer<'_>, c: usize| {
+        w.text(if by_conflict { "excluded." } else { "VALUES(" });
+        w.column(c);
+        w.text(if by_conflict { "" } else { ")" });
     };
     // A unique index that the HIS has got since its description would make MySQL update another row: that row's key
     // is not the event's, and NULL in it is refused.
-    let guards = keys(shape).filter(|_| dialect.bulk == Bulk::OnDuplicateKey);
+    let guards = keys(shape).filter(|_| !by_conflict);
     let guards = guards.map(|(slot, c)| (slot, c, Role::Key));
-    let sets = updated(shape).filter(|(_, _, role)| dialect.bulk == Bulk::OnConflict || *role != Role::Key);
+    let sets = updated(shape, dialect).filter(|(_, _, role)| by_conflict || *role != Role::Key);
     w.list(guards.chain(sets), |w, (_, c, role)| {
         w.column(c);
         w.text(" = ");
         match role {
-            Role::Key if dialect.bulk == Bulk::OnDuplicateKey => {
+            Role::Key if by_conflict => w.column(c),
+            Role::Key => {
                 w.text("IF(");
                 w.qualified(c);
                 w.text(" = ");
@@ -195,7 +221,6 @@ pub(super) fn upsert(shape: &Shape, dialect: &Dialect, rows: usize) -> Template 
                 w.qualified(c);
                 w.text(", NULL)");
             }
-            Role::Key => w.column(c),
             Role::IfNull => {
                 w.text("COALESCE(");
                 w.qualified(c);
@@ -209,16 +234,57 @@ pub(super) fn upsert(shape: &Shape, dialect: &Dialect, rows: usize) -> Template 
     w.done()
 }
 
+/// `MERGE`, of one row: no column of ON may be in SET (ORA-38104), and nothing but keys is not set at all.
+fn merge(w: &mut Writer<'_>) {
+    let column = |w: &mut Writer<'_>, of: &str, c: usize| {
+        w.text(of);
+        w.column(c);
+    };
+    let (shape, dialect) = (w.shape, w.dialect);
+    w.text("MERGE INTO ");
+    w.table();
+    w.text(" t USING (SELECT ");
+    w.list(inserted(shape), |w, (slot, c)| {
+        w.assigned(slot);
+        column(w, " AS ", c);
+    });
+    w.text(dialect.from_nothing);
+    w.text(") s ON (");
+    for (i, (_, c)) in keys(shape).enumerate() {
+        column(w, if i > 0 { " AND t." } else { "t." }, c);
+        column(w, " = s.", c);
+    }
+    w.text(")");
+    if !sets_nothing(shape) {
+        w.text(" WHEN MATCHED THEN UPDATE SET ");
+        w.list(updated(shape, dialect), |w, (_, c, role)| {
+            column(w, "t.", c);
+            if role == Role::IfNull {
+                column(w, " = COALESCE(t.", c);
+                column(w, ", s.", c);
+                w.text(")");
+            } else {
+                column(w, " = s.", c);
+            }
+        });
+    }
+    w.text(" WHEN NOT MATCHED THEN INSERT ");
+    w.inserted_columns();
+    w.text(" VALUES (");
+    w.list(inserted(shape), |w, (_, c)| column(w, "s.", c));
+    w.text(")");
+}
+
 /// Updates rows by key, each with values of its own.
 pub(super) fn update(shape: &Shape, dialect: &Dialect, rows: usize) -> Template {
     let mut w = Writer::new(shape, dialect);
     // (slot, column) of each derived column.
-    let set = updated(shape).filter(|(_, _, role)| *role != Role::Key);
+    let set = updated(shape, dialect).filter(|(_, _, role)| *role != Role::Key);
     let columns: Vec<(usize, usize)> = keys(shape).chain(set.map(|(slot, c, _)| (slot, c))).collect();
-    w.text("UPDATE ");
     match dialect.many_updates {
+        ManyUpdates::Array | ManyUpdates::Never => return upsert::update(shape, dialect),
         ManyUpdates::JoinedSelects { .. } => {
-            w.text("(");
+            w.text("UPDATE (");
             joined_selects(&mut w, &columns, rows);
             // In this order, so that each row is looked up by its key and no other one is locked.
             w.text(") AS s STRAIGHT_JOIN ");
@@ -229,6 +295,7 @@ pub(super) fn update(shape: &Shape, dialect: &Dialect, rows: usize) -> Template 
             assignments(&mut w, &columns);
         }
         ManyUpdates::FromValues => {
+            w.text("UPDATE ");
             w.table();
             w.text(" AS t SET ");
             assignments(&mut w, &columns);
@@ -237,7 +304,7 @@ pub(super) fn update(shape: &Shape, dialect: &Dialect, rows: usize) -> Template 
             w.text(")");
             for _ in 1..rows {
                 w.text(", (");
-                w.list(columns.iter(), |w, _| w.text("?"));
+                w.list(columns.iter(), |w, _| w.further_placeholder());
                 w.text(")");
             }
             w.text(") AS s WHERE ");
@@ -257,7 +324,7 @@ fn joined_selects(w: &mut Writer<'_>, columns: &[(usize, usize)], rows: usize) {
             if row == 0 {
                 w.placeholder(*slot);
             } else {
-                w.text("?");
+                w.further_placeholder();
             }
             w.text(after);
             if row == 0 {
@@ -280,7 +347,7 @@ fn same_keys(w: &mut Writer<'_>, columns: &[(usize, usize)]) {
 
 fn assignments(w: &mut Writer<'_>, columns: &[(usize, usize)]) {
     let shape = w.shape;
-    w.list(updated(shape), |w, (slot, _, role)| {
+    w.list(updated(shape, w.dialect), |w, (slot, _, role)| {
         let Some(i) = columns.iter().position(|(s, _)| *s == slot) else { return };
         if matches!(w.dialect.many_updates, ManyUpdates::JoinedSelects { .. }) {
             own(w, columns, i);
@@ -312,8 +379,9 @@ fn own(w: &mut Writer<'_>, columns: &[(usize, usize)], i: usize) {
 
 /// The value that it is to get.
 fn proposed(w: &mut Writer<'_>, i: usize) {
-    match w.dialect.many_updates {
-        ManyUpdates::JoinedSelects { .. } => w.text(&format!("s.v{i}")),
-        ManyUpdates::FromValues => w.text(&format!("s.column{}", i + 1)),
+    if matches!(w.dialect.many_updates, ManyUpdates::JoinedSelects { .. }) {
+        w.text(&format!("s.v{i}"));
+    } else {
+        w.text(&format!("s.column{}", i + 1));
     }
 }

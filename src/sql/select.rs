@@ -1,15 +1,16 @@
-//! Questions about rows, rendered as SQL: every selected column as text, so that no driver has to know types; every
+//! Questions about rows, rendered as SQL: every selected column as text, where the driver does not make that of it; every
 //! compared column bare, so that its index is of use.
 
 use crate::{
     model::{
-        table::{ColumnType, Table},
+        table::{ColumnType, Storage, Table},
         value::SqlValue,
     },
     sql::{
         Statement,
-        ident::Dialect,
-        writer::{push_column, push_compared},
+        casts::{Comparing, Use},
+        ident::{Dialect, Limit},
+        text::Sql,
     },
 };
 
@@ -33,7 +34,7 @@ pub struct Select<'a> {
 pub enum Wanted<'a> {
     /// Each as a text of its own.
     Each(&'a [usize]),
-    /// All as one text, which is another one for other values.
+    /// All as one text, which is another one for other values. Where the driver makes the texts, each is there for itself.
     Joined(&'a [usize]),
 }
 
@@ -48,45 +49,43 @@ pub fn find<'v>(
     rows_max: usize,
 ) -> Statement<'v> {
     let table = select.table;
-    let mut sql = begin(dialect, table, select.matches, select.wanted);
+    let mut sql = begin(dialect, select, rows_max);
     let count = asked.len().next_power_of_two();
     match select.matches {
         [column] => {
-            push_column(dialect, &mut sql, table, *column);
-            sql.push_str(if count == 1 { " = " } else { " IN (" });
-            list(&mut sql, ", ", 0..count, |sql, _| push_compared(dialect, sql, table, *column));
-            sql.push_str(if count == 1 { "" } else { ")" });
+            sql.operand(table, *column);
+            sql.push(if count == 1 { " = " } else { " IN (" });
+            sql.list(", ", 0..count, |sql, _| sql.value(table, *column, Use::Compared, None));
+            sql.push(if count == 1 { "" } else { ")" });
         }
         columns => {
-            sql.push('(');
-            list(&mut sql, " OR ", 0..count, |sql, _| {
-                sql.push('(');
-                list(sql, " AND ", columns, |sql, column| {
-                    push_column(dialect, sql, table, *column);
-                    sql.push_str(" = ");
-                    push_compared(dialect, sql, table, *column);
-                });
-                sql.push(')');
+            sql.push("(");
+            sql.list(" OR ", 0..count, |sql, _| {
+                sql.push("(");
+                sql.list(" AND ", columns, |sql, column| equals(sql, table, *column));
+                sql.push(")");
             });
-            sql.push(')');
+            sql.push(")");
         }
     }
     let padding = asked.last().into_iter().cycle().take(count - asked.len());
     let mut params: Vec<&SqlValue> =
         asked.iter().chain(padding).flat_map(|tuple| tuple.iter().copied()).collect();
+    let tuple: Vec<Storage> = select.matches.iter().map(|column| storage(table, *column)).collect();
+    let mut binds = tuple.repeat(count);
     for (column, value) in select.only {
-        sql.push_str(" AND ");
-        push_column(dialect, &mut sql, table, *column);
-        if *value == SqlValue::Null {
-            sql.push_str(" IS NULL");
+        sql.push(" AND ");
+        if is_null(table, value) {
+            sql.column(table, *column);
+            sql.push(" IS NULL");
         } else {
-            sql.push_str(" = ");
-            push_compared(dialect, &mut sql, table, *column);
+            equals(&mut sql, table, *column);
             params.push(value);
+            binds.push(storage(table, *column));
         }
     }
-    end(&mut sql, dialect, rows_max, select.lock);
-    Statement { sql: sql.into(), params }
+    end(&mut sql, rows_max, select.lock);
+    Statement { sql: sql.done(), params, binds: binds.into() }
 }
 
 /// As [`find`], by one column of whole numbers for all from one number to another.
@@ -97,20 +96,23 @@ pub fn between<'v>(
     (first, last): (&'v SqlValue, &'v SqlValue),
     rows_max: usize,
 ) -> Statement<'v> {
-    let mut sql = begin(dialect, select.table, select.matches, select.wanted);
+    let table = select.table;
+    let mut sql = begin(dialect, select, rows_max);
+    let mut binds = Vec::with_capacity(2);
     for column in select.matches {
-        push_column(dialect, &mut sql, select.table, *column);
-        sql.push_str(" BETWEEN ");
-        push_compared(dialect, &mut sql, select.table, *column);
-        sql.push_str(" AND ");
-        push_compared(dialect, &mut sql, select.table, *column);
+        binds.extend([storage(table, *column); 2]);
+        sql.column(table, *column);
+        sql.push(" BETWEEN ");
+        sql.value(table, *column, Use::Compared, None);
+        sql.push(" AND ");
+        sql.value(table, *column, Use::Compared, None);
     }
-    end(&mut sql, dialect, rows_max, select.lock);
-    Statement { sql: sql.into(), params: vec![first, last] }
+    end(&mut sql, rows_max, select.lock);
+    Statement { sql: sql.done(), params: vec![first, last], binds: binds.into() }
 }
 
 /// A column of rows that are equal in all these cells, NULL to NULL. Documents are not compared: the database would
-/// compare their texts.
+/// compare their texts. Nor is what the database cannot compare.
 #[must_use]
 pub fn alike<'v>(
     table: &Table,
@@ -120,78 +122,102 @@ pub fn alike<'v>(
     rows_max: usize,
 ) -> Statement<'v> {
     let kind = |c: usize| table.columns.get(c).map(|c| &c.kind);
-    let cells: Vec<_> = cells.iter().filter(|(c, _)| kind(*c) != Some(&ColumnType::Json)).collect();
-    let mut sql = begin(dialect, table, &[column], Wanted::Each(&[]));
+    let select = Select { table, matches: &[column], wanted: Wanted::Each(&[]), only: &[], lock: false };
+    let mut sql = begin(dialect, &select, rows_max);
+    let compared =
+        |c: usize| kind(c) != Some(&ColumnType::Json) && sql.comparing(table, c) != Comparing::Never;
+    let cells: Vec<_> = cells.iter().filter(|(c, _)| compared(*c)).collect();
     let mut params = Vec::with_capacity(cells.len());
+    let mut binds = Vec::with_capacity(cells.len());
     if cells.is_empty() {
         // Nothing tells them apart: any row may be the one.
-        sql.push_str("1 = 1");
+        sql.push("1 = 1");
     }
-    list(&mut sql, " AND ", cells, |sql, (c, value)| {
-        let same = |sql: &mut String| {
-            push_column(dialect, sql, table, *c);
-            sql.push(' ');
-            sql.push_str(dialect.same);
-            sql.push(' ');
-            push_compared(dialect, sql, table, *c);
-        };
+    sql.list(" AND ", cells, |sql, (c, value)| {
+        if is_null(table, value) {
+            sql.column(table, *c);
+            return sql.push(" IS NULL");
+        }
         params.push(*value);
+        binds.push(storage(table, *c));
         if kind(*c) != Some(&ColumnType::Float { single: true }) {
-            return same(sql);
+            return equals(sql, table, *c);
         }
         // What was stored has 24 bits, what is compared 53.
-        sql.push('(');
-        same(sql);
-        sql.push_str(" OR ABS(");
-        push_column(dialect, sql, table, *c);
-        sql.push_str(" - ?) <= ABS(");
-        push_column(dialect, sql, table, *c);
-        sql.push_str(") * 1e-6)");
+        sql.push("(");
+        equals(sql, table, *c);
+        sql.push(" OR ABS(");
+        sql.column(table, *c);
+        sql.push(" - ");
+        sql.value(table, *c, Use::Compared, None);
+        sql.push(") <= ABS(");
+        sql.column(table, *c);
+        sql.push(") * 1e-6)");
         params.push(*value);
+        binds.push(storage(table, *c));
     });
-    end(&mut sql, dialect, rows_max, false);
-    Statement { sql: sql.into(), params }
+    end(&mut sql, rows_max, false);
+    Statement { sql: sql.done(), params, binds: binds.into() }
 }
 
-fn begin(dialect: &Dialect, table: &Table, matches: &[usize], wanted: Wanted<'_>) -> String {
-    let mut sql = String::from("SELECT ");
+fn storage(table: &Table, column: usize) -> Storage {
+    table.columns.get(column).map_or(Storage::Any, |c| c.storage)
+}
+
+/// Whether a column holds NULL where it was given this value.
+fn is_null(table: &Table, value: &SqlValue) -> bool {
+    match value {
+        SqlValue::Null => true,
+        SqlValue::Text(text) => table.empty_is_null && text.is_empty(),
+        _ => false,
+    }
+}
+
+fn equals(sql: &mut Sql<'_>, table: &Table, column: usize) {
+    sql.operand(table, column);
+    sql.push(" = ");
+    sql.value(table, column, Use::Compared, None);
+}
+
+fn begin<'d>(dialect: &'d Dialect, select: &Select<'_>, rows_max: usize) -> Sql<'d> {
+    let table = select.table;
+    let mut sql = Sql::new(dialect);
+    sql.push("SELECT ");
+    if dialect.limit == Limit::Top {
+        sql.push(&format!("TOP ({rows_max}) "));
+    }
     let columns = |of: &[usize]| of.iter().filter_map(|c| table.columns.get(*c)).collect::<Vec<_>>();
-    match wanted {
-        Wanted::Each(wanted) => {
-            let columns = columns(matches).into_iter().chain(columns(wanted));
-            list(&mut sql, ", ", columns, |sql, column| dialect.push_text_of(sql, column));
+    sql.list(", ", columns(select.matches), Sql::text_of);
+    match select.wanted {
+        Wanted::Joined(wanted) if dialect.texts.by_database() => {
+            sql.push(", ");
+            sql.joined(&columns(wanted));
         }
-        Wanted::Joined(wanted) => {
-            list(&mut sql, ", ", columns(matches), |sql, column| dialect.push_text_of(sql, column));
-            sql.push_str(", ");
-            dialect.push_joined(&mut sql, &columns(wanted));
+        Wanted::Each(wanted) | Wanted::Joined(wanted) => {
+            for column in columns(wanted) {
+                sql.push(", ");
+                sql.text_of(column);
+            }
         }
     }
-    sql.push_str(" FROM ");
-    dialect.push_table(&mut sql, table);
-    sql.push_str(" WHERE ");
+    sql.push(" FROM ");
+    sql.table(table);
+    if select.lock {
+        sql.push(dialect.locking_hint);
+    }
+    sql.push(" WHERE ");
     sql
 }
 
-fn end(sql: &mut String, dialect: &Dialect, rows_max: usize, lock: bool) {
-    sql.push_str(" LIMIT ");
-    sql.push_str(&rows_max.to_string());
-    if lock {
-        sql.push_str(dialect.locking_read);
+fn end(sql: &mut Sql<'_>, rows_max: usize, lock: bool) {
+    let dialect = sql.dialect;
+    match dialect.limit {
+        Limit::Limit => sql.push(&format!(" LIMIT {rows_max}")),
+        Limit::RowNum => sql.push(&format!(" AND ROWNUM <= {rows_max}")),
+        Limit::Top => {}
     }
-}
-
-fn list<T>(
-    sql: &mut String,
-    between: &str,
-    items: impl IntoIterator<Item = T>,
-    mut item: impl FnMut(&mut String, T),
-) {
-    for (i, it) in items.into_iter().enumerate() {
-        if i > 0 {
-            sql.push_str(between);
-        }
-        item(sql, it);
+    if lock {
+        sql.push(dialect.locking_read);
     }
 }
 

@@ -2,12 +2,16 @@
 //! each placeholder takes.
 
 use crate::{
-    model::change::{Op, Role, Shape},
+    model::{
+        change::{Op, Role, Shape},
+        table::Filled,
+    },
     sql::{
         Form, Template,
-        ident::{Dialect, GeneratedKeys},
+        casts::{Use, cast_to},
+        ident::{Bulk, Dialect, GeneratedKeys, SetsNothing},
         many::{self, Together},
-        writer::{Writer, keys, updated},
+        writer::{Writer, keys, sets_nothing, updated},
     },
 };
 
@@ -22,6 +26,7 @@ pub fn render(shape: &Shape, dialect: &Dialect, rows: usize) -> Form {
         Op::Update if together == Some(Together::Update) && rows > 1 => {
             Form::UpdateMany(many::update(shape, dialect, rows))
         }
+        Op::Upsert if dialect.bulk == Bulk::Never => Form::UpdateOrInsert(update_or_insert(shape, dialect)),
         Op::Upsert => {
             Form::UpdateElseInsert { update: update(shape, dialect), insert: insert(shape, dialect, 1) }
         }
@@ -45,27 +50,71 @@ pub fn render_guard(shape: &Shape, dialect: &Dialect, rows: usize) -> Form {
     }
 }
 
-fn update(shape: &Shape, dialect: &Dialect) -> Template {
+/// The update of one row, or of each of an array.
+pub(super) fn update(shape: &Shape, dialect: &Dialect) -> Template {
     let mut w = Writer::new(shape, dialect);
+    if counts(shape, dialect) {
+        w.text("SELECT COUNT(*) AS matched FROM ");
+        w.table();
+        w.text(" WITH (UPDLOCK)");
+        w.by_key();
+        return w.done();
+    }
     w.text("UPDATE ");
     w.table();
+    set(&mut w);
+    w.by_key();
+    w.text(dialect.matched);
+    w.done()
+}
+
+/// Whether the row is counted rather than updated.
+fn counts(shape: &Shape, dialect: &Dialect) -> bool {
+    dialect.sets_nothing == SetsNothing::Counts && sets_nothing(shape)
+}
+
+fn set(w: &mut Writer<'_>) {
     w.text(" SET ");
-    w.list(updated(shape), |w, (slot, c, role)| {
+    w.list(updated(w.shape, w.dialect), |w, (slot, c, role)| {
         w.column(c);
         w.text(" = ");
         match role {
             Role::Key => w.column(c),
             Role::IfNull => {
                 w.text("COALESCE(");
-                w.column(c);
+                w.operand(c);
                 w.text(", ");
-                w.placeholder(slot);
+                w.assigned(slot);
                 w.text(")");
             }
-            Role::Always | Role::InsertOnly => w.placeholder(slot),
+            Role::Always | Role::InsertOnly => w.assigned(slot),
         }
     });
-    w.by_key();
+}
+
+/// The update of one row and, where it matched none, its insert, in one batch: the locks keep others from inserting the row
+/// in between. Tells how many rows the update matched.
+fn update_or_insert(shape: &Shape, dialect: &Dialect) -> Template {
+    let mut w = Writer::new(shape, dialect);
+    w.text("DECLARE @n int; ");
+    if counts(shape, dialect) {
+        w.text("SELECT @n = COUNT(*) FROM ");
+        w.table();
+        w.text(dialect.insert_hint);
+        w.by_key();
+    } else {
+        w.text("UPDATE ");
+        w.table();
+        w.text(dialect.insert_hint);
+        set(&mut w);
+        w.by_key();
+        // At once: whatever comes next counts anew.
+        w.text("; SET @n = @@ROWCOUNT");
+    }
+    w.text("; IF @n = 0 ");
+    w.insert_into();
+    w.values(1);
+    w.text("; SELECT @n AS matched");
     w.done()
 }
 
@@ -73,17 +122,50 @@ fn insert(shape: &Shape, dialect: &Dialect, rows: usize) -> Template {
     let mut w = Writer::new(shape, dialect);
     w.insert_into();
     w.values(rows);
+    w.text(dialect.matched);
     w.done()
 }
 
 /// An insert that leaves the generated column out and tells what it became.
 fn generating(shape: &Shape, dialect: &Dialect, rows: usize) -> Template {
     let mut w = Writer::new(shape, dialect);
-    w.insert_into();
-    w.values(rows);
-    if let (GeneratedKeys::ReturningClause, Some(column)) = (dialect.generated_keys, shape.generated) {
-        w.text(" RETURNING ");
-        w.column(column);
+    let column = shape.generated.and_then(|c| Some((c, shape.table.columns.get(c)?)));
+    match (dialect.generated_keys, column) {
+        (GeneratedKeys::ReturningClause, Some((c, _))) => {
+            w.insert_into();
+            w.values(rows);
+            w.text(" RETURNING ");
+            w.column(c);
+        }
+        (GeneratedKeys::ReturningInto, Some((c, _))) => {
+            w.insert_into();
+            w.values(1);
+            w.text(" RETURNING ");
+            w.column(c);
+            w.text(" INTO ");
+            w.made(c);
+        }
+        (GeneratedKeys::ScopeIdentity, Some((_, column))) if column.filled == Filled::ByIdentity => {
+            w.insert_into();
+            w.values(1);
+            w.text("; SELECT SCOPE_IDENTITY() AS made");
+        }
+        (GeneratedKeys::ScopeIdentity, Some((c, column))) => {
+            let known = cast_to(&column.declared, Use::Compared);
+            w.text("DECLARE @made TABLE (k ");
+            w.text(known.as_deref().unwrap_or("nvarchar(max)"));
+            w.text("); ");
+            w.insert_into();
+            w.text(" OUTPUT INSERTED.");
+            w.column(c);
+            w.text(" INTO @made");
+            w.values(1);
+            w.text("; SELECT k AS made FROM @made");
+        }
+        (GeneratedKeys::LastInsertId, _) | (_, None) => {
+            w.insert_into();
+            w.values(rows);
+        }
     }
     w.done()
 }
@@ -96,8 +178,10 @@ fn insert_once(shape: &Shape, dialect: &Dialect) -> Template {
     w.text(dialect.from_nothing);
     w.text(" WHERE NOT EXISTS (SELECT 1 FROM ");
     w.table();
+    w.text(dialect.insert_hint);
     w.by_key();
     w.text(")");
+    w.text(dialect.matched);
     w.done()
 }
 
@@ -106,6 +190,7 @@ fn delete(shape: &Shape, dialect: &Dialect) -> Template {
     w.text("DELETE FROM ");
     w.table();
     w.by_key();
+    w.text(dialect.matched);
     w.done()
 }
 

@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     his::{
         HisError,
-        ask::{Marked, Wanted},
+        ask::{Marked, Wanted, is_same},
     },
     model::{
         change::{Cell, Change},
@@ -60,7 +60,8 @@ pub(super) async fn check_marks(link: &mut Link, page: &mut Page, open: &[usize]
         for ((index, step, _, mark), row) in marks.into_iter().zip(rows) {
             let found = row.and_then(|cells| cells.into_iter().next().flatten());
             let known = page.items.get_mut(index).and_then(|item| item.knowns.get_mut(step));
-            if let Some(known) = known.filter(|_| found.as_deref() != Some(mark.as_str())) {
+            let same = |found: &str| table.columns.get(column).is_some_and(|c| is_same(c, found, &mark));
+            if let Some(known) = known.filter(|_| !found.as_deref().is_some_and(same)) {
                 known.gone = true;
             }
         }

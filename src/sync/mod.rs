@@ -103,8 +103,14 @@ pub struct Worker {
 struct Outage {
     since: Timestamp,
     attempts: u32,
-    until: Instant,
+    /// Logins that were refused for their password since the last one that was not.
+    refused: u32,
+    /// None: until an operator asks, so that the account is not locked.
+    until: Option<Instant>,
 }
+
+/// What an operator has to know when no more logins are tried.
+const LOGIN_GIVEN_UP: &str = "; no more logins are tried, so that the account is not locked: correct database.user and                               database.password and restart, or, where the account was mended, run `sync --now`";
 
 /// The crosswalk's links are those of another database.
 fn links_elsewhere(other: &str, database: &str) -> HisError {
@@ -191,7 +197,8 @@ impl Worker {
     /// One cycle, unless it is not the time for one.
     pub async fn wake(&mut self, wake: Wake, stop: &CancellationToken) -> Tally {
         let mut tally = Tally::default();
-        let resting = self.outage.as_ref().is_some_and(|o| Instant::now() < o.until);
+        let resting =
+            self.outage.as_ref().is_some_and(|o| o.until.is_none_or(|until| Instant::now() < until));
         if wake == Wake::Tick && (resting || self.is_quiet()) {
             return tally;
         }
@@ -292,30 +299,28 @@ impl Worker {
             Interrupted::His(error) => error,
         };
         let now = self.clock.now();
-        let (since, attempts) = self.outage.as_ref().map_or((now, 0), |o| (o.since, o.attempts));
-        let refused = matches!(error.class, FaultClass::Login | FaultClass::Full | FaultClass::Config);
-        let rest = if refused {
-            limits::REFUSED_BACKOFF
-        } else {
-            policy::backoff(limits::BACKOFF_FIRST, limits::OUTAGE_BACKOFF_MAX, attempts, fastrand::f64())
-        };
-        if attempts > 0 {
+        let (since, attempts, before) =
+            self.outage.as_ref().map_or((now, 0, 0), |o| (o.since, o.attempts, o.refused));
+        let refused = before + u32::from(error.counts_against_account());
+        let rest = policy::rest(error.class, attempts, refused, fastrand::f64());
+        let given_up = if rest.is_none() { LOGIN_GIVEN_UP } else { "" };
+        let problem = format!("{}{given_up}", error.public);
+        let ours = matches!(error.class, FaultClass::Login | FaultClass::Full | FaultClass::Config);
+        if attempts > 0 && (rest.is_some() || refused > limits::LOGINS_REFUSED_MAX) {
             debug!(code = error.code, attempts, "the HIS database still cannot be used");
-        } else if refused {
-            error!(
-                code = error.code,
-                "the HIS database cannot be used; events are kept and wait: {}", error.public
-            );
+        } else if ours {
+            error!(code = error.code, "the HIS database cannot be used; events are kept and wait: {problem}");
         } else {
             warn!(
                 code = error.code,
-                "the HIS database cannot be reached; events are kept and wait: {}", error.public
+                "the HIS database cannot be reached; events are kept and wait: {problem}"
             );
         }
         self.link.distrust();
-        self.outage = Some(Outage { since, attempts: attempts + 1, until: Instant::now() + rest });
-        self.report.next_attempt_at = Some(now.after(rest));
-        self.told(Some(error.public)).await;
+        let until = rest.map(|rest| Instant::now() + rest);
+        self.outage = Some(Outage { since, attempts: attempts + 1, refused, until });
+        self.report.next_attempt_at = rest.map(|rest| now.after(rest));
+        self.told(Some(problem)).await;
     }
 
     /// Tells `status` whether the HIS can be used.

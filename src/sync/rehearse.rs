@@ -12,7 +12,7 @@ use crate::{
         clock::{Clock, SystemClock},
         event::{EventState, StoredEvent},
         outcome::{FaultClass, Outcome, Rejection, Settlement},
-        table::{Filled, Table, TableName},
+        table::{Table, TableName},
         value::SqlValue,
     },
     plan::{Planned, Planner},
@@ -31,9 +31,6 @@ use crate::{
 };
 
 pub use crate::sync::shown::{Does, ShownChange, ShownColumn, Side};
-
-/// Statements that run a procedure, by their first word.
-const PROCEDURES: [&str; 3] = ["CALL", "EXEC", "EXECUTE"];
 
 /// Why nothing was tried.
 #[derive(Debug, thiserror::Error)]
@@ -181,9 +178,7 @@ async fn refuse(link: &mut Link, work: &Work, procedures: bool) -> Result<(), Re
         let Act::Call(call) = &change.act else { continue };
         let session = link.session()?;
         let words = words(&call.sql, session.dialect());
-        if !procedures
-            && words.first().is_some_and(|first| PROCEDURES.iter().any(|p| p.eq_ignore_ascii_case(first)))
-        {
+        if call.is_procedure && !procedures {
             return Err(RehearseError::Procedure { at: call.at.clone() });
         }
         if let Some(table) = permanent_among(session, &words).await? {
@@ -221,12 +216,12 @@ fn besides(work: &Work) -> Vec<String> {
     let mut notes = BTreeSet::new();
     for shape in work.change.rows.iter().filter_map(Change::shape) {
         let (table, title) = (&shape.table, shape.table.title());
-        let counts = table.columns.iter().any(|column| column.filled == Filled::ByCounter);
-        // A file rolls its counters back; a server does not.
-        if matches!(shape.op, Op::Insert | Op::Upsert) && counts && !table.engine.is_empty() {
+        let counts = table.columns.iter().any(|column| column.filled.is_counted());
+        // A file rolls its counters back; a server, whose tables have schemas, does not.
+        if matches!(shape.op, Op::Insert | Op::Upsert) && counts && table.schema.is_some() {
             notes.insert(format!(
-                "a new row of {title} uses up a number of its AUTO_INCREMENT; the next row gets the one after it, which \
-                 harms nothing"
+                "a new row of {title} uses up a number of its counter (AUTO_INCREMENT, IDENTITY, sequence); the next row \
+                 gets the one after it, which harms nothing"
             ));
         }
         if table.triggers_hidden {

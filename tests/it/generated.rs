@@ -21,11 +21,13 @@ const GENERATED: [(&str, &[&str]); 6] = [
     ("packaging/completions/buktor-middleware.ps1", &["completions", "powershell"]),
 ];
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "CHANGELOG.md",
     "docs/architecture.md",
+    "docs/databases.md",
     "docs/mapping.md",
+    "docs/testing-with-real-servers.md",
     "docs/recipes/README.md",
     "docs/recipes/openemr.md",
     "docs/recipes/open-hospital.md",
@@ -108,6 +110,8 @@ fn the_readme_names_every_command() {
 fn examples_of_configurations_load() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("his-config.json");
+    // Where the examples have Oracle's client library.
+    fs::create_dir(folder.path().join("instantclient")).unwrap();
     let mut loaded = 0;
     for document in DOCUMENTS {
         let text = committed(document);
@@ -122,11 +126,19 @@ fn examples_of_configurations_load() {
             object.entry("database").or_insert(json!({"type": "sqlite", "path": "his.db"}));
             object.entry("mapping").or_insert(json!({"a": {"table": "A", "fields": {"a_id": "ID"}}}));
             // Nobody is asked for the HIS itself.
-            let timeout = object["database"].as_object_mut().unwrap();
-            if timeout["type"] == "mysql" {
-                timeout.insert("connect_timeout_s".to_owned(), json!(1));
-                timeout.insert("host".to_owned(), json!("127.0.0.1:1"));
-                timeout.remove("port");
+            let database = object["database"].as_object_mut().unwrap();
+            if database["type"] != "sqlite" {
+                database.insert("connect_timeout_s".to_owned(), json!(1));
+                if database.contains_key("connect_string") {
+                    database.insert("connect_string".to_owned(), json!("//127.0.0.1:1/HIS"));
+                } else {
+                    database.insert("host".to_owned(), json!("127.0.0.1:1"));
+                }
+                for key in ["port", "instance"] {
+                    database.remove(key);
+                }
+                // No such file is beside this copy.
+                database.insert("password".to_owned(), json!({"env": "HIS_PASSWORD"}));
             }
             fs::write(&path, value.to_string()).unwrap();
             let mut command = executable(Path::new(EXECUTABLE));

@@ -13,6 +13,7 @@ mod check;
 mod commands;
 mod config;
 mod crosswalk;
+mod databases;
 mod driver;
 mod faults;
 mod generated;

@@ -1,15 +1,13 @@
 //! Where the HIS database is: by options and questions, checked as the configuration file is, and tried out.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::{
     Args, Kind,
     ask::{Asker, password_line, unanswered},
+    parts::mistakes,
 };
 use crate::{
     cli::{
@@ -22,43 +20,36 @@ use crate::{
     propose::{Document, EventType},
 };
 
-const PASSWORD_OPTION: &str = "--password-env NAME, --password-file PATH or --password-stdin";
-const PASSWORD_QUESTION: &str = "Password (it is not shown)";
-const DATABASE_OPTION: &str = "--database NAME";
+pub(super) const PASSWORD_OPTION: &str = "--password-env NAME, --password-file PATH or --password-stdin";
+pub(super) const PASSWORD_QUESTION: &str = "Password (it is not shown)";
 
 /// What the configuration will say of the database.
 #[derive(Debug)]
 pub(super) struct Connection {
-    kind: Kind,
-    host: Option<String>,
-    port: Option<u16>,
-    user: Option<String>,
-    password: Option<Password>,
-    database: Option<String>,
-    path: Option<PathBuf>,
+    pub(super) kind: Kind,
+    pub(super) host: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) instance: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<Password>,
+    pub(super) windows_login: bool,
+    pub(super) database: Option<String>,
+    pub(super) schema: Option<String>,
+    pub(super) sid: Option<String>,
+    pub(super) connect_string: Option<String>,
+    pub(super) client_dir: Option<PathBuf>,
+    pub(super) path: Option<PathBuf>,
     tls: Option<&'static str>,
     ca_file: Option<PathBuf>,
-    timezone: Option<String>,
+    pub(super) timezone: Option<String>,
 }
 
 /// The password, or where it is.
 #[derive(Debug)]
-enum Password {
+pub(super) enum Password {
     Text(Secret),
     Env(String),
     File(PathBuf),
-}
-
-/// What can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
-    Host,
-    Port,
-    User,
-    Password,
-    Database,
-    Path,
-    Timezone,
 }
 
 /// Asks for what the options do not say, and connects. On a terminal, what is wrong is asked again.
@@ -69,7 +60,7 @@ pub(super) fn connect(
     runtime: &tokio::runtime::Runtime,
 ) -> Result<(Connection, Box<dyn Session>), Failure> {
     let mut connection = Connection::given(args, asker)?;
-    connection.ask_missing(asker, args.yes)?;
+    connection.complete(asker, args.yes)?;
     loop {
         let (failure, again) = match connection.resolve(output) {
             Ok(database) => match runtime.block_on(his::connect(&database)) {
@@ -79,15 +70,13 @@ pub(super) fn connect(
                 }
                 Err(error) => (refused(&error), connection.wrong_for(&error)),
             },
-            Err(error) => (mistaken(&error), mistakes(&error)),
+            Err(error) => (mistaken(&error), mistakes(&error, connection.kind)),
         };
         if !asker.is_there() || again.is_empty() {
             return Err(failure);
         }
         output::talk(&format!("  {}", failure.message));
-        for part in again {
-            connection.ask(part, asker)?;
-        }
+        connection.ask_again(&again, asker)?;
     }
 }
 
@@ -103,21 +92,18 @@ fn mistaken(error: &ConfigError) -> Failure {
 
 impl Connection {
     /// What the options say.
-    fn given(args: &Args, asker: &mut Asker) -> Result<Self, Failure> {
-        let kind = match (args.kind, &args.path) {
-            (Some(kind), _) => kind,
-            (None, Some(_)) => Kind::Sqlite,
-            (None, None) if asker.is_there() && !args.yes => asker.ask(
-                "Kind of database, mysql (also MariaDB) or sqlite",
+    pub(super) fn given(args: &Args, asker: &mut Asker) -> Result<Self, Failure> {
+        let kind = match args.kind.or_else(|| kind_of_options(args)) {
+            Some(kind) => kind,
+            None if asker.is_there() && !args.yes => asker.ask(
+                "Kind of database: mysql (also MariaDB), sqlserver, oracle or sqlite",
                 Some("mysql"),
                 "--type TYPE",
-                |answer| match answer.to_lowercase().as_str() {
-                    "mysql" | "mariadb" => Ok(Kind::MySql),
-                    "sqlite" => Ok(Kind::Sqlite),
-                    _ => Err("write mysql or sqlite; others are not supported yet".to_owned()),
+                |answer| {
+                    Kind::parse(answer).ok_or_else(|| "write mysql, sqlserver, oracle or sqlite".to_owned())
                 },
             )?,
-            (None, None) => Kind::MySql,
+            None => Kind::MySql,
         };
         let password = match (&args.password_env, &args.password_file, args.password_stdin) {
             (Some(name), _, _) => Some(Password::Env(name.clone())),
@@ -132,9 +118,15 @@ impl Connection {
             kind,
             host: args.host.clone(),
             port: args.port,
+            instance: args.instance.clone(),
             user: args.user.clone(),
             password,
+            windows_login: args.windows_login,
             database: args.database.clone(),
+            schema: args.schema.clone(),
+            sid: args.sid.clone(),
+            connect_string: args.connect_string.clone(),
+            client_dir: args.client_dir.clone(),
             path: args.path.clone(),
             tls: args.tls.map(super::Tls::name),
             ca_file: args.ca_file.clone(),
@@ -143,76 +135,13 @@ impl Connection {
     }
 
     /// Asks for the rest; without a terminal, names all options that are needed at once.
-    fn ask_missing(&mut self, asker: &mut Asker, yes: bool) -> Result<(), Failure> {
-        let parts: &[(Part, bool, &str)] = match self.kind {
-            Kind::MySql => &[
-                (Part::Host, self.host.is_none(), "--host HOST"),
-                (Part::User, self.user.is_none(), "--user USER"),
-                (Part::Password, self.password.is_none(), PASSWORD_OPTION),
-                (Part::Database, self.database.is_none(), DATABASE_OPTION),
-            ],
-            Kind::Sqlite => &[(Part::Path, self.path.is_none(), "--path PATH")],
-        };
-        let missing: Vec<_> = parts.iter().filter(|(_, missing, _)| *missing).collect();
-        if !asker.is_there() {
-            let mut options: Vec<&str> = missing.iter().map(|(_, _, option)| *option).collect();
-            options.extend((!yes).then_some("--yes, which accepts what is proposed"));
-            return if options.is_empty() { Ok(()) } else { Err(unanswered(&options.join("; "))) };
+    pub(super) fn complete(&mut self, asker: &mut Asker, yes: bool) -> Result<(), Failure> {
+        if asker.is_there() {
+            return self.ask_missing(asker, !yes);
         }
-        for (part, _, _) in missing {
-            self.ask(*part, asker)?;
-            let alone = self.port.is_none() && self.host.as_deref().is_some_and(|h| !h.contains(':'));
-            if *part == Part::Host && alone && !yes {
-                self.ask(Part::Port, asker)?;
-            }
-        }
-        if self.timezone.is_none() && !yes {
-            self.ask(Part::Timezone, asker)?;
-        }
-        Ok(())
-    }
-
-    fn ask(&mut self, part: Part, asker: &mut Asker) -> Result<(), Failure> {
-        match part {
-            Part::Host => {
-                let default = self.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned());
-                self.host =
-                    Some(asker.text("Host name or address of the server", Some(&default), "--host HOST")?);
-            }
-            Part::Port => {
-                let default = self.port.unwrap_or(3306).to_string();
-                let port =
-                    asker.ask("Port", Some(&default), "--port PORT", |answer| match answer.parse() {
-                        Ok(port) if port > 0 => Ok(port),
-                        _ => Err("a port is a number from 1 to 65535".to_owned()),
-                    })?;
-                self.port = Some(port);
-            }
-            Part::User => {
-                let default = self.user.clone();
-                self.user = Some(asker.text("Login (user name)", default.as_deref(), "--user USER")?);
-            }
-            Part::Password => {
-                let typed = asker.password(PASSWORD_QUESTION, PASSWORD_OPTION)?;
-                self.password = Some(Password::Text(Secret::new(typed)));
-            }
-            Part::Database => {
-                let default = self.database.clone();
-                self.database =
-                    Some(asker.text("Name of the database", default.as_deref(), DATABASE_OPTION)?);
-            }
-            Part::Path => {
-                let default = self.path.as_ref().map(|p| p.display().to_string());
-                let path = asker.text("The database file", default.as_deref(), "--path PATH")?;
-                self.path = Some(PathBuf::from(path));
-            }
-            Part::Timezone => {
-                let default = config::machine_timezone().name();
-                let question = "Time zone of the dates and times in the HIS";
-                self.timezone = Some(asker.text(question, Some(default), "--timezone ZONE")?);
-            }
-        }
-        Ok(())
+        let mut options = self.lacking();
+        options.extend((!yes).then_some("--yes, which accepts what is proposed"));
+        if options.is_empty() { Ok(()) } else { Err(unanswered(&options.join("; "))) }
     }
 
     /// As the configuration reads it, with all its checks.
@@ -241,9 +170,15 @@ impl Connection {
             ("path", self.path.as_deref().map(near)),
             ("host", text(&self.host)),
             ("port", self.port.map(Document::scalar)),
+            ("instance", text(&self.instance)),
             ("user", text(&self.user)),
             ("password", password),
+            ("windows_login", self.windows_login.then(|| Document::scalar(true))),
             ("database", text(&self.database)),
+            ("schema", text(&self.schema)),
+            ("sid", text(&self.sid)),
+            ("connect_string", text(&self.connect_string)),
+            ("client_dir", self.client_dir.as_deref().map(near)),
             ("tls", self.tls.map(Document::scalar)),
             ("ca_file", self.ca_file.as_deref().map(near)),
             ("timezone", Some(Document::scalar(timezone))),
@@ -255,38 +190,15 @@ impl Connection {
     pub(super) fn holds_password(&self) -> bool {
         matches!(self.password, Some(Password::Text(_)))
     }
-
-    /// What to ask again after the server's refusal.
-    fn wrong_for(&self, error: &HisError) -> Vec<Part> {
-        if self.kind == Kind::Sqlite {
-            return vec![Part::Path];
-        }
-        match error.code.as_str() {
-            "mysql-1044" | "mysql-1049" => vec![Part::Database],
-            "mysql-1045" | "mysql-1698" => vec![Part::User, Part::Password],
-            "mysql-host" => vec![Part::Host],
-            "mysql-refused" | "mysql-no-answer" | "mysql-protocol" => vec![Part::Host, Part::Port],
-            // A second try at the same place is what helps when the server was down or has been set right meanwhile.
-            _ => vec![Part::Host, Part::Port, Part::User, Part::Password],
-        }
-    }
 }
 
-/// What to ask again after the configuration's own checks.
-fn mistakes(error: &ConfigError) -> Vec<Part> {
-    let part = |problem: &config::Problem| match problem.at.to_string().as_str() {
-        "database.host" => Some(Part::Host),
-        "database.port" => Some(Part::Port),
-        "database.user" => Some(Part::User),
-        "database.password" => Some(Part::Password),
-        "database.database" => Some(Part::Database),
-        "database.path" => Some(Part::Path),
-        "database.timezone" => Some(Part::Timezone),
-        _ => None,
-    };
-    // One that cannot be asked for cannot be mended by asking for others.
-    let parts: Option<BTreeSet<Part>> = error.problems.iter().map(part).collect();
-    parts.unwrap_or_default().into_iter().collect()
+/// The kind of database that options belong to which no other has.
+fn kind_of_options(args: &Args) -> Option<Kind> {
+    let sqlserver = args.instance.is_some() || args.windows_login;
+    let oracle = args.sid.is_some() || args.connect_string.is_some() || args.client_dir.is_some();
+    [(args.path.is_some(), Kind::Sqlite), (sqlserver, Kind::SqlServer), (oracle, Kind::Oracle)]
+        .into_iter()
+        .find_map(|(given, kind)| given.then_some(kind))
 }
 
 /// A path as the configuration must have it, which takes relative ones from its own folder.

@@ -18,6 +18,7 @@ use crate::{
 
 mod ask;
 mod connection;
+mod parts;
 mod tables;
 mod write;
 
@@ -29,12 +30,16 @@ pub(super) struct Args {
     /// The kind of database
     #[arg(long = "type", value_enum, value_name = "TYPE")]
     kind: Option<Kind>,
-    /// Name or address of the database server, also as host:port
+    /// Name or address of the database server, also as host:port; with SQL Server also HOST\INSTANCE, with Oracle also
+    /// host:port/service
     #[arg(long)]
     host: Option<String>,
-    /// Port of the database server; without it 3306
+    /// Port of the database server; without it 3306 (MySQL), 1433 (SQL Server) or 1521 (Oracle)
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
+    /// With SQL Server: the named instance, in place of a port
+    #[arg(long, value_name = "NAME", conflicts_with = "port")]
+    instance: Option<String>,
     /// The login
     #[arg(long)]
     user: Option<String>,
@@ -47,11 +52,29 @@ pub(super) struct Args {
     /// Read the password from standard input; it is written into the configuration
     #[arg(long, group = "password")]
     password_stdin: bool,
-    /// Name of the database on the server
+    /// With SQL Server, on Windows: log in as the Windows account that runs the program, now and later
+    #[arg(long, conflicts_with_all = ["user", "password"])]
+    windows_login: bool,
+    /// Name of the database on the server; with Oracle of the service
     #[arg(long, value_name = "NAME")]
     database: Option<String>,
+    /// With SQL Server and Oracle: the schema (owner) of the HIS's tables; without it the login's own
+    #[arg(long, value_name = "NAME")]
+    schema: Option<String>,
+    /// With Oracle: the SID, in place of the service
+    #[arg(long, value_name = "NAME", conflicts_with = "database")]
+    sid: Option<String>,
+    /// With Oracle: a connect descriptor or an alias of tnsnames.ora, in place of host, port and service
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["host", "port", "database", "sid", "tls"])]
+    connect_string: Option<String>,
+    /// With Oracle: the folder of Oracle's client library (Instant Client); without it where the system looks
+    #[arg(long, value_name = "PATH")]
+    client_dir: Option<PathBuf>,
     /// With --type sqlite: the database file
-    #[arg(long, conflicts_with_all = ["host", "port", "user", "password", "database", "tls", "ca_file"])]
+    #[arg(long, conflicts_with_all = [
+        "host", "port", "instance", "user", "password", "windows_login", "database", "schema", "sid", "connect_string",
+        "client_dir", "tls", "ca_file",
+    ])]
     path: Option<PathBuf>,
     /// How far the connection is encrypted; without it "prefer"
     #[arg(long, value_enum)]
@@ -90,15 +113,34 @@ enum Kind {
     /// `MySQL` and `MariaDB`.
     #[value(name = "mysql", alias = "mariadb", help = "MySQL and MariaDB")]
     MySql,
+    /// SQL Server.
+    #[value(name = "sqlserver", alias = "mssql", help = "Microsoft SQL Server")]
+    SqlServer,
+    /// Oracle.
+    #[value(help = "Oracle")]
+    Oracle,
     /// An `SQLite` file.
     #[value(help = "An SQLite file, for trials")]
     Sqlite,
 }
 
 impl Kind {
+    /// The kind that is meant by an answer.
+    fn parse(answer: &str) -> Option<Self> {
+        match answer.to_lowercase().as_str() {
+            "mysql" | "mariadb" => Some(Self::MySql),
+            "sqlserver" | "sql server" | "mssql" => Some(Self::SqlServer),
+            "oracle" => Some(Self::Oracle),
+            "sqlite" => Some(Self::Sqlite),
+            _ => None,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::MySql => "mysql",
+            Self::SqlServer => "sqlserver",
+            Self::Oracle => "oracle",
             Self::Sqlite => "sqlite",
         }
     }

@@ -1,6 +1,7 @@
 //! Conversations: scripted answers against an SQLite HIS, from the first question to what would be written.
 
 use clap::Parser;
+use serde_json::json;
 
 use super::*;
 use crate::propose::{Document, Proposal};
@@ -46,7 +47,7 @@ fn a_whole_conversation() {
     };
     let sqlite = ["--type", "sqlite", "--timezone", "UTC"];
     // Kind, file, zone; table, its mapping; two event types left out.
-    check(&[], "oracle\nsqlite\n$DB\nUTC\n\ny\nnone\nnone\n", &[("bookings", true)]);
+    check(&[], "access\nsqlite\n$DB\nUTC\n\ny\nnone\nnone\n", &[("bookings", true)]);
     // A wrong file and a wrong table are asked again; ids of patients only where that is said.
     check(&sqlite, "nowhere.db\n$DB\n?\nvisit\nvisits\n\n\n\n\n", &[("visits", false)]);
     check(&sqlite, "$DB\nvisits\nyes\nyes\n\n\n", &[("visits", true)]);
@@ -103,13 +104,154 @@ fn a_server_that_is_not_there_is_asked_for_again() {
     assert_eq!(failure.exit, Exit::Usage, "{}", failure.message);
 }
 
+/// What is written of the database after these answers, without connecting.
+fn written(words: &[&str], answers: &'static str) -> serde_json::Value {
+    let (args, mut asker) = (args(words), Asker::scripted(answers));
+    let mut connection = connection::Connection::given(&args, &mut asker).unwrap();
+    connection.complete(&mut asker, args.yes).unwrap();
+    let text = connection.document(Path::new("/nowhere/his-config.json")).text();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Where the program runs on Windows, it asks whether to log in by the Windows account: not here.
+fn of_windows(answers: &str) -> &'static str {
+    answers.replace("$W", if cfg!(windows) { "no\n" } else { "" }).leak()
+}
+
+#[test]
+fn a_sql_server_is_asked_for() {
+    let check = |words: &[&str], answers: &str, expected: serde_json::Value| {
+        assert_eq!(written(words, of_windows(answers)), expected, "{answers}");
+    };
+    // Host, port or instance, login, password (typed by the script), database, schema, zone.
+    check(
+        &[],
+        "sql server\nhis\n\n$Wbuktor\nHIS\n\nUTC\n",
+        json!({"type": "sqlserver", "host": "his", "port": 1433, "user": "buktor", "password": "typed",
+               "database": "HIS", "timezone": "UTC"}),
+    );
+    check(
+        &["--type", "mssql"],
+        "his\n70000\nSQLEXPRESS\n$Wbuktor\nHIS\ndbo\nUTC\n",
+        json!({"type": "sqlserver", "host": "his", "instance": "SQLEXPRESS", "user": "buktor", "password": "typed",
+               "database": "HIS", "schema": "dbo", "timezone": "UTC"}),
+    );
+    check(
+        &["--type", "sqlserver", "--timezone", "UTC"],
+        "HIS\\SQLEXPRESS\n$Wbuktor\nHIS\n-\n",
+        json!({"type": "sqlserver", "host": "HIS\\SQLEXPRESS", "user": "buktor", "password": "typed",
+               "database": "HIS", "timezone": "UTC"}),
+    );
+    // Options that no other kind has say which kind it is.
+    let all = [
+        "--instance",
+        "S1",
+        "--windows-login",
+        "--host",
+        "his",
+        "--database",
+        "HIS",
+        "--timezone",
+        "UTC",
+        "--yes",
+    ];
+    check(
+        &all,
+        "",
+        json!({"type": "sqlserver", "host": "his", "instance": "S1", "windows_login": true, "database": "HIS",
+               "timezone": "UTC"}),
+    );
+}
+
+#[test]
+fn an_oracle_is_asked_for() {
+    let check = |words: &[&str], answers: &'static str, expected: serde_json::Value| {
+        assert_eq!(written(words, answers), expected, "{answers}");
+    };
+    // Host, port, login, password (typed by the script), service, schema, zone.
+    check(
+        &[],
+        "oracle\nhis\n\nbuktor\nHISPDB\nHIS\nUTC\n",
+        json!({"type": "oracle", "host": "his", "port": 1521, "user": "buktor", "password": "typed",
+               "database": "HISPDB", "schema": "HIS", "timezone": "UTC"}),
+    );
+    check(
+        &["--type", "oracle"],
+        "his\n1522\nbuktor\nSID: HIS\n\nUTC\n",
+        json!({"type": "oracle", "host": "his", "port": 1522, "user": "buktor", "password": "typed", "sid": "HIS",
+               "timezone": "UTC"}),
+    );
+    // What the host holds already is not asked.
+    let whole = json!({"type": "oracle", "host": "his:1521/HISPDB", "user": "buktor", "password": "typed",
+                       "timezone": "UTC"});
+    check(&["--type", "oracle"], "his:1521/HISPDB\nbuktor\n\nUTC\n", whole);
+    check(
+        &["--type", "oracle"],
+        "(DESCRIPTION=(X=Y))\nbuktor\n\nUTC\n",
+        json!({"type": "oracle", "connect_string": "(DESCRIPTION=(X=Y))", "user": "buktor", "password": "typed",
+               "timezone": "UTC"}),
+    );
+    let all = [
+        "--connect-string",
+        "HIS",
+        "--client-dir",
+        "/ic",
+        "--schema",
+        "HIS",
+        "--user",
+        "u",
+        "--password-env",
+        "PW",
+    ];
+    check(
+        &[&all[..], &["--timezone", "UTC", "--yes"]].concat(),
+        "",
+        json!({"type": "oracle", "connect_string": "HIS", "client_dir": "/ic", "schema": "HIS", "user": "u",
+               "password": {"env": "PW"}, "timezone": "UTC"}),
+    );
+    let all = ["--type", "oracle", "--sid", "HIS", "--host", "his", "--user", "u", "--password-env", "PW"];
+    check(
+        &[&all[..], &["--timezone", "UTC", "--yes"]].concat(),
+        "",
+        json!({"type": "oracle", "host": "his", "sid": "HIS", "user": "u", "password": {"env": "PW"}, "timezone": "UTC"}),
+    );
+}
+
+#[test]
+fn a_wrong_answer_about_another_kind_of_database_is_asked_again() {
+    let dir = his(VISITS);
+    let fails = |words: &[&str], answers: &str, part: &str| {
+        let failure = talk(dir.path(), words, of_windows(answers)).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage, "{}", failure.message);
+        assert!(failure.message.contains(part), "{answers}: {}", failure.message);
+    };
+    let sqlserver = ["--type", "sqlserver", "--timezone", "UTC", "--schema", "dbo"];
+    // Each wrong host is followed by a question for another, until the input ends.
+    fails(&sqlserver, "np:his\n$Wbuktor\nHIS\n(localdb)\\x\n", "the input ended");
+    fails(&sqlserver, "his,x\n$Wbuktor\nHIS\n", "the input ended");
+    let oracle = ["--type", "oracle", "--timezone", "UTC", "--schema", "HIS"];
+    fails(&oracle, "u/p@his\nbuktor\nHIS\n", "the input ended");
+    fails(&oracle, "(DESCRIPTION=\nbuktor\n", "the input ended");
+    fails(&oracle, "his:1521\nsys as sysdba\nHIS\n", "the input ended");
+    // What no question can mend ends it at once.
+    if !cfg!(windows) {
+        let login =
+            ["--windows-login", "--host", "his", "--database", "HIS", "--schema", "dbo", "--timezone", "UTC"];
+        fails(&login, "", "works only where this program runs on Windows");
+    }
+    let mysql =
+        ["--type", "mysql", "--host", "h:1", "--user", "u", "--password-env", "PATH", "--database", "D"];
+    fails(&[&mysql[..], &["--schema", "HIS"]].concat(), "UTC\n", "with MySQL a schema is a database");
+    fails(&[&mysql[..], &["--instance", "S1"]].concat(), "UTC\n", "belongs to the type \"sqlserver\"");
+}
+
 #[test]
 fn paths_are_written_as_the_file_needs_them() {
     let dir = his(VISITS);
     let (document, _) = talk(dir.path(), &["--type", "sqlite"], "$DB\nAsia/Kolkata\n\n\n\n\n").unwrap();
     let written: serde_json::Value = serde_json::from_str(&document.text()).unwrap();
     let path = dir.path().join("his.db").display().to_string();
-    assert_eq!(written, serde_json::json!({"type": "sqlite", "path": path, "timezone": "Asia/Kolkata"}));
+    assert_eq!(written, json!({"type": "sqlite", "path": path, "timezone": "Asia/Kolkata"}));
 }
 
 #[test]

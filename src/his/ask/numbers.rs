@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::{
     his::{
         HisError, Session,
-        ask::{Cells, ROWS_MAX, chunk},
+        ask::{Cells, ROWS_MAX, chunk, texts::query},
     },
     model::value::SqlValue,
     sql::select::{self, Select},
@@ -38,7 +38,7 @@ pub(super) async fn rows(
             }
             some => select::find(select, session.dialect(), some, ROWS_MAX),
         };
-        let rows = session.query(&statement).await?;
+        let rows = query(session, select, &statement).await?;
         for mut cells in rows {
             let wanted = cells.split_off(1.min(cells.len()));
             let number = cells.pop().flatten().and_then(|text| text.parse().ok());

@@ -11,7 +11,7 @@ use crate::{
     his::{HisError, near},
     model::{
         outcome::FaultClass,
-        table::{Column, ColumnName, Schema, Table, TableName, Trigger},
+        table::{Column, ColumnName, Schema, Storage, Table, TableName, Trigger},
     },
 };
 
@@ -111,6 +111,7 @@ pub(super) async fn describe(session: &mut MySql, names: &[TableName]) -> Result
             triggers,
             triggers_hidden: hidden,
             ignore_case: true,
+            empty_is_null: false,
             may: grants.privileges(&place.schema, &place.table),
             columns_hidden: grants.hides_columns(&place.schema, &place.table),
             schema: Some(place.schema),
@@ -281,6 +282,7 @@ async fn columns(session: &mut MySql, places: &[Place]) -> Result<BTreeMap<usize
             nullable,
             filled: kind::filled(&data_type, &extra, has_default, nullable),
             declared: column_type,
+            storage: Storage::Any,
             folds: kind::folds(collation.as_deref()),
             indexed: false,
         };

@@ -341,7 +341,7 @@ fn denied(number: u16, words: &str, network: &Network) -> HisError {
         1040 | 1203 | 1226 => format!("{address} has no connection left"),
         _ => format!("{address} refuses the connection"),
     };
-    let class = faults::mysql_connect(number);
+    let class = faults::mysql::while_connecting(number);
     let message = format!("{what} (error {number}: {words})");
     let mut error = HisError::server(class, PRODUCT, number.into(), message, false);
     error.public = format!("{what} (error {number})");

@@ -1,6 +1,6 @@
 //! What `information_schema.COLUMNS` says of a column, as a [`ColumnType`]. Pure; holds for 5.5 to 9.x and `MariaDB`.
 
-use crate::model::table::{Charset, ColumnType, Filled, TextLength};
+use crate::model::table::{Calendar, Charset, ColumnType, Filled, TextLength};
 
 /// A row of `information_schema.COLUMNS`, as far as types go.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ pub(super) fn column_type(declared: &Declared<'_>) -> ColumnType {
         }
         "date" => ColumnType::Date,
         "time" => ColumnType::Time { fraction },
-        "datetime" => ColumnType::DateTime { fraction },
+        "datetime" => ColumnType::DateTime { fraction, calendar: Calendar::Full },
         "timestamp" => ColumnType::Timestamp { fraction },
         "year" => ColumnType::Year,
         "json" => ColumnType::Json,
@@ -185,7 +185,7 @@ mod tests {
         check("date", &ColumnType::Date);
         check("time", &ColumnType::Time { fraction: 0 });
         check("time(6)", &ColumnType::Time { fraction: 6 });
-        check("datetime(3)", &ColumnType::DateTime { fraction: 3 });
+        check("datetime(3)", &ColumnType::DateTime { fraction: 3, calendar: Calendar::Full });
         check("timestamp", &ColumnType::Timestamp { fraction: 0 });
         check("year(4)", &ColumnType::Year);
         check("json", &ColumnType::Json);

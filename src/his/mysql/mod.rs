@@ -110,9 +110,9 @@ impl MySql {
         };
         let Some(server) = server_error(&error) else { return Err(self.lost(&driver_words(&error))) };
         let number = server.number();
-        let class = faults::mysql(number);
+        let class = faults::mysql::class(number);
         self.usable = class != FaultClass::Unreachable;
-        let (words, duplicate) = (server.message().to_owned(), faults::mysql_duplicate(number));
+        let (words, duplicate) = (server.message().to_owned(), faults::mysql::is_duplicate(number));
         Err(HisError::server(class, PRODUCT, number.into(), words, duplicate))
     }
 

@@ -7,7 +7,9 @@ use rusqlite::{Connection, OptionalExtension, Result, Row};
 use super::kind;
 use crate::{
     his::near,
-    model::table::{Column, ColumnName, Filled, Privileges, Schema, Table, TableName, Trigger, UniqueIndex},
+    model::table::{
+        Column, ColumnName, Filled, Privileges, Schema, Storage, Table, TableName, Trigger, UniqueIndex,
+    },
 };
 
 /// The names of the file's tables and views.
@@ -90,6 +92,7 @@ fn table_of(connection: &Connection, name: String, view: bool) -> Result<Table> 
         triggers_hidden: false,
         transactional: true,
         ignore_case: true,
+        empty_is_null: false,
         may: Privileges::all(),
         columns_hidden: false,
         name,
@@ -125,6 +128,7 @@ impl Part {
             name: ColumnName(self.name),
             kind: kind::column_type(&self.declared),
             declared: self.declared,
+            storage: Storage::Any,
             nullable,
             filled,
             folds: false,

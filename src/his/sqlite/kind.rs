@@ -1,7 +1,7 @@
 //! A column's declared type as a [`ColumnType`]. `SQLite` itself takes any value anywhere; what counts is what the programs
 //! that share the file expect. Pure. See <https://www.sqlite.org/datatype3.html>.
 
-use crate::model::table::{Charset, ColumnType, TextLength};
+use crate::model::table::{Calendar, Charset, ColumnType, TextLength};
 
 /// Digits that a decimal keeps, because `SQLite` stores one with a fraction as a double.
 const DECIMAL_DIGITS_MAX: u32 = 15;
@@ -22,7 +22,9 @@ pub(super) fn column_type(declared: &str) -> ColumnType {
         "BOOLEAN" | "BOOL" => ColumnType::Int { min: 0, max: 1 },
         "DATE" => ColumnType::Date,
         "TIME" => ColumnType::Time { fraction: fraction(first) },
-        "DATETIME" | "TIMESTAMP" => ColumnType::DateTime { fraction: fraction(first) },
+        "DATETIME" | "TIMESTAMP" => {
+            ColumnType::DateTime { fraction: fraction(first), calendar: Calendar::Full }
+        }
         "JSON" => ColumnType::Json,
         // Without digits it is left to the column's affinity.
         "DECIMAL" | "NUMERIC" | "NUMBER" | "MONEY" => {
@@ -87,9 +89,9 @@ mod tests {
         check("FLOAT", &ColumnType::Float { single: false });
         check("DATE", &ColumnType::Date);
         check("time", &ColumnType::Time { fraction: 0 });
-        check("DATETIME", &ColumnType::DateTime { fraction: 0 });
-        check("DATETIME(3)", &ColumnType::DateTime { fraction: 3 });
-        check("timestamp", &ColumnType::DateTime { fraction: 0 });
+        check("DATETIME", &ColumnType::DateTime { fraction: 0, calendar: Calendar::Full });
+        check("DATETIME(3)", &ColumnType::DateTime { fraction: 3, calendar: Calendar::Full });
+        check("timestamp", &ColumnType::DateTime { fraction: 0, calendar: Calendar::Full });
         check("BLOB", &ColumnType::Bytes { max: None });
         check("VARBINARY(16)", &ColumnType::Bytes { max: Some(16) });
         check("JSON", &ColumnType::Json);

@@ -346,7 +346,13 @@ fn fault(error: &rusqlite::Error) -> HisError {
             return HisError::plain(FaultClass::Unrecognised, "sqlite-driver", message);
         }
     };
-    HisError::server(faults::sqlite(number), PRODUCT, number.into(), words, faults::sqlite_duplicate(number))
+    HisError::server(
+        faults::sqlite::class(number),
+        PRODUCT,
+        number.into(),
+        words,
+        faults::sqlite::is_duplicate(number),
+    )
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::sample;
+use crate::model::{
+    sample,
+    table::{Calendar, Storage},
+};
 
 fn column(kind: ColumnType) -> Column {
     Column { nullable: false, ..sample::column("C", kind) }
@@ -141,6 +144,45 @@ fn texts_fit_or_are_refused() {
 }
 
 #[test]
+fn types_of_sql_server() {
+    let check = |kind: &ColumnType, value: Value, expected: &str| {
+        assert_eq!(convert(kind, &value), expected, "{value}");
+    };
+    let (money, small) = (ColumnType::Money { small: false }, ColumnType::Money { small: true });
+    check(&money, json!("1500.50"), "1500.5");
+    check(&money, json!("922337203685477.5807"), "922337203685477.5807");
+    check(&money, json!("-922337203685477.5808"), "-922337203685477.5808");
+    check(&money, json!("922337203685477.5808"), "! out-of-range");
+    check(&money, json!("0.00001"), "! fraction");
+    check(&small, json!("214748.3647"), "214748.3647");
+    check(&small, json!(214_748.364_8), "! out-of-range");
+    check(&small, json!(-214_748), "-214748");
+    check(
+        &ColumnType::Guid,
+        json!("{6f9619ff-8b86-d011-b42d-00c04fc964ff}"),
+        "6F9619FF-8B86-D011-B42D-00C04FC964FF",
+    );
+    check(&ColumnType::Guid, json!(17), "! not-a-guid");
+    let text = |length, charset| ColumnType::Text { length, charset };
+    let units = text(TextLength::Units(3), Charset::Any);
+    check(&units, json!("a😀"), "a😀");
+    check(&units, json!("😀😀"), "! too-long");
+    let cyrillic = text(TextLength::Bytes(4), Charset::CodePage(1251));
+    check(&cyrillic, json!("Иван"), "Иван");
+    check(&cyrillic, json!("Иванн"), "! too-long");
+    check(&cyrillic, json!("Zoë"), "! charset");
+    let chinese = text(TextLength::Bytes(4), Charset::CodePage(936));
+    check(&chinese, json!("王芳"), "王芳");
+    check(&chinese, json!("王芳a"), "! too-long");
+    let old = ColumnType::DateTime { fraction: 3, calendar: Calendar::From1753 };
+    check(&old, json!("2025-03-03T23:59:59.999"), "2025-03-03 23:59:59.997");
+    check(&old, json!("1752-12-31"), "! out-of-range");
+    let minutes = ColumnType::DateTime { fraction: 0, calendar: Calendar::Small };
+    check(&minutes, json!("2025-03-03T09:30:59"), "2025-03-03 09:30:00");
+    check(&minutes, json!("2080-01-01"), "! out-of-range");
+}
+
+#[test]
 fn a_text_is_cut_only_where_that_is_asked_for() {
     let check = |length, text: &str, expected: &str| {
         let column = column(ColumnType::Text { length, charset: Charset::Any });
@@ -150,13 +192,18 @@ fn a_text_is_cut_only_where_that_is_asked_for() {
     check(TextLength::Chars(3), "abcd", "abc");
     check(TextLength::Chars(3), "äöü€", "äöü");
     check(TextLength::Bytes(5), "äöü", "äö");
+    check(TextLength::Units(3), "a😀b", "a😀");
+    check(TextLength::Units(2), "a😀b", "a");
     check(TextLength::Chars(3), "ab", "ab");
 }
 
 #[test]
 fn dates_and_times_go_into_the_columns_zone() {
     let (date, time) = (ColumnType::Date, ColumnType::Time { fraction: 0 });
-    let (local, moment) = (ColumnType::DateTime { fraction: 0 }, ColumnType::Timestamp { fraction: 0 });
+    let (local, moment) = (
+        ColumnType::DateTime { fraction: 0, calendar: Calendar::Full },
+        ColumnType::Timestamp { fraction: 0 },
+    );
     let check = |kind: &ColumnType, value: Value, expected: &str| {
         assert_eq!(convert(kind, &value), expected, "{value}");
     };
@@ -197,6 +244,10 @@ proptest::proptest! {
             ColumnType::Float { single: false },
             ColumnType::Text { length: TextLength::Chars(3), charset: Charset::Latin1 },
             ColumnType::Timestamp { fraction: 3 },
+            ColumnType::Money { small: true },
+            ColumnType::Guid,
+            ColumnType::Text { length: TextLength::Bytes(3), charset: Charset::CodePage(932) },
+            ColumnType::DateTime { fraction: 3, calendar: Calendar::From1753 },
             ColumnType::Time { fraction: 0 },
         ] {
             convert(&kind, &json!(text.clone()));
@@ -205,4 +256,20 @@ proptest::proptest! {
             }
         }
     }
+}
+
+/// Oracle keeps an empty text as NULL.
+#[test]
+fn empty_texts() {
+    fn check(storage: Storage, nullable: bool, expected: Result<SqlValue, &str>) {
+        let kind = ColumnType::Text { length: TextLength::Chars(5), charset: Charset::Any };
+        let column = Column { storage, nullable, ..sample::column("C", kind) };
+        let target = Target { column: &column, zone: chrono_tz::UTC, truncate: false };
+        let found = target.found(Found::Json(&json!("")));
+        assert_eq!(found.map_err(|misfit| misfit.cause), expected, "{storage:?}");
+    }
+    check(Storage::VarChar, true, Ok(SqlValue::Null));
+    check(Storage::VarChar, false, Err("null"));
+    check(Storage::Clob, true, Ok(SqlValue::Null));
+    check(Storage::Any, false, Ok(SqlValue::Text(String::new())));
 }

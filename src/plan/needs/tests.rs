@@ -8,7 +8,7 @@ use crate::{
         mapping::{Action, Field, Mapping, Mappings, Step, What, WriteRule},
         need::Need,
         sample::{self, column, rule, text},
-        table::{ColumnName, ColumnType, Filled, Grant, Privileges, Schema, Table, TableName},
+        table::{Calendar, ColumnName, ColumnType, Filled, Grant, Privileges, Schema, Table, TableName},
         value::Literal,
     },
     plan::Planner,
@@ -18,7 +18,7 @@ use crate::{
 pub(in crate::plan) fn table() -> Table {
     let mut id = column("ID", ColumnType::Int { min: 0, max: 9 });
     (id.nullable, id.filled, id.indexed) = (false, Filled::ByNobody, true);
-    let made = column("MADE", ColumnType::DateTime { fraction: 0 });
+    let made = column("MADE", ColumnType::DateTime { fraction: 0, calendar: Calendar::Full });
     sample::table("T", vec![id, column("ST", text(20)), column("NOTE", text(20)), made])
 }
 
@@ -114,4 +114,21 @@ fn what_is_missing_is_what_is_not_granted() {
         Privileges { select: columns(&["id"]), insert: columns(&["ID", "st"]), ..Privileges::all() };
     check(by_columns, true, &["select NOTE insert MADE,NOTE update "]);
     check(Privileges::all(), true, &["select  insert  update "]);
+}
+
+#[test]
+fn a_called_procedure_is_known() {
+    let check = |sql: &str, expected: Option<(Option<&str>, &str)>| {
+        let found = super::routine(sql).map(|r| (r.schema, r.name));
+        assert_eq!(found, expected.map(|(s, n)| (s.map(str::to_owned), n.to_owned())), "{sql}");
+    };
+    check("CALL put(?, ?)", Some((None, "put")));
+    check(" call `his` . `put` (?)", Some((Some("his"), "put")));
+    check("CALL PUT", Some((None, "PUT")));
+    check("EXEC put @id = @P1", Some((None, "put")));
+    check("EXECUTE [dbo].[put]", Some((Some("dbo"), "put")));
+    check("exec @result = dbo.put @P1, @P2", Some((Some("dbo"), "put")));
+    check("UPDATE t SET a = ?", None);
+    check("CALL", None);
+    check("", None);
 }

@@ -7,7 +7,7 @@ use crate::model::{
     event::EventKind,
     mapping::{Codes, Condition, Constant, Field, Origin, Source, What, WriteRule},
     sample::{self, field, rule, text},
-    table::{Column, ColumnName, ColumnType, Filled, Table},
+    table::{Calendar, Column, ColumnName, ColumnType, Filled, Table},
     value::Literal,
 };
 
@@ -20,7 +20,11 @@ fn appointments() -> Table {
     let columns = vec![
         column("HIS_appointment_id", ColumnType::Int { min: 0, max: 1 << 31 }, Filled::ByNobody),
         column("HIS_status", text(10), Filled::ByDefault),
-        column("HIS_created_at", ColumnType::DateTime { fraction: 0 }, Filled::ByDefault),
+        column(
+            "HIS_created_at",
+            ColumnType::DateTime { fraction: 0, calendar: Calendar::Full },
+            Filled::ByDefault,
+        ),
         column("SOURCE", text(10), Filled::ByDefault),
         column("row_version", ColumnType::Other, Filled::ByExpression),
     ];

@@ -93,7 +93,9 @@ fn is_timeless(column: &Column) -> bool {
         column.kind,
         ColumnType::Int { .. }
             | ColumnType::Decimal { .. }
+            | ColumnType::Money { .. }
             | ColumnType::Float { .. }
+            | ColumnType::Guid
             | ColumnType::Choice { .. }
             | ColumnType::Year
     )

@@ -33,13 +33,13 @@ pub(in crate::plan) fn tables(needs: &Needs) -> Vec<Finding> {
     }
     if let Some(titles) = titles(&|need| need.catalog && need.table.columns_hidden) {
         let message = format!(
-            "of {titles} the login sees only the columns that it may use itself, so nobody can tell here whether others must be filled. The privilege REFERENCES shows it the names of all columns and lets it read no row; `buktor-middleware check --grants` prints it, too"
+            "of {titles} the login sees only the columns that it may use itself, so nobody can tell here whether others must be filled. A privilege shows it the names of all columns and lets it read no row (MySQL: REFERENCES, SQL Server: VIEW DEFINITION); `buktor-middleware check --grants` prints it, too"
         );
         findings.push(Finding::warning(LOGIN, message));
     }
     if let Some(titles) = titles(&|need| need.table.triggers_hidden && !need.insert.is_empty()) {
         let message = format!(
-            "the login cannot see whether there are triggers on {titles}; rows are written there one by one, which is slower, and right with any trigger. The privilege TRIGGER would show them, but it also allows to make some: leave it unless the speed matters"
+            "the login cannot see whether there are triggers on {titles}; rows are written there one by one, which is slower, and right with any trigger. SQL Server's privilege VIEW DEFINITION on the table would show them and allows nothing more; MySQL's TRIGGER would, too, but it also allows to make some: leave that one unless the speed matters"
         );
         findings.push(Finding::warning(LOGIN, message));
     }

@@ -6,10 +6,10 @@ use crate::{
         change::{Op, Role},
         entity::Entity,
         sample,
-        table::{ColumnType, Filled, Table},
+        table::{ColumnType, Filled, Storage, Table},
         value::SqlValue,
     },
-    sql::ident::MYSQL,
+    sql::ident::{MYSQL, ORACLE, TSQL},
 };
 
 const BYTES: StatementBytes = StatementBytes { max: 1 << 20, best: 1 << 20 };
@@ -45,7 +45,11 @@ fn event(shape: &Arc<Shape>, id: i128) -> EventChange {
 
 /// What a batch does, in short: `U3` an upsert of three rows, `D1` a delete, with the first key of each.
 fn outline(events: &[EventChange]) -> String {
-    let mut packer = Packer::new(&MYSQL, BYTES);
+    outline_in(&MYSQL, events)
+}
+
+fn outline_in(dialect: &'static Dialect, events: &[EventChange]) -> String {
+    let mut packer = Packer::new(dialect, BYTES);
     let batch = packer.pack(events.iter(), false);
     let words = batch.works.iter().map(|work| {
         let first = work.rows[0].change;
@@ -65,13 +69,44 @@ fn letter(work: &Work<'_>) -> &'static str {
         Form::Update(_) | Form::UpdateMany(_) => "C",
         Form::Insert(_) | Form::InsertOnce(_) => "I",
         Form::InsertGenerating(_) => "G",
-        Form::UpdateElseInsert { .. } => "E",
+        Form::UpdateOrInsert(_) | Form::UpdateElseInsert { .. } => "E",
         Form::Call(_) => "S",
     }
 }
 
 fn table_of(change: &Change) -> &str {
     change.shape().map_or("", |shape| &shape.table.name)
+}
+
+/// Rows that are an array have one text for any number of them; a batch of SQL Server is one row's.
+#[test]
+fn databases_share_statements_in_their_own_way() {
+    let unknown = shape(&table("a", &[]), Op::Upsert, &[0, 1]);
+    let mut a = table("a", &[]);
+    for column in &mut Arc::make_mut(&mut a).columns {
+        column.storage = Storage::Number;
+    }
+    let (upsert, update) = (shape(&a, Op::Upsert, &[0, 1]), shape(&a, Op::Update, &[0, 1]));
+    let insert = shape(&a, Op::Insert, &[1]);
+    let check = |dialect, shape: &Arc<Shape>, count: i128, expected: &str| {
+        let events: Vec<EventChange> = (0..count).map(|id| event(shape, id)).collect();
+        assert_eq!(outline_in(dialect, &events), expected, "{}", dialect.name);
+    };
+    // As what an array would be bound is not known.
+    check(&ORACLE, &unknown, 2, "E1a0 E1a1");
+    check(&ORACLE, &upsert, 3, "U3a0");
+    check(&ORACLE, &upsert, 603, "U500a0 U103a500");
+    check(&ORACLE, &update, 3, "C3a0");
+    check(&ORACLE, &insert, 3, "I3a7");
+    check(&TSQL, &upsert, 3, "E1a0 E1a1 E1a2");
+    check(&TSQL, &update, 2, "C1a0 C1a1");
+    check(&TSQL, &insert, 4, "I4a7");
+    let mut packer = Packer::new(&ORACLE, BYTES);
+    for count in 2..6 {
+        let events: Vec<EventChange> = (0..count).map(|id| event(&upsert, id)).collect();
+        packer.pack(events.iter(), false);
+    }
+    assert_eq!(packer.forms.len(), 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{
     env, fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
@@ -67,7 +67,7 @@ impl Server {
             .stderr(fs::File::options().append(true).create(true).open(path("log")).unwrap());
         self.child = Some(command.spawn().unwrap());
         wait_for(Duration::from_secs(30), "MariaDB answers", || {
-            run(&self.socket(), None, "SELECT 1").is_ok()
+            run(&Admin::Socket(self.socket()), None, "SELECT 1").is_ok()
         });
     }
 
@@ -86,7 +86,7 @@ impl Server {
 
     /// A database of its own on this server.
     pub(crate) fn database(&self) -> His {
-        His::create(self.socket(), self.port)
+        His::create(Admin::Socket(self.socket()), self.port)
     }
 }
 
@@ -101,9 +101,17 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
+/// How the tests' own statements reach a server.
+pub(crate) enum Admin {
+    /// As `admin`, the login of the prepared data folder.
+    Socket(PathBuf),
+    /// Over 127.0.0.1.
+    Network { port: u16, user: String, password: String },
+}
+
 /// A HIS database, with a login for the daemon. Statements of the test itself run as the administrator.
 pub(crate) struct His {
-    socket: PathBuf,
+    admin: Admin,
     /// The server's port.
     pub(crate) port: u16,
     /// The database, which is also the login's name.
@@ -116,7 +124,10 @@ impl His {
         let address = env::var("BUKTOR_TEST_MARIADB").unwrap_or_default();
         let folder = prepared();
         let port = address.rsplit(':').next().and_then(|p| p.parse().ok());
-        Self::create(folder.join("server.sock"), port.expect("tests/run.sh names the server's port"))
+        Self::create(
+            Admin::Socket(folder.join("server.sock")),
+            port.expect("tests/run.sh names the server's port"),
+        )
     }
 
     /// A database of its own with these tables.
@@ -126,16 +137,16 @@ impl His {
         his
     }
 
-    fn create(socket: PathBuf, port: u16) -> Self {
+    pub(crate) fn create(admin: Admin, port: u16) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("his_{}_{number}", std::process::id());
         let sql = format!(
-            "CREATE DATABASE {name}; CREATE USER {name}@'%' IDENTIFIED BY 's3cret-{name}'; \
+            "CREATE DATABASE {name} CHARACTER SET utf8mb4; CREATE USER {name}@'%' IDENTIFIED BY 's3cret-{name}'; \
              GRANT {GRANTS} ON {name}.* TO {name}@'%';"
         );
-        run(&socket, None, &sql).unwrap_or_else(|e| panic!("{e}"));
-        Self { socket, port, name }
+        run(&admin, None, &sql).unwrap_or_else(|e| panic!("{e}"));
+        Self { admin, port, name }
     }
 
     /// The daemon's password.
@@ -158,7 +169,22 @@ impl His {
 
     /// Runs statements; gives what they print, one line a row, columns separated by tabs, NULL as `NULL`.
     pub(crate) fn sql(&self, sql: &str) -> String {
-        run(&self.socket, Some(&self.name), sql).unwrap_or_else(|e| panic!("{sql}: {e}"))
+        run(&self.admin, Some(&self.name), sql).unwrap_or_else(|e| panic!("{sql}: {e}"))
+    }
+
+    /// Runs statements; gives the server's words where it refuses one.
+    pub(crate) fn try_sql(&self, sql: &str) -> Result<String, String> {
+        run(&self.admin, Some(&self.name), sql)
+    }
+
+    /// Ends all sessions of the daemon's login.
+    pub(crate) fn kill_sessions(&self) {
+        let ids =
+            self.rows(&format!("SELECT id FROM information_schema.processlist WHERE user = '{}'", self.name));
+        for id in ids {
+            // It may have ended by itself.
+            self.try_sql(&format!("KILL {id}")).ok();
+        }
     }
 
     /// The rows of a query.
@@ -180,7 +206,7 @@ impl His {
 
     /// Another session of the HIS that has run a statement in a transaction and keeps it open, with its locks.
     pub(crate) fn hold(&self, sql: &str) -> Held {
-        let mut child = client(&self.socket, Some(&self.name))
+        let mut child = client(&self.admin, Some(&self.name))
             .arg("--unbuffered")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -221,18 +247,24 @@ impl Drop for Held {
     }
 }
 
-fn client(socket: &Path, database: Option<&str>) -> Command {
+fn client(admin: &Admin, database: Option<&str>) -> Command {
     let mut command = Command::new("mariadb");
-    command.env("MYSQL_PWD", "admin");
-    command
-        .args(["--no-defaults", "-N", "-B", "--default-character-set=utf8mb4", "-u", "admin", "-S"])
-        .arg(socket);
+    command.args(["--no-defaults", "-N", "-B", "--default-character-set=utf8mb4"]);
+    match admin {
+        Admin::Socket(path) => {
+            command.env("MYSQL_PWD", "admin").args(["-u", "admin", "-S"]).arg(path);
+        }
+        Admin::Network { port, user, password } => {
+            let port = port.to_string();
+            command.env("MYSQL_PWD", password).args(["-u", user, "-h", "127.0.0.1", "-P", &port]);
+        }
+    }
     command.args(database);
     command
 }
 
-fn run(socket: &Path, database: Option<&str>, sql: &str) -> Result<String, String> {
-    let mut command = client(socket, database);
+fn run(admin: &Admin, database: Option<&str>, sql: &str) -> Result<String, String> {
+    let mut command = client(admin, database);
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();

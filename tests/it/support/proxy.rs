@@ -190,9 +190,11 @@ fn carry(mut from: &TcpStream, mut to: &TcpStream, asking: bool, shared: &Shared
     }
 }
 
-/// Whether the bytes hold a query packet (`COM_QUERY`, 3) that is a COMMIT.
+/// Whether the bytes hold a COMMIT: a query packet of MySQL's (`COM_QUERY`, 3), a batch of SQL Server's (UTF-16), or a query of
+/// PostgreSQL's, which stands for Oracle.
 fn is_commit(bytes: &[u8]) -> bool {
-    bytes.windows(7).any(|w| w.first() == Some(&3) && w[1..].eq_ignore_ascii_case(b"COMMIT"))
+    let holds = |words: &[u8]| bytes.windows(words.len()).any(|w| w.eq_ignore_ascii_case(words));
+    holds(b"\x03COMMIT") || holds(b"C\0O\0M\0M\0I\0T\0") || holds(b"COMMIT\0")
 }
 
 /// Whether the bytes hold a read that waits for writers.

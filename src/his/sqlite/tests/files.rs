@@ -9,7 +9,7 @@ use crate::{
     },
     model::{
         outcome::FaultClass,
-        table::{ColumnType, Filled, TableName},
+        table::{Calendar, ColumnType, Filled, TableName},
     },
 };
 
@@ -41,7 +41,7 @@ async fn tables_are_described() {
             ("label", Filled::ByExpression),
         ]
     );
-    assert_eq!(table.columns[5].kind, ColumnType::DateTime { fraction: 0 });
+    assert_eq!(table.columns[5].kind, ColumnType::DateTime { fraction: 0, calendar: Calendar::Full });
     let unique: Vec<_> = table.unique.iter().map(|u| (u.primary, u.safe, u.columns[0].0.as_str())).collect();
     assert_eq!(unique, [(true, true, "id"), (false, true, "buktor_id")]);
 

@@ -19,7 +19,7 @@ use crate::{
 };
 
 fn template(sql: &str, params: usize) -> Template {
-    Template { sql: sql.into(), slots: (0..params).collect() }
+    Template { sql: sql.into(), slots: (0..params).collect(), binds: [].into() }
 }
 
 /// A work of one row with these values. What it refers to lives as long as the test.
@@ -116,7 +116,9 @@ async fn many_rows_and_no_row_roll_back() {
     let insert = || insert(INSERT, &[&b, &three]);
     let delete = |sql, id| work(Form::Delete(template(sql, 1)), &[id]);
     let upsert = Form::UpdateElseInsert { update: update(), insert: template(INSERT, 2) };
+    let upsert_at_once = Form::UpdateOrInsert(update());
     for (work, expected) in [
+        (work(upsert_at_once, &[&b, &a]), "many-rows"),
         (work(Form::Update(update()), &[&b, &a]), "many-rows"),
         (delete("DELETE FROM HIS_appointments WHERE status = ?", &a), "many-rows"),
         (work(upsert, &[&b, &a]), "many-rows"),

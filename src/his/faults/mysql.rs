@@ -1,12 +1,11 @@
-//! What the vendors' error numbers mean, as data. Never looks at a message's text, never decides what is done about it.
+//! What the error numbers of `MySQL` and `MariaDB` mean, as data. Never looks at a message's text.
 
 use crate::model::outcome::FaultClass;
 
 /// Numbers of `MySQL` and `MariaDB` by class, for errors of statements. See
 /// <https://dev.mysql.com/doc/mysql-errors/9.4/en/server-error-reference.html> and
 /// <https://mariadb.com/docs/server/reference/error-codes/mariadb-error-code-reference>.
-#[cfg(feature = "mysql")]
-static MYSQL: [(FaultClass, &[u16]); 7] = [
+static NUMBERS: [(FaultClass, &[u16]); 7] = [
     // 1020: MariaDB 11's snapshot isolation; 1180 and 3101: COMMIT refused by a cluster's certification;
     // 1412 and 1615: the table's definition changed under a transaction or a prepared statement.
     (FaultClass::Busy, &[1020, 1180, 1205, 1206, 1213, 1317, 1412, 1615, 1969, 3024, 3101, 3572]),
@@ -53,86 +52,35 @@ static MYSQL: [(FaultClass, &[u16]); 7] = [
 ];
 
 /// The class of a server's error number in a statement.
-#[cfg(feature = "mysql")]
-pub(super) fn mysql(number: u16) -> FaultClass {
-    MYSQL
+pub(in crate::his) fn class(number: u16) -> FaultClass {
+    NUMBERS
         .iter()
         .find(|(_, numbers)| numbers.contains(&number))
         .map_or(FaultClass::Unrecognised, |(class, _)| *class)
 }
 
 /// The class of a server's error number while connecting, where a missing privilege or database is a matter of the login.
-#[cfg(feature = "mysql")]
-pub(super) fn mysql_connect(number: u16) -> FaultClass {
-    match mysql(number) {
+pub(in crate::his) fn while_connecting(number: u16) -> FaultClass {
+    match class(number) {
         FaultClass::Config => FaultClass::Login,
-        class => class,
+        other => other,
     }
 }
 
 /// Whether a unique index refused the row.
-#[cfg(feature = "mysql")]
-pub(super) fn mysql_duplicate(number: u16) -> bool {
+pub(in crate::his) fn is_duplicate(number: u16) -> bool {
     matches!(number, 1022 | 1062 | 1169 | 1586 | 1859)
-}
-
-/// The class of `SQLite`'s extended result code. See <https://www.sqlite.org/rescode.html>.
-pub(super) fn sqlite(extended: i32) -> FaultClass {
-    match extended {
-        // FOREIGNKEY
-        787 => return FaultClass::Parent,
-        // READONLY_DBMOVED: the file was replaced or deleted; a new connection opens what is there now.
-        1032 => return FaultClass::Unreachable,
-        _ => {}
-    }
-    // The lowest byte is the primary code.
-    match extended & 0xff {
-        // BUSY, LOCKED, ABORT, INTERRUPT, PROTOCOL, SCHEMA
-        5 | 6 | 4 | 9 | 15 | 17 => FaultClass::Busy,
-        // NOMEM, IOERR
-        7 | 10 => FaultClass::Unreachable,
-        // FULL
-        13 => FaultClass::Full,
-        // PERM, READONLY, CORRUPT, CANTOPEN, AUTH, NOTADB
-        3 | 8 | 11 | 14 | 23 | 26 => FaultClass::Login,
-        // ERROR (no such table or column, syntax), MISUSE, RANGE
-        1 | 21 | 25 => FaultClass::Config,
-        // TOOBIG, CONSTRAINT, MISMATCH
-        18..=20 => FaultClass::Rejected,
-        _ => FaultClass::Unrecognised,
-    }
-}
-
-/// Whether a unique index refused the row: `CONSTRAINT_PRIMARYKEY`, `CONSTRAINT_UNIQUE`, `CONSTRAINT_ROWID`.
-pub(super) fn sqlite_duplicate(extended: i32) -> bool {
-    matches!(extended, 1555 | 2067 | 2579)
-}
-
-/// A class in words for log lines.
-pub(super) fn words(class: FaultClass) -> &'static str {
-    match class {
-        FaultClass::Busy => "the row or table is locked",
-        FaultClass::Unreachable => "the connection",
-        FaultClass::Full => "the server has no room or only reads",
-        FaultClass::Login => "the login",
-        FaultClass::Config => "a table, a column or a privilege",
-        FaultClass::Rejected => "the data",
-        FaultClass::Parent => "a row that it refers to is missing",
-        FaultClass::CommitUnknown => "not known whether it was committed",
-        FaultClass::Unrecognised => "of no known kind",
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[cfg(feature = "mysql")]
     #[test]
     fn every_number_of_the_specification_has_its_class() {
         fn check(numbers: &[u16], expected: FaultClass) {
             for number in numbers {
-                assert_eq!(mysql(*number), expected, "{number}");
+                assert_eq!(class(*number), expected, "{number}");
             }
         }
         check(&[1205, 1206, 1213, 1317, 1969, 3024, 3572], FaultClass::Busy);
@@ -160,47 +108,20 @@ mod tests {
         check(&[1, 1000, 9999, u16::MAX], FaultClass::Unrecognised);
     }
 
-    #[cfg(feature = "mysql")]
     #[test]
     fn what_the_specification_denies_is_the_login_while_connecting() {
         for number in [1044, 1045, 1049, 1129, 1130, 1142, 1227, 1251, 1698, 1820, 1862, 3118] {
-            assert_eq!(mysql_connect(number), FaultClass::Login, "{number}");
+            assert_eq!(while_connecting(number), FaultClass::Login, "{number}");
         }
-        assert_eq!(mysql_connect(1040), FaultClass::Unreachable);
+        assert_eq!(while_connecting(1040), FaultClass::Unreachable);
     }
 
-    #[cfg(feature = "mysql")]
     #[test]
     fn no_number_has_two_classes() {
-        let mut all: Vec<u16> = MYSQL.iter().flat_map(|(_, numbers)| numbers.iter().copied()).collect();
+        let mut all: Vec<u16> = NUMBERS.iter().flat_map(|(_, numbers)| numbers.iter().copied()).collect();
         let count = all.len();
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), count);
-    }
-
-    #[test]
-    fn sqlite_codes() {
-        fn check(code: i32, expected: FaultClass) {
-            assert_eq!(sqlite(code), expected, "{code}");
-        }
-        check(5, FaultClass::Busy);
-        check(517, FaultClass::Busy); // BUSY_SNAPSHOT
-        check(6, FaultClass::Busy);
-        check(13, FaultClass::Full);
-        check(787, FaultClass::Parent);
-        check(2067, FaultClass::Rejected);
-        check(1555, FaultClass::Rejected);
-        check(1299, FaultClass::Rejected); // NOTNULL
-        check(275, FaultClass::Rejected); // CHECK
-        check(1811, FaultClass::Rejected); // a trigger's RAISE
-        check(11, FaultClass::Login);
-        check(26, FaultClass::Login);
-        check(14, FaultClass::Login);
-        check(8, FaultClass::Login);
-        check(1032, FaultClass::Unreachable);
-        check(1, FaultClass::Config);
-        check(778, FaultClass::Unreachable); // IOERR_WRITE
-        check(99, FaultClass::Unrecognised);
     }
 }
