@@ -1,36 +1,48 @@
 #!/usr/bin/env bash
 # Runs all tests: `bash tests/run.sh`, or some of them: `bash tests/run.sh FILTER...` (names, as cargo takes them).
 #
-# Installs what they need (Debian packages, as root; Python packages under target/), starts one MariaDB server in a
-# temporary folder on a free port, and stops it and removes the folder afterwards. It never skips a test: what is missing
-# is a failure.
+# Installs what they need (Debian packages, as root; Python packages under target/), starts one MariaDB server and, unless
+# BUKTOR_TEST_ORACLE names a real Oracle, one PostgreSQL for the double of Oracle's client library, each in a temporary folder
+# on a free port, and stops them and removes the folders afterwards. It never skips a test: what is missing is a failure.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # shellcheck source=tests/mariadb.sh
 . tests/mariadb.sh
+# shellcheck source=tests/postgres.sh
+. tests/postgres.sh
 # shellcheck source=tests/python.sh
 . tests/python.sh
 
 command -v cargo >/dev/null || fail "Rust is missing: install it from https://rustup.rs"
 # Built first, so that a mistake in the code shows before anything is started, and the tests' time is the tests' own.
 cargo build --locked --quiet
+# By itself, so that its features do not change those of the product.
+cargo build --locked --quiet -p oci-double
 # sqlglot reads every statement that is rendered, in the dialect of its database.
-[ $# -gt 0 ] || provide_python sqlglot==30.30.0
+[ $# -gt 0 ] || provide_python sqlglot==30.30.0 oracledb==26.1.0
 provide_mariadb
+real_oracle=${BUKTOR_TEST_ORACLE:-}
+[ -n "$real_oracle" ] || provide_oracle
 
 # One line of totals at the very end, whichever runner there is, so that nobody has to add up.
 report=$folder/report.txt
 code=0
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --locked --no-tests=fail "$@" 2>&1 | tee "$report" || code=$?
+    run_tests() { cargo nextest run --locked --no-tests=pass "$@" 2>&1 | tee -a "$report" || code=$?; }
     counts() { sed -n "s/^ *Summary .* tests\{0,1\} run: //p" "$report" | tr ',(' '\n\n' | sed -n "s/^ *\([0-9]*\) $1.*/\1/p"; }
 else
     # The same in one process for each binary; libtest takes several filters.
-    cargo test --locked --lib --bins --tests --no-fail-fast -- --test-threads=6 "$@" 2>&1 | tee "$report" || code=$?
+    run_tests() { # -p PACKAGE FILTER...
+        local package=$2
+        shift 2
+        cargo test --locked -p "$package" --lib --bins --tests --no-fail-fast -- --test-threads=6 "$@" 2>&1 | tee -a "$report" || code=$?
+    }
     counts() { sed -n 's/^test result: .*\. \([0-9]* passed; [0-9]* failed\);.*/\1/p' "$report" | tr ';' '\n' | sed -n "s/^ *\([0-9]*\) $1.*/\1/p"; }
 fi
+run_tests -p buktor-middleware "$@"
+[ -n "$real_oracle" ] || run_tests -p oci-double "$@"
 # Without this the failures would look like the tests' own.
 if ! kill -0 "$server_pid" 2>/dev/null; then
     tail -n 20 "$folder/server.log" >&2
@@ -48,13 +60,17 @@ if [ "$code" -eq 0 ] && [ "$passed" -eq 0 ]; then
     say "no test has this name: $*"
     code=1
 fi
-if [ $# -eq 0 ]; then
-    if "$python" tests/sql_dialects.py >&2; then
+check() {
+    if "$python" "$@" >&2; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))
         code=1
     fi
+}
+if [ $# -eq 0 ]; then
+    check tests/sql_dialects.py
+    [ -n "$real_oracle" ] || check tests/oci-double/check.py "$BUKTOR_TEST_ORACLE_CLIENT" "$BUKTOR_TEST_POSTGRES"
 fi
 printf '%s passed, %s failed\n' "$passed" "$failed"
 exit "$code"

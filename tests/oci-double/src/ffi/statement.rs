@@ -91,15 +91,15 @@ pub unsafe extern "C" fn OCIStmtGetBindInfo(
         let Some(statement) = handle::statement(stmtp) else { return Ok(INVALID_HANDLE) };
         let all = &statement.probe.binds;
         let from = (start as usize).saturating_sub(1);
-        let count = all.len().saturating_sub(from);
         // SAFETY: the caller's variable, and its arrays of `size` elements.
         unsafe {
-            *found = i32::try_from(count).unwrap_or(0);
+            // How many there are in all.
+            *found = i32::try_from(all.len()).unwrap_or(0);
             if all.is_empty() {
                 return Ok(NO_DATA);
             }
-            if count > size as usize {
-                // More than the caller has room for, which it learns by a negative number.
+            if all.len() > from + size as usize {
+                // More than the caller has room for this time, which it learns by a negative number.
                 *found = -*found;
             }
             for (i, name) in all.iter().enumerate().skip(from).take(size as usize) {
