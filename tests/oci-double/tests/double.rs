@@ -18,7 +18,7 @@ fn server() -> String {
 
 fn connect_to(address: &str, user: &str, password: &str) -> Result<Connection, Error> {
     if !InitParams::is_initialized() {
-        let folder = env::var("BUKTOR_TEST_ORACLE_CLIENT").expect("tests/run.sh sets BUKTOR_TEST_ORACLE_CLIENT");
+        let folder = env::var("BUKTOR_TEST_OCI_DOUBLE").expect("tests/run.sh sets BUKTOR_TEST_OCI_DOUBLE");
         InitParams::new().oracle_client_lib_dir(folder).unwrap().init().unwrap();
     }
     Connection::connect(user, password, address)
@@ -317,7 +317,7 @@ fn a_client_that_is_too_old_is_refused() {
     if in_a_process_of_its_own("a_client_that_is_too_old_is_refused", &[("BUKTOR_OCI_CLIENT_VERSION", "10.2.0.1.0")]) {
         return;
     }
-    let folder = env::var("BUKTOR_TEST_ORACLE_CLIENT").unwrap();
+    let folder = env::var("BUKTOR_TEST_OCI_DOUBLE").unwrap();
     assert_eq!(code(InitParams::new().oracle_client_lib_dir(folder).unwrap().init()), 1050);
 }
 
