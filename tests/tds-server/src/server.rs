@@ -368,7 +368,7 @@ async fn welcome_and_run(
             continue;
         }
         let work = tokio::task::spawn_blocking(move || {
-            let outcome = request(&mut session, message);
+            let outcome = request(&mut session, &message);
             (session, outcome)
         });
         let (back, outcome) = attend(&mut conn, work, cancel).await?;
@@ -388,7 +388,7 @@ async fn welcome_and_run(
             Err(_) => {
                 session.undo();
                 // A fatal error is told before the end; a cut is not.
-                if session.reply.data.first().is_some()
+                if !session.reply.data.is_empty()
                     && !cancel.killed.load(Ordering::SeqCst)
                     && session.last_words()
                 {
@@ -433,7 +433,7 @@ async fn attend(
 }
 
 /// One request of a client.
-fn request(session: &mut Session, message: Message) -> Run<()> {
+fn request(session: &mut Session, message: &Message) -> Run<()> {
     if message.reset {
         session.reset()?;
     }
@@ -474,12 +474,12 @@ fn manage(session: &mut Session, what: Manage) -> Run<()> {
         }
         Manage::Commit(again) => session.commit().map(|()| {
             if again {
-                session.begin()
+                session.begin();
             }
         }),
         Manage::Rollback(again) => session.rollback(None).map(|()| {
             if again {
-                session.begin()
+                session.begin();
             }
         }),
         Manage::Save => Ok(()),

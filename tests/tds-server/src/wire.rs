@@ -20,7 +20,7 @@ fn clock_bytes(scale: u8) -> usize {
     }
 }
 
-/// TYPE_INFO. What cannot be NULL goes by its fixed form, as SQL Server sends it.
+/// `TYPE_INFO`. What cannot be NULL goes by its fixed form, as SQL Server sends it.
 pub(crate) fn type_info(out: &mut Vec<u8>, ty: T, nullable: bool, collation: [u8; 5]) {
     let sized = |out: &mut Vec<u8>, token: u8, length: u32, factor: u32| {
         out.push(token);
@@ -191,7 +191,7 @@ fn long(out: &mut Vec<u8>, ty: T, null: bool, bytes: &[u8]) {
     }
 }
 
-/// sql_variant, with the type that the value has by itself: int, bigint, float or nvarchar.
+/// `sql_variant`, with the type that the value has by itself: int, bigint, float or nvarchar.
 fn variant(out: &mut Vec<u8>, value: &Value) {
     let (head, bytes): (Vec<u8>, Vec<u8>) = match value {
         Value::Null => return out.extend([0; 4]),
@@ -260,7 +260,7 @@ impl<'a> Reader<'a> {
         rest
     }
 
-    /// TYPE_INFO and the value behind it.
+    /// `TYPE_INFO` and the value behind it.
     pub(crate) fn typed(&mut self, page: CodePage) -> Read<(T, Value)> {
         let token = self.u8()?;
         match token {

@@ -52,13 +52,7 @@ impl Compiler<'_> {
                     // Twice negative would begin a comment.
                     let sql = inner.sql.strip_prefix('\'').map_or_else(
                         || format!("(- {})", inner.sql),
-                        |rest| {
-                            if rest.starts_with('-') {
-                                format!("'{}", &rest[1..])
-                            } else {
-                                format!("'-{rest}")
-                            }
-                        },
+                        |rest| rest.strip_prefix('-').map_or_else(|| format!("'-{rest}"), |rest| format!("'{rest}")),
                     );
                     return Ok(Typed { sql, ..inner });
                 }
@@ -392,7 +386,7 @@ fn number(digits: &str, float: bool) -> Compiled<Typed> {
     if float {
         return match digits.parse::<f64>() {
             Ok(f) if f.is_finite() => {
-                Ok(constant(format!("{f:e}").replace("e", "e+").replace("e+-", "e-"), T::Float))
+                Ok(constant(format!("{f:e}").replace('e', "e+").replace("e+-", "e-"), T::Float))
             }
             _ => Err(SqlError::at(
                 err_class(

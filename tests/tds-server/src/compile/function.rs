@@ -413,7 +413,7 @@ impl Compiler<'_> {
             |name: &str, ty: SqlType| Typed::new(format!("tmeta('{name}', {list})").replace(", )", ")"), ty);
         let caught = facts.caught.as_ref();
         Ok(Some(match (call.name.as_str(), args.len()) {
-            ("DB_NAME", 0) | ("ORIGINAL_DB_NAME", 0) => text(&facts.database),
+            ("DB_NAME" | "ORIGINAL_DB_NAME", 0) => text(&facts.database),
             ("DB_ID", 0) => Typed::new("5", T::SmallInt),
             ("SCHEMA_NAME", 0) => text(&facts.schema),
             ("SUSER_SNAME" | "SUSER_NAME" | "ORIGINAL_LOGIN" | "SYSTEM_USER", 0) => text(&facts.login),
@@ -434,31 +434,16 @@ impl Compiler<'_> {
                     T::SmallInt,
                 )
             },
-            ("SERVERPROPERTY", 1) | ("DATABASEPROPERTYEX", 2) | ("COLLATIONPROPERTY", 2) => {
+            ("SERVERPROPERTY", 1) | ("DATABASEPROPERTYEX" | "COLLATIONPROPERTY", 2) => {
                 looked(&call.name, T::Variant)
             }
-            ("OBJECT_ID", 1 | 2)
-            | ("SCHEMA_ID", 0 | 1)
-            | ("TYPE_ID", 1)
-            | ("HAS_DBACCESS", 1)
-            | ("IS_MEMBER", 1)
-            | ("IS_ROLEMEMBER", 1 | 2)
-            | ("IS_SRVROLEMEMBER", 1 | 2)
-            | ("HAS_PERMS_BY_NAME", 3..=5)
-            | ("COLUMNPROPERTY", 3)
-            | ("OBJECTPROPERTY" | "OBJECTPROPERTYEX", 2)
-            | ("DB_ID", 1)
-            | ("COL_LENGTH", 2)
-            | ("INDEXPROPERTY", 3) => looked(&call.name, T::Int),
-            ("OBJECT_NAME", 1 | 2)
-            | ("OBJECT_SCHEMA_NAME", 1 | 2)
-            | ("COL_NAME", 2)
-            | ("TYPE_NAME", 1)
-            | ("SCHEMA_NAME", 1)
-            | ("DB_NAME", 1)
-            | ("PARSENAME", 2)
-            | ("USER_NAME", 1)
-            | ("INDEX_COL", 3) => looked(&call.name, T::NVarChar(128)),
+            ("OBJECT_ID" | "IS_ROLEMEMBER" | "IS_SRVROLEMEMBER", 1 | 2) |
+("SCHEMA_ID", 0 | 1) | ("TYPE_ID" | "HAS_DBACCESS" | "IS_MEMBER" | "DB_ID", 1)
+| ("HAS_PERMS_BY_NAME", 3..=5) | ("COLUMNPROPERTY" | "INDEXPROPERTY", 3) |
+("OBJECTPROPERTY" | "OBJECTPROPERTYEX" | "COL_LENGTH", 2) => looked(&call.name, T::Int),
+            ("OBJECT_NAME" | "OBJECT_SCHEMA_NAME", 1 | 2) | ("COL_NAME" | "PARSENAME", 2)
+| ("TYPE_NAME" | "SCHEMA_NAME" | "DB_NAME" | "USER_NAME", 1) |
+("INDEX_COL", 3) => looked(&call.name, T::NVarChar(128)),
             ("OBJECT_DEFINITION", 1) => looked(&call.name, T::NVarChar(MAX)),
             ("ERROR_NUMBER", 0) => caught.map_or(Typed::new("NULL", T::Int), |e| int(i64::from(e.number))),
             ("ERROR_SEVERITY", 0) => caught.map_or(Typed::new("NULL", T::Int), |e| int(i64::from(e.class))),

@@ -208,9 +208,7 @@ impl Compiler<'_> {
         let mut add = |typed: Typed, name: Option<String>| {
             let sql = format!("o{}", columns.len() + 1);
             let base = typed.column.as_ref().map(|(t, i)| &t.columns[*i]);
-            let plain =
-                if typed.ty.is_text() && typed.column.is_some() { String::new() } else { String::new() };
-            items.push(format!("{}{plain} AS \"{sql}\"", typed.sql));
+            items.push(format!("{} AS \"{sql}\"", typed.sql));
             columns.push(OutColumn {
                 sql,
                 name,
@@ -291,16 +289,13 @@ impl Compiler<'_> {
             };
             // A star before it moves the numbers; then the name says enough.
             let by_name = by_name.filter(|_| !select.items.iter().any(|i| matches!(i, Item::Star(_))));
-            let (sql, collate) = match by_name.and_then(|n| columns.get(n)) {
-                Some(column) => {
-                    let typed = Typed { collation: column.collation.clone(), ..Typed::new("", column.ty) };
-                    (format!("\"{}\"", column.sql), order_collation(&typed, &self.env.facts.collation))
-                }
-                None => {
-                    let value = self.value(expr)?;
-                    let collate = order_collation(&value, &self.env.facts.collation);
-                    (value.sql, collate)
-                }
+            let (sql, collate) = if let Some(column) = by_name.and_then(|n| columns.get(n)) {
+                let typed = Typed { collation: column.collation.clone(), ..Typed::new("", column.ty) };
+                (format!("\"{}\"", column.sql), order_collation(&typed, &self.env.facts.collation))
+            } else {
+                let value = self.value(expr)?;
+                let collate = order_collation(&value, &self.env.facts.collation);
+                (value.sql, collate)
             };
             terms.push(format!("{sql}{collate}{}", if *descending { " DESC" } else { "" }));
         }

@@ -572,7 +572,7 @@ impl Session {
         self.bump()
     }
 
-    /// Object ids in x_grants: the object's, minus a schema's, or 0 for the database.
+    /// Object ids in `x_grants`: the object's, minus a schema's, or 0 for the database.
     fn grant(
         &mut self,
         verb: &str,

@@ -1,4 +1,4 @@
-//! Owns EXEC: the user's procedures, the server's own, sp_executesql, and the same by RPC.
+//! Owns EXEC: the user's procedures, the server's own, `sp_executesql`, and the same by RPC.
 
 use rusqlite::types::Value;
 
@@ -26,7 +26,7 @@ pub(crate) struct Arg {
 /// Parameters and their variables after the call.
 type Outputs = Vec<(Param, Value)>;
 
-/// Parameters that one request may have; sp_executesql's own two count.
+/// Parameters that one request may have; `sp_executesql`'s own two count.
 const PARAMETERS_MAX: usize = 2100;
 
 impl Session {
@@ -262,7 +262,7 @@ impl Session {
         })
     }
 
-    /// sp_executesql with its statement, declarations and values.
+    /// `sp_executesql` with its statement, declarations and values.
     fn execute_sql(&mut self, args: Vec<Arg>) -> Run<(Flow, i64, Outputs)> {
         if args.len() > PARAMETERS_MAX {
             return Err(too_many().into());

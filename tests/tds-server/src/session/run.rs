@@ -230,7 +230,7 @@ fn format_message(template: &str, args: &[Value]) -> String {
             }
             Some('s' | 'd' | 'i' | 'u') => {
                 chars.next();
-                out.push_str(&args.next().map(crate::convert::text_of).unwrap_or_else(|| "(null)".into()));
+                out.push_str(&args.next().map_or_else(|| "(null)".into(), crate::convert::text_of));
             }
             _ => out.push('%'),
         }

@@ -116,7 +116,7 @@ impl Session {
         Ok(format!("{prefix}__{short}__{:016X}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64)))
     }
 
-    pub(crate) fn create_table(&mut self, name: &Vec<String>, def: &TableDef) -> Run<()> {
+    pub(crate) fn create_table(&mut self, name: &[String], def: &TableDef) -> Run<()> {
         let (schema_id, schema, table) = self.new_name(name)?;
         if def.columns.is_empty() {
             return Err(err(1715, "Incorrect table definition.").into());
@@ -543,7 +543,6 @@ impl Session {
                 nullable: c.nullable.unwrap_or(true),
                 identity: c.identity,
                 computed: c.computed.as_ref().map(|c| c.0.clone()),
-                persisted: false,
                 default: c.default.as_ref().map(|d| d.1.clone()),
                 sql: format!("c{}", i + 1),
             })

@@ -294,7 +294,7 @@ impl Parser {
         }
     }
 
-    /// The text of a default, as sys.default_constraints shows it.
+    /// The text of a default, as `sys.default_constraints` shows it.
     fn default_text(&mut self) -> Parsed<String> {
         let start = self.at;
         self.value()?;
@@ -432,7 +432,7 @@ impl Parser {
                 }
                 _ => return self.fail(),
             };
-            if self.take_all(&["WITH", "ROLLBACK", "IMMEDIATE"]) {}
+            self.take_all(&["WITH", "ROLLBACK", "IMMEDIATE"]);
             return Ok(StmtKind::AlterDatabase(name, option, value));
         }
         self.module(true)

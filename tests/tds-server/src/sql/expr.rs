@@ -100,7 +100,7 @@ impl Parser {
                     "!>" => "<=",
                     other => other,
                 };
-                if matches!(self.take_any(&["ALL", "ANY", "SOME"]), Some(_)) {
+                if self.take_any(&["ALL", "ANY", "SOME"]).is_some() {
                     return self.fail();
                 }
                 return Ok(Expr::Compare(op, left, Box::new(self.value()?)));

@@ -40,7 +40,7 @@ const MARKS: &[&str] = &[
     ";", ".", "=", "<", ">", "+", "-", "*", "/", "%", "&", "|", "^", "~", ":",
 ];
 
-/// Cuts the text into words. `quoted` is QUOTED_IDENTIFIER.
+/// Cuts the text into words. `quoted` is `QUOTED_IDENTIFIER`.
 pub(crate) fn lex(text: &str, mut quoted: bool) -> Result<Vec<Token>, SqlError> {
     let mut tokens: Vec<Token> = Vec::new();
     let (mut at, mut line) = (0usize, 1u32);
@@ -111,15 +111,12 @@ pub(crate) fn lex(text: &str, mut quoted: bool) -> Result<Vec<Token>, SqlError> 
                 at += length;
                 Kind::Word(rest[..length].to_owned())
             }
-            _ => match MARKS.iter().find(|m| rest.starts_with(**m)) {
-                Some(mark) => {
-                    at += mark.len();
-                    Kind::Mark(mark)
-                }
-                None => {
-                    at += c.len_utf8();
-                    Kind::Odd(c)
-                }
+            _ => if let Some(mark) = MARKS.iter().find(|m| rest.starts_with(**m)) {
+                at += mark.len();
+                Kind::Mark(mark)
+            } else {
+                at += c.len_utf8();
+                Kind::Odd(c)
             },
         };
         line += text[start..at].matches('\n').count() as u32;
