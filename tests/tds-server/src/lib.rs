@@ -69,9 +69,11 @@ mod browser;
 mod catalog;
 mod collation;
 mod compile;
+mod connection;
 mod convert;
 mod database;
 mod datetime;
+mod datetime_text;
 mod decimal;
 mod error;
 mod faults;
@@ -195,7 +197,7 @@ impl Bound {
         loop {
             let (socket, _) = self.listener.accept().await?;
             // A client that hangs up is no news.
-            tokio::spawn(server::serve(std::sync::Arc::clone(&self.server), socket));
+            tokio::spawn(connection::serve(std::sync::Arc::clone(&self.server), socket));
         }
     }
 }

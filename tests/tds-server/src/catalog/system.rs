@@ -192,7 +192,7 @@ fn base() -> Vec<Table> {
                     nullable: true,
                     identity: None,
                     computed: None,
-                        default: None,
+                    default: None,
                 });
             }
         }

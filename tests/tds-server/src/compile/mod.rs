@@ -1,9 +1,13 @@
 //! Owns the translation of T-SQL's queries and values to SQLite's, with T-SQL's types; never runs anything.
 
+mod condition;
 mod expr;
 mod function;
+mod grouping;
+mod meta;
 mod query;
 mod rules;
+mod source;
 
 use std::collections::HashMap;
 use std::sync::Arc;

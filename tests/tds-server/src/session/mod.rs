@@ -1,14 +1,18 @@
 //! Owns one client's session: its options, its transaction, its variables, and the running of statements one by one;
 //! never touches the socket.
 
+mod alter;
+mod constraint;
 mod ddl;
 mod dml;
 mod exec;
 mod fault;
 mod keys;
 mod merge;
+mod module;
 mod output;
 pub(crate) mod procedure;
+mod remote;
 mod rows;
 mod run;
 mod select;
