@@ -106,7 +106,7 @@ impl Session {
         }
         self.reply.message(&error);
         let aborts = self.options.xact_abort && !raised && !ends_the_batch(&error);
-        let dooms = aborts || dooms_the_batch(&error) || (ends_the_batch(&error) && self.options.xact_abort);
+        let dooms = aborts || dooms_the_batch(&error) || (error.number == 208 && self.options.xact_abort);
         let throws = matches!(statement.kind, StmtKind::Throw(_));
         if dooms && self.trancount > 0 {
             self.roll_back()?;

@@ -48,6 +48,9 @@ impl Session {
             [database, schema, object] if same(database, &self.database.name) => (schema.clone(), object),
             _ => return Err(err(166, "The object name contains prefixes that are not allowed here.").into()),
         };
+        if object.starts_with('#') {
+            return Err(err(50_000, "tds-server: temporary tables are not kept here, table variables are").into());
+        }
         let schema = if schema.is_empty() { "dbo".into() } else { schema };
         let id = self.catalog.schema_id(&schema).ok_or_else(|| {
             err(2760, format!("The specified schema name \"{schema}\" either does not exist or you do not have permission to use it."))
