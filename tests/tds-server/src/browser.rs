@@ -2,7 +2,7 @@
 
 use tokio::net::UdpSocket;
 
-/// Answers CLNT_UCAST_INST for the instance, and CLNT_UCAST_EX for all.
+/// Answers `CLNT_UCAST_INST` for the instance, and `CLNT_UCAST_EX` for all.
 pub(crate) async fn answer(socket: UdpSocket, instance: String, port: u16, version: String) {
     let mut buffer = [0u8; 64];
     while let Ok((n, from)) = socket.recv_from(&mut buffer).await {

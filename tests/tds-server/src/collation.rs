@@ -152,7 +152,7 @@ pub(crate) fn sqlite(name: &str) -> &'static str {
     if is_sensitive(name) { "TCS" } else { "TCI" }
 }
 
-/// The five bytes of COLLATION in TYPE_INFO.
+/// The five bytes of COLLATION in `TYPE_INFO`.
 pub(crate) fn wire(name: &str) -> [u8; 5] {
     let (page, lcid, sort) = family(name).unwrap_or((1252, 0x409, 52));
     let lower = name.to_lowercase();

@@ -87,7 +87,7 @@ pub(crate) fn divide_by_zero() -> SqlError {
     err(8134, "Divide by zero error encountered.")
 }
 
-/// Whether the error ends the batch and rolls the transaction back even with XACT_ABORT OFF.
+/// Whether the error ends the batch and rolls the transaction back even with `XACT_ABORT` OFF.
 pub(crate) fn dooms_the_batch(error: &SqlError) -> bool {
     matches!(error.number, 241 | 242 | 245 | 248 | 293 | 295 | 1205 | 3609 | 8169) || error.class >= 19
 }

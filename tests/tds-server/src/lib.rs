@@ -1,21 +1,79 @@
-//! A small server that speaks TDS and runs T-SQL on SQLite, for the tests of buktor-middleware; never for anything else.
+//! A small server that speaks TDS 7.2 to 7.4 (SQL Server's wire protocol) and runs T-SQL on SQLite, for the tests of
+//! buktor-middleware; never for anything else, and never lenient where SQL Server is strict.
+//!
+//! It is held against tiberius (`src/tests`), python-tds and the `tsql` of `FreeTDS` (`check.py`). What it does not keep answers
+//! with an error that begins with `tds-server:`, or with 102.
+//!
+//! # Running it
+//! `tds-server --listen 127.0.0.1:0 --folder DIR --login NAME:PASSWORD[:limited] ... --database NAME ...` prints
+//! `listening on 127.0.0.1:PORT`, then `browser on ADDRESS` where there is one. Further:
+//! - `--tls off` (`NOT_SUP`), `login` (answers OFF to all: TLS for the login packet alone), `on` (the default, as SQL Server out
+//!   of the box: whole where the client asks, the login in any case), `require` (Force encryption), `old` (a TLS 1.0
+//!   `ServerHello`), `old-close` (hangs up in the handshake, as Windows does without a shared cipher). TLS 1.2 alone.
+//! - `--cert FILE --key FILE` instead of a self-signed certificate made at the start.
+//! - `--version 2005|2008|2008r2|2012|2014|2016|2017|2019|2022|2025`: @@VERSION, TDS version, 8152 or 2628, DROP IF EXISTS.
+//! - `--collation NAME` of all databases, `--browser ADDRESS --instance NAME` for the SQL Browser.
+//!
+//! `master` is there always; the first `--database` is that of a login which names none. One SQLite file in WAL mode a
+//! database: what is committed survives kill -9. A `limited` login sees and does what was granted to it; the others own all.
+//!
+//! # Locks
+//! A transaction that has written holds the one write lock of its database, so writers of different rows wait for each other
+//! as well: `LOCK_TIMEOUT`, then 1222. Plain reads see what is committed. Reads with UPDLOCK, HOLDLOCK, SERIALIZABLE,
+//! REPEATABLEREAD, READCOMMITTEDLOCK, XLOCK, TABLOCK(X) take the lock, and under SERIALIZABLE or REPEATABLE READ within a
+//! transaction all do.
+//!
+//! # What only tests call
+//! Faults are the server's: any session asks for them, and the next session that meets one gets it. Patterns are those of
+//! LIKE, held against the text of each single statement, without regard to case.
+//!
+//! | call | then |
+//! | --- | --- |
+//! | `EXEC buktor_test_fault N'next_commit_drop_before'` | at the next COMMIT of a transaction that wrote: rolled back, connection cut |
+//! | `EXEC buktor_test_fault N'next_commit_then_drop'` | the next COMMIT takes effect, and the connection is cut without an answer |
+//! | `EXEC buktor_test_fault N'next_commit_delay_before', MS` | the next COMMIT waits first; `next_commit_delay_after`: it waits before it answers |
+//! | `EXEC buktor_test_fail N'PATTERN', NUMBER [, CLASS [, TIMES [, N'MESSAGE']]]` | the next statements like this fail with that error, and with what it does to a transaction; class 20 and above ends the connection |
+//! | `EXEC buktor_test_deadlock N'PATTERN' [, TIMES]` | 1205, transaction rolled back |
+//! | `EXEC buktor_test_drop N'PATTERN' [, TIMES]` | connection cut before the statement |
+//! | `EXEC buktor_test_delay N'PATTERN', MS [, TIMES]` | the statement waits first (an attention ends the wait) |
+//! | `EXEC buktor_test_kill_others`, `KILL n` | the other sessions are cut and rolled back |
+//! | `EXEC buktor_test_shutdown` | 6005 to the caller, all others cut, logins refused with 6005 for two seconds |
+//! | `EXEC buktor_test_refuse_logins NUMBER [, CLASS [, N'MESSAGE']]` | until `buktor_test_allow_logins` (by a session that is open still) |
+//! | `EXEC buktor_test_lock_login N'NAME' [, 0]` | 18486 for this login; 0 unlocks it |
+//! | `EXEC buktor_test_scans` | the statements that compared a char or varchar column with an n-type since the last call |
+//! | `EXEC buktor_test_sessions` | one line for each session: number, login, application |
+//! | `EXEC buktor_test_reset` | no more faults |
 
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_possible_wrap,
     clippy::cast_precision_loss,
-    clippy::unnecessary_wraps,
     reason = "bytes of a protocol and numbers with known ranges: every `as` here means what it says"
+)]
+#![allow(
+    clippy::match_same_arms,
+    clippy::format_push_string,
+    clippy::format_collect,
+    clippy::struct_excessive_bools,
+    clippy::many_single_char_names,
+    clippy::type_complexity,
+    clippy::large_futures,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    clippy::large_enum_variant,
+    reason = "tables of the vendor's rules, SQL put together as text, and futures of tiberius: a test's helper, not the product"
 )]
 
 mod browser;
 mod catalog;
 mod collation;
 mod compile;
+mod connection;
 mod convert;
 mod database;
 mod datetime;
+mod datetime_text;
 mod decimal;
 mod error;
 mod faults;
@@ -139,7 +197,7 @@ impl Bound {
         loop {
             let (socket, _) = self.listener.accept().await?;
             // A client that hangs up is no news.
-            tokio::spawn(server::serve(std::sync::Arc::clone(&self.server), socket));
+            tokio::spawn(connection::serve(std::sync::Arc::clone(&self.server), socket));
         }
     }
 }

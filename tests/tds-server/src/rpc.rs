@@ -23,7 +23,7 @@ pub(crate) enum Manage {
     Save,
 }
 
-/// Skips ALL_HEADERS; the transaction descriptor among them.
+/// Skips `ALL_HEADERS`; the transaction descriptor among them.
 fn headers(reader: &mut Reader<'_>) -> Result<u64, Malformed> {
     let total = reader.u32()? as usize;
     let bytes = reader.bytes(total.checked_sub(4).ok_or(Malformed)?)?;

@@ -59,14 +59,14 @@ impl Reply {
         self.data.extend_from_slice(bytes);
     }
 
-    /// B_VARCHAR.
+    /// `B_VARCHAR`.
     fn short_text(&mut self, text: &str) {
         let units: Vec<u16> = text.encode_utf16().take(255).collect();
         self.put(&[units.len() as u8]);
         self.data.extend(units.iter().flat_map(|u| u.to_le_bytes()));
     }
 
-    /// US_VARCHAR.
+    /// `US_VARCHAR`.
     fn long_text(&mut self, text: &str) {
         let units: Vec<u16> = text.encode_utf16().collect();
         self.put(&(units.len() as u16).to_le_bytes());

@@ -348,7 +348,7 @@ pub(crate) fn named(name: &str, args: &[u32]) -> Result<SqlType, SqlError> {
     })
 }
 
-/// Name, system_type_id, user_type_id, max_length, precision, scale of every system type.
+/// Name, `system_type_id`, `user_type_id`, `max_length`, precision, scale of every system type.
 pub(crate) const SYSTEM_TYPES: &[(&str, i64, i64, i64, i64, i64)] = &[
     ("image", 34, 34, 16, 0, 0),
     ("text", 35, 35, 16, 0, 0),

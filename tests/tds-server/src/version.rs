@@ -63,7 +63,7 @@ impl Version {
     /// `SERVERPROPERTY('ProductVersion')`.
     pub(crate) fn product(self) -> String {
         let (major, minor, build) = self.numbers();
-        format!("{major}.{minor}.{build}.{}", if self.0 <= 10 { 0 } else { 1 })
+        format!("{major}.{minor}.{build}.{}", i32::from(self.0 > 10))
     }
 
     /// `@@VERSION`.

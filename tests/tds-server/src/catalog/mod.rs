@@ -21,7 +21,6 @@ pub(crate) struct Column {
     /// Seed and increment.
     pub(crate) identity: Option<(i64, i64)>,
     pub(crate) computed: Option<String>,
-    pub(crate) persisted: bool,
     /// The text of its default.
     pub(crate) default: Option<String>,
     /// Its name in SQLite.
@@ -238,7 +237,7 @@ fn load_columns(db: &Connection, tables: &mut HashMap<i64, Table>) -> Result<()>
     let columns = rows(
         db,
         "SELECT object_id, column_id, name, system_type_id, max_length, precision, scale, collation_name, is_nullable, \
-         is_identity, x_seed, x_increment, x_definition, x_persisted, x_default FROM \"sys.columns\" ORDER BY 1, 2",
+         is_identity, x_seed, x_increment, x_definition, x_default FROM \"sys.columns\" ORDER BY 1, 2",
         |r| {
             let id: i64 = r.get(1)?;
             let identity: bool = r.get(9)?;
@@ -250,8 +249,7 @@ fn load_columns(db: &Connection, tables: &mut HashMap<i64, Table>) -> Result<()>
                 nullable: r.get(8)?,
                 identity: if identity { Some((r.get(10)?, r.get(11)?)) } else { None },
                 computed: r.get(12)?,
-                persisted: r.get::<_, Option<bool>>(13)?.unwrap_or(false),
-                default: r.get(14)?,
+                default: r.get(13)?,
                 sql: format!("c{id}"),
             };
             Ok((r.get::<_, i64>(0)?, column))

@@ -1,4 +1,4 @@
-//! Owns the tables and views of the schema sys and of INFORMATION_SCHEMA, with the columns that SQL Server has; the rows
+//! Owns the tables and views of the schema sys and of `INFORMATION_SCHEMA`, with the columns that SQL Server has; the rows
 //! are written by whoever changes an object.
 
 use std::sync::{Arc, OnceLock};
@@ -168,7 +168,6 @@ fn base() -> Vec<Table> {
                 nullable: c.nullable.unwrap_or(true),
                 identity: None,
                 computed: None,
-                persisted: false,
                 default: None,
             })
             .collect();
@@ -193,7 +192,6 @@ fn base() -> Vec<Table> {
                     nullable: true,
                     identity: None,
                     computed: None,
-                    persisted: false,
                     default: None,
                 });
             }

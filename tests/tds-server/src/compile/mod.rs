@@ -1,9 +1,13 @@
 //! Owns the translation of T-SQL's queries and values to SQLite's, with T-SQL's types; never runs anything.
 
+mod condition;
 mod expr;
 mod function;
+mod grouping;
+mod meta;
 mod query;
 mod rules;
+mod source;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -60,7 +64,6 @@ pub(crate) struct Facts {
     pub(crate) options: i64,
     pub(crate) language: String,
     pub(crate) date_first: i64,
-    pub(crate) quoted: bool,
     /// The error that a CATCH block handles.
     pub(crate) caught: Option<SqlError>,
     pub(crate) read_only: bool,
@@ -158,17 +161,9 @@ impl<'a> Compiler<'a> {
         sql
     }
 
-    /// The schema and the table of a name.
-    pub(crate) fn resolve(&self, name: &Name) -> Compiled<Arc<Table>> {
-        resolve(self.env, name)
-    }
-
     /// A column by its name.
     pub(crate) fn column(&self, parts: &[String]) -> Compiled<Typed> {
-        let (name, qualifier) = match parts.split_last() {
-            Some((name, qualifier)) => (name, qualifier),
-            None => return Err(no_column("")),
-        };
+        let Some((name, qualifier)) = parts.split_last() else { return Err(no_column("")) };
         for scope in self.scopes.iter().rev() {
             let mut found: Option<&Typed> = None;
             let mut qualified = false;

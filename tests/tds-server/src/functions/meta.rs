@@ -81,8 +81,6 @@ pub(crate) fn call(name: &str, args: &[Value], scope: &Scope) -> Result<Value, S
     let number = |i: usize| text(i).trim().parse::<i64>().ok();
     let string = |t: Option<String>| t.map_or(Value::Null, Value::Text);
     let integer = |n: Option<i64>| n.map_or(Value::Null, Value::Integer);
-    let flag = |b: bool| Value::Integer(i64::from(b));
-    let facts = &scope.facts;
     Ok(match name {
         "HOST_NAME" => Value::Text(scope.host.clone()),
         "APP_NAME" => Value::Text(scope.app.clone()),
@@ -129,6 +127,19 @@ pub(crate) fn call(name: &str, args: &[Value], scope: &Scope) -> Result<Value, S
             let table = object(scope, &text(0)).and_then(|o| scope.catalog.by_id(o.0));
             integer(table.and_then(|t| t.column(&text(1)).map(|i| t.columns[i].ty.catalog_sizes().0)))
         }
+        _ => about_names(name, args, scope)?,
+    })
+}
+
+/// The rest of them: names and ids of types, schemas and databases, memberships, properties.
+fn about_names(name: &str, args: &[Value], scope: &Scope) -> Result<Value, SqlError> {
+    let text = |i: usize| args.get(i).map(text_of).unwrap_or_default();
+    let number = |i: usize| text(i).trim().parse::<i64>().ok();
+    let string = |t: Option<String>| t.map_or(Value::Null, Value::Text);
+    let integer = |n: Option<i64>| n.map_or(Value::Null, Value::Integer);
+    let flag = |b: bool| Value::Integer(i64::from(b));
+    let facts = &scope.facts;
+    Ok(match name {
         "TYPE_NAME" => {
             string(number(0).and_then(|id| SYSTEM_TYPES.iter().find(|t| t.2 == id).map(|t| t.0.to_owned())))
         }

@@ -1,6 +1,7 @@
 //! Owns what SQLite calls back: conversions, arithmetic, texts, dates, facts of the catalog, collations; the session
 //! gives it its state before each statement.
 
+mod dates;
 mod meta;
 mod plain;
 

@@ -52,7 +52,7 @@ impl Session {
             } else {
                 Vec::new()
             };
-            s.merge_apply(&table, &plans, matched.into_iter().chain(orphans).collect(), frame)
+            s.merge_apply(&table, &plans, &matched.into_iter().chain(orphans).collect::<Vec<_>>(), frame)
         };
         self.change(&table, MERGE, merge.output.as_ref(), frame, work)
     }
@@ -165,7 +165,7 @@ impl Session {
         &mut self,
         table: &Arc<Table>,
         plans: &[Plan],
-        rows: Vec<(usize, Option<i64>, Vec<Value>)>,
+        rows: &[(usize, Option<i64>, Vec<Value>)],
         frame: &mut Frame,
     ) -> Run<Change> {
         let mut touched = std::collections::HashSet::new();

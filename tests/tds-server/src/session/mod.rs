@@ -1,14 +1,18 @@
 //! Owns one client's session: its options, its transaction, its variables, and the running of statements one by one;
 //! never touches the socket.
 
+mod alter;
+mod constraint;
 mod ddl;
 mod dml;
 mod exec;
 mod fault;
 mod keys;
 mod merge;
+mod module;
 mod output;
 pub(crate) mod procedure;
+mod remote;
 mod rows;
 mod run;
 mod select;
@@ -121,7 +125,7 @@ pub(crate) struct Session {
     pub(crate) descriptor: u64,
     /// SQLite has a transaction open, and the session holds the write lock.
     pub(crate) writing: bool,
-    /// An error under XACT_ABORT was caught: the transaction can only be rolled back.
+    /// An error under `XACT_ABORT` was caught: the transaction can only be rolled back.
     pub(crate) doomed: bool,
     pub(crate) rowcount: i64,
     pub(crate) error: i64,
@@ -138,8 +142,6 @@ pub(crate) struct Session {
     pub(crate) prepared: HashMap<i32, (Vec<crate::sql::ast::Param>, String)>,
     pub(crate) reply: Reply,
     pub(crate) cancel: Arc<Cancel>,
-    pub(crate) host: String,
-    pub(crate) app: String,
 }
 
 /// What a compilation gives besides its result.
@@ -168,8 +170,8 @@ impl Session {
             facts: Facts::default(),
             database: Arc::clone(&database),
             limited: account.limited,
-            host: names.0.clone(),
-            app: names.1.clone(),
+            host: names.0,
+            app: names.1,
         });
         functions::register(&db, &shared)?;
         catalog::system::create_temporary(&db)?;
@@ -202,8 +204,6 @@ impl Session {
             prepared: HashMap::new(),
             reply,
             cancel,
-            host: names.0,
-            app: names.1,
         })
     }
 
@@ -244,7 +244,6 @@ impl Session {
                 | if self.options.xact_abort { 16_384 } else { 0 },
             language: self.options.language.clone(),
             date_first: self.options.date_first,
-            quoted: switch("QUOTED_IDENTIFIER"),
             caught: self.caught.clone(),
             read_only: self.database.settings().read_only,
             sysadmin: self.account.sysadmin,

@@ -106,7 +106,7 @@ impl Session {
         }
         self.reply.message(&error);
         let aborts = self.options.xact_abort && !raised && !ends_the_batch(&error);
-        let dooms = aborts || dooms_the_batch(&error) || (ends_the_batch(&error) && self.options.xact_abort);
+        let dooms = aborts || dooms_the_batch(&error) || (error.number == 208 && self.options.xact_abort);
         let throws = matches!(statement.kind, StmtKind::Throw(_));
         if dooms && self.trancount > 0 {
             self.roll_back()?;
@@ -230,7 +230,7 @@ fn format_message(template: &str, args: &[Value]) -> String {
             }
             Some('s' | 'd' | 'i' | 'u') => {
                 chars.next();
-                out.push_str(&args.next().map(crate::convert::text_of).unwrap_or_else(|| "(null)".into()));
+                out.push_str(&args.next().map_or_else(|| "(null)".into(), crate::convert::text_of));
             }
             _ => out.push('%'),
         }

@@ -114,7 +114,7 @@ impl Session {
         }
         let count = rows.len() as u64;
         self.write(|s| {
-            s.create_table(&into.to_vec(), &def)?;
+            s.create_table(into, &def)?;
             s.refresh()?;
             let table = s.find_table(&into.to_vec(), frame)?;
             for row in rows {

@@ -247,7 +247,7 @@ pub(crate) struct ExecArg {
     pub(crate) output: bool,
 }
 
-/// A parameter of a procedure or of sp_executesql.
+/// A parameter of a procedure or of `sp_executesql`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Param {
     pub(crate) name: String,

@@ -114,7 +114,7 @@ impl Parser {
         self.expect("SET")?;
         let set = self.assignments()?;
         let output = self.output()?;
-        let from = if self.take("FROM") { self.from_list()? } else { Vec::new() };
+        let from = if self.take("FROM") { self.sources()? } else { Vec::new() };
         let filter = if self.take("WHERE") { Some(self.condition()?) } else { None };
         self.option()?;
         Ok(StmtKind::Update(Update { target, hints, top, set, output, from, filter }))
@@ -139,7 +139,7 @@ impl Parser {
         let target = self.target()?;
         let hints = self.hints()?;
         let output = self.output()?;
-        let from = if self.take("FROM") { self.from_list()? } else { Vec::new() };
+        let from = if self.take("FROM") { self.sources()? } else { Vec::new() };
         let filter = if self.take("WHERE") { Some(self.condition()?) } else { None };
         self.option()?;
         Ok(StmtKind::Delete(Delete { target, hints, top, output, from, filter }))

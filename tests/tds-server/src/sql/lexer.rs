@@ -1,5 +1,7 @@
 //! Owns the words of T-SQL; never knows what they mean together.
 
+pub(crate) use crate::sql::reserved::is_reserved;
+
 use crate::error::{SqlError, err_class, syntax};
 
 /// One word with where it stands.
@@ -40,7 +42,7 @@ const MARKS: &[&str] = &[
     ";", ".", "=", "<", ">", "+", "-", "*", "/", "%", "&", "|", "^", "~", ":",
 ];
 
-/// Cuts the text into words. `quoted` is QUOTED_IDENTIFIER.
+/// Cuts the text into words. `quoted` is `QUOTED_IDENTIFIER`.
 pub(crate) fn lex(text: &str, mut quoted: bool) -> Result<Vec<Token>, SqlError> {
     let mut tokens: Vec<Token> = Vec::new();
     let (mut at, mut line) = (0usize, 1u32);
@@ -111,16 +113,15 @@ pub(crate) fn lex(text: &str, mut quoted: bool) -> Result<Vec<Token>, SqlError> 
                 at += length;
                 Kind::Word(rest[..length].to_owned())
             }
-            _ => match MARKS.iter().find(|m| rest.starts_with(**m)) {
-                Some(mark) => {
+            _ => {
+                if let Some(mark) = MARKS.iter().find(|m| rest.starts_with(**m)) {
                     at += mark.len();
                     Kind::Mark(mark)
-                }
-                None => {
+                } else {
                     at += c.len_utf8();
                     Kind::Odd(c)
                 }
-            },
+            }
         };
         line += text[start..at].matches('\n').count() as u32;
         tokens.push(Token { kind, line, start, end: at });
@@ -236,196 +237,6 @@ fn number(rest: &str) -> (Kind, usize) {
     (Kind::Number(rest[..length].to_owned()), length)
 }
 
-/// Words that cannot be names without brackets. (PRECISION is listed by the manual, and taken by the server.)
-const RESERVED: &[&str] = &[
-    "ADD",
-    "ALL",
-    "ALTER",
-    "AND",
-    "ANY",
-    "AS",
-    "ASC",
-    "AUTHORIZATION",
-    "BACKUP",
-    "BEGIN",
-    "BETWEEN",
-    "BREAK",
-    "BROWSE",
-    "BULK",
-    "BY",
-    "CASCADE",
-    "CASE",
-    "CHECK",
-    "CHECKPOINT",
-    "CLOSE",
-    "CLUSTERED",
-    "COALESCE",
-    "COLLATE",
-    "COLUMN",
-    "COMMIT",
-    "COMPUTE",
-    "CONSTRAINT",
-    "CONTAINS",
-    "CONTAINSTABLE",
-    "CONTINUE",
-    "CONVERT",
-    "CREATE",
-    "CROSS",
-    "CURRENT",
-    "CURRENT_DATE",
-    "CURRENT_TIME",
-    "CURRENT_TIMESTAMP",
-    "CURRENT_USER",
-    "CURSOR",
-    "DATABASE",
-    "DBCC",
-    "DEALLOCATE",
-    "DECLARE",
-    "DEFAULT",
-    "DELETE",
-    "DENY",
-    "DESC",
-    "DISK",
-    "DISTINCT",
-    "DISTRIBUTED",
-    "DOUBLE",
-    "DROP",
-    "DUMP",
-    "ELSE",
-    "END",
-    "ERRLVL",
-    "ESCAPE",
-    "EXCEPT",
-    "EXEC",
-    "EXECUTE",
-    "EXISTS",
-    "EXIT",
-    "EXTERNAL",
-    "FETCH",
-    "FILE",
-    "FILLFACTOR",
-    "FOR",
-    "FOREIGN",
-    "FREETEXT",
-    "FREETEXTTABLE",
-    "FROM",
-    "FULL",
-    "FUNCTION",
-    "GOTO",
-    "GRANT",
-    "GROUP",
-    "HAVING",
-    "HOLDLOCK",
-    "IDENTITY",
-    "IDENTITYCOL",
-    "IDENTITY_INSERT",
-    "IF",
-    "IN",
-    "INDEX",
-    "INNER",
-    "INSERT",
-    "INTERSECT",
-    "INTO",
-    "IS",
-    "JOIN",
-    "KEY",
-    "KILL",
-    "LEFT",
-    "LIKE",
-    "LINENO",
-    "LOAD",
-    "MERGE",
-    "NATIONAL",
-    "NOCHECK",
-    "NONCLUSTERED",
-    "NOT",
-    "NULL",
-    "NULLIF",
-    "OF",
-    "OFF",
-    "OFFSETS",
-    "ON",
-    "OPEN",
-    "OPENDATASOURCE",
-    "OPENQUERY",
-    "OPENROWSET",
-    "OPENXML",
-    "OPTION",
-    "OR",
-    "ORDER",
-    "OUTER",
-    "OVER",
-    "PERCENT",
-    "PIVOT",
-    "PLAN",
-    "PRIMARY",
-    "PRINT",
-    "PROC",
-    "PROCEDURE",
-    "PUBLIC",
-    "RAISERROR",
-    "READ",
-    "READTEXT",
-    "RECONFIGURE",
-    "REFERENCES",
-    "REPLICATION",
-    "RESTORE",
-    "RESTRICT",
-    "RETURN",
-    "REVERT",
-    "REVOKE",
-    "RIGHT",
-    "ROLLBACK",
-    "ROWCOUNT",
-    "ROWGUIDCOL",
-    "RULE",
-    "SAVE",
-    "SCHEMA",
-    "SECURITYAUDIT",
-    "SELECT",
-    "SESSION_USER",
-    "SET",
-    "SETUSER",
-    "SHUTDOWN",
-    "SOME",
-    "STATISTICS",
-    "SYSTEM_USER",
-    "TABLE",
-    "TABLESAMPLE",
-    "TEXTSIZE",
-    "THEN",
-    "TO",
-    "TOP",
-    "TRAN",
-    "TRANSACTION",
-    "TRIGGER",
-    "TRUNCATE",
-    "TRY_CONVERT",
-    "TSEQUAL",
-    "UNION",
-    "UNIQUE",
-    "UNPIVOT",
-    "UPDATE",
-    "UPDATETEXT",
-    "USE",
-    "USER",
-    "VALUES",
-    "VARYING",
-    "VIEW",
-    "WAITFOR",
-    "WHEN",
-    "WHERE",
-    "WHILE",
-    "WITH",
-    "WRITETEXT",
-];
-
-/// Whether a word without quotes is a keyword that no name may be.
-pub(crate) fn is_reserved(word: &str) -> bool {
-    let upper = word.to_ascii_uppercase();
-    RESERVED.binary_search(&upper.as_str()).is_ok()
-}
-
 /// 102 or 156 at this word.
 pub(crate) fn unexpected(token: &Token, text: &str) -> SqlError {
     let error = match &token.kind {
@@ -445,14 +256,4 @@ pub(crate) fn unexpected(token: &Token, text: &str) -> SqlError {
         _ => syntax(text.get(token.start..token.end).unwrap_or_default()),
     };
     error.at(token.line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reserved_words_are_sorted() {
-        assert!(RESERVED.is_sorted());
-    }
 }

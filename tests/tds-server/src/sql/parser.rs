@@ -46,7 +46,7 @@ pub(crate) fn condition(text: &str) -> Parsed<Expr> {
     Ok(condition)
 }
 
-/// The declarations of sp_executesql: `@a int, @b nvarchar(10) OUTPUT`.
+/// The declarations of `sp_executesql`: `@a int, @b nvarchar(10) OUTPUT`.
 pub(crate) fn params(text: &str) -> Parsed<Vec<Param>> {
     let mut parser = Parser::new(text, true)?;
     if parser.is_end() {
@@ -292,12 +292,9 @@ impl Parser {
     /// A type and its name as written.
     pub(crate) fn data_type_named(&mut self) -> Parsed<(String, SqlType)> {
         let line = self.line();
-        let mut name = match self.next().kind {
-            Kind::Word(word) | Kind::Quoted(word) => word,
-            _ => {
-                self.at -= 1;
-                return self.fail();
-            }
+        let (Kind::Word(mut name) | Kind::Quoted(mut name)) = self.next().kind else {
+            self.at -= 1;
+            return self.fail();
         };
         if name.eq_ignore_ascii_case("sys") && self.take_mark(".") {
             name = self.ident()?;

@@ -137,7 +137,7 @@ impl Parser {
             select.into = Some(self.name()?);
         }
         if self.take("FROM") {
-            select.from = self.from_list()?;
+            select.from = self.sources()?;
         }
         if self.take("WHERE") {
             select.filter = Some(self.condition()?);
@@ -219,7 +219,7 @@ impl Parser {
         Ok(Item::Value(value, alias))
     }
 
-    pub(crate) fn from_list(&mut self) -> Parsed<Vec<From>> {
+    pub(crate) fn sources(&mut self) -> Parsed<Vec<From>> {
         let mut list = vec![self.joined()?];
         while self.take_mark(",") {
             list.push(self.joined()?);
@@ -328,7 +328,8 @@ impl Parser {
     pub(crate) fn hints(&mut self) -> Parsed<Vec<String>> {
         let old = self.is_mark("(")
             && matches!(&self.peek_at(1).kind, Kind::Word(w) if w.eq_ignore_ascii_case("NOLOCK"));
-        if !(self.is("WITH") && matches!(self.peek_at(1).kind, Kind::Mark("("))) && !old {
+        let with = self.is("WITH") && matches!(self.peek_at(1).kind, Kind::Mark("("));
+        if !with && !old {
             return Ok(Vec::new());
         }
         self.take("WITH");
