@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char, c_void};
 use std::ptr;
 use std::sync::atomic::Ordering;
 
-use crate::ffi::env::UTF8;
+use crate::ffi::charset::UTF8;
 use crate::ffi::handle::{self, Data, Handle, ParamData, StatementData};
 use crate::ffi::memory::dty;
 use crate::ffi::{INVALID_HANDLE, NO_DATA, SUCCESS, connect, guard};
@@ -286,7 +286,13 @@ pub unsafe extern "C" fn OCIAttrSet(
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCIParamGet(hndlp: *mut Handle, _kind: u32, errhp: *mut Handle, parampp: *mut *mut Handle, position: u32) -> i32 {
+pub unsafe extern "C" fn OCIParamGet(
+    hndlp: *mut Handle,
+    _kind: u32,
+    errhp: *mut Handle,
+    parampp: *mut *mut Handle,
+    position: u32,
+) -> i32 {
     guard(errhp, || {
         if let Some(statement) = handle::statement(hndlp) {
             let column = (position as usize).checked_sub(1).and_then(|i| statement.columns.get(i));

@@ -4,7 +4,8 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 
 use crate::ffi::handle::{
-    self, BindData, Buffers, Data, DefineCallback, DefineData, Handle, InCallback, Lengths, OutCallback, StatementData,
+    self, BindData, Buffers, Data, DefineCallback, DefineData, Handle, InCallback, Lengths, OutCallback,
+    StatementData,
 };
 use crate::ffi::memory::{Slot, is_descriptor, read};
 use crate::ffi::{CONTINUE, INVALID_HANDLE, SUCCESS, guard};
@@ -43,9 +44,11 @@ fn attach(stmtp: *mut Handle, errhp: *mut Handle, position: u32, name: String, c
             returned: 0,
         };
         // What was bound before in the same place is bound anew.
-        let old = statement.binds.iter().copied().find(|b| {
-            handle::bind(*b).is_some_and(|b| b.position == position && b.name == name)
-        });
+        let old = statement
+            .binds
+            .iter()
+            .copied()
+            .find(|b| handle::bind(*b).is_some_and(|b| b.position == position && b.name == name));
         let bind = match old {
             Some(bind) => {
                 if let Some(handle) = handle::of(bind) {
@@ -67,7 +70,8 @@ fn attach(stmtp: *mut Handle, errhp: *mut Handle, position: u32, name: String, c
 
 fn placeholder(name: *const c_char, length: i32) -> String {
     // SAFETY: the caller's text with its length.
-    let bytes = unsafe { std::slice::from_raw_parts(name.cast::<u8>(), usize::try_from(length).unwrap_or(0)) };
+    let bytes =
+        unsafe { std::slice::from_raw_parts(name.cast::<u8>(), usize::try_from(length).unwrap_or(0)) };
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_start_matches(':');
     match text.strip_prefix('"').and_then(|t| t.strip_suffix('"')) {
@@ -208,7 +212,8 @@ pub unsafe extern "C" fn OCIDefineDynamic(
 pub(crate) fn by_placeholder(statement: &StatementData) -> Ora<Vec<*mut Handle>> {
     let find = |i: usize, name: &String| {
         statement.binds.iter().copied().find(|b| {
-            handle::bind(*b).is_some_and(|b| b.position as usize == i + 1 || (!b.name.is_empty() && b.name == *name))
+            handle::bind(*b)
+                .is_some_and(|b| b.position as usize == i + 1 || (!b.name.is_empty() && b.name == *name))
         })
     };
     let binds = statement.probe.binds.iter().enumerate();
@@ -272,9 +277,23 @@ pub(crate) fn give_back(bindp: *mut Handle, i: usize, values: &[Val]) -> Ora<()>
         let mut ask = |piece: &mut u8| {
             // SAFETY: the caller's function, called as OCI calls it.
             let status = unsafe {
-                callback(context, bindp, run, row, &raw mut at, &raw mut length, piece, &raw mut indicator, &raw mut code)
+                callback(
+                    context,
+                    bindp,
+                    run,
+                    row,
+                    &raw mut at,
+                    &raw mut length,
+                    piece,
+                    &raw mut indicator,
+                    &raw mut code,
+                )
             };
-            if status == CONTINUE { Ok((at, length, indicator, code)) } else { Err(OraError::new(24331, "user buffer too small")) }
+            if status == CONTINUE {
+                Ok((at, length, indicator, code))
+            } else {
+                Err(OraError::new(24331, "user buffer too small"))
+            }
         };
         let (at, length, indicator, code) = ask(&mut piece)?;
         // SAFETY: a length of the caller, or null.

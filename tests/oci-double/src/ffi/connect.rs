@@ -40,7 +40,13 @@ fn text(value: *const c_char, length: usize) -> String {
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCIServerAttach(srvhp: *mut Handle, errhp: *mut Handle, link: *const c_char, length: i32, _mode: u32) -> i32 {
+pub unsafe extern "C" fn OCIServerAttach(
+    srvhp: *mut Handle,
+    errhp: *mut Handle,
+    link: *const c_char,
+    length: i32,
+    _mode: u32,
+) -> i32 {
     guard(errhp, || {
         let Some(server) = handle::server(srvhp) else { return Ok(INVALID_HANDLE) };
         let attached = login::attach(&text(link, usize::try_from(length).unwrap_or(0)))?;
@@ -101,7 +107,13 @@ fn begin(svchp: *mut Handle, name: &str, password: &str, new: Option<&str>) -> O
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCISessionBegin(svchp: *mut Handle, errhp: *mut Handle, usrhp: *mut Handle, _credentials: u32, _mode: u32) -> i32 {
+pub unsafe extern "C" fn OCISessionBegin(
+    svchp: *mut Handle,
+    errhp: *mut Handle,
+    usrhp: *mut Handle,
+    _credentials: u32,
+    _mode: u32,
+) -> i32 {
     guard(errhp, || {
         let Some(user) = handle::user(usrhp) else { return Ok(INVALID_HANDLE) };
         begin(svchp, &user.name.clone(), &user.password.clone(), None)?;
@@ -122,14 +134,23 @@ pub unsafe extern "C" fn OCIPasswordChange(
     _mode: u32,
 ) -> i32 {
     guard(errhp, || {
-        let (name, old, new) = (text(name, name_length as usize), text(old, old_length as usize), text(new, new_length as usize));
+        let (name, old, new) = (
+            text(name, name_length as usize),
+            text(old, old_length as usize),
+            text(new, new_length as usize),
+        );
         begin(svchp, &name, &old, Some(&new))?;
         Ok(SUCCESS)
     })
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCISessionEnd(svchp: *mut Handle, errhp: *mut Handle, _usrhp: *mut Handle, _mode: u32) -> i32 {
+pub unsafe extern "C" fn OCISessionEnd(
+    svchp: *mut Handle,
+    errhp: *mut Handle,
+    _usrhp: *mut Handle,
+    _mode: u32,
+) -> i32 {
     guard(errhp, || {
         let Some(service) = handle::service(svchp) else { return Ok(INVALID_HANDLE) };
         end(service.server);
@@ -178,7 +199,11 @@ fn release(svchp: *mut Handle, errhp: *mut Handle, buffer: *mut c_char, size: u3
     guard(errhp, || {
         let (number, banner) = call(svchp, |s| {
             s.begin_call()?;
-            let banner = s.ask("SELECT ora.banner()")?.first().and_then(|a| a.cell(0).map(str::to_owned)).unwrap_or_default();
+            let banner = s
+                .ask("SELECT ora.banner()")?
+                .first()
+                .and_then(|a| a.cell(0).map(str::to_owned))
+                .unwrap_or_default();
             Ok((s.version.clone(), banner))
         })?;
         let mut parts = number.split('.').map(|p| p.parse::<u32>().unwrap_or(0));

@@ -8,7 +8,10 @@ use crate::ffi::handle::{self, Data, Handle, LobData};
 use crate::ffi::{INVALID_HANDLE, SUCCESS, guard};
 use crate::ora::{Ora, OraError};
 
-fn content(locp: *mut Handle) -> Ora<(Arc<Mutex<Vec<u8>>>, bool, bool)> {
+/// The bytes, whether they are a BLOB's, and whether it is temporary.
+type Content = (Arc<Mutex<Vec<u8>>>, bool, bool);
+
+fn content(locp: *mut Handle) -> Ora<Content> {
     let invalid = || OraError::new(22275, "invalid LOB locator specified");
     let lob = handle::lob(locp).ok_or_else(invalid)?;
     Ok((lob.bytes.clone().ok_or_else(invalid)?, lob.binary, lob.temporary))
@@ -54,7 +57,11 @@ pub unsafe extern "C" fn OCILobCreateTemporary(
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCILobFreeTemporary(_svchp: *mut Handle, errhp: *mut Handle, locp: *mut Handle) -> i32 {
+pub unsafe extern "C" fn OCILobFreeTemporary(
+    _svchp: *mut Handle,
+    errhp: *mut Handle,
+    locp: *mut Handle,
+) -> i32 {
     guard(errhp, || {
         let Some(lob) = handle::lob(locp) else { return Ok(INVALID_HANDLE) };
         *lob = LobData::default();
@@ -63,7 +70,12 @@ pub unsafe extern "C" fn OCILobFreeTemporary(_svchp: *mut Handle, errhp: *mut Ha
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCILobIsTemporary(_env: *mut Handle, errhp: *mut Handle, locp: *mut Handle, flag: *mut i32) -> i32 {
+pub unsafe extern "C" fn OCILobIsTemporary(
+    _env: *mut Handle,
+    errhp: *mut Handle,
+    locp: *mut Handle,
+    flag: *mut i32,
+) -> i32 {
     guard(errhp, || {
         let Some(lob) = handle::lob(locp) else { return Ok(INVALID_HANDLE) };
         // SAFETY: the caller's variable.
@@ -73,11 +85,20 @@ pub unsafe extern "C" fn OCILobIsTemporary(_env: *mut Handle, errhp: *mut Handle
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCILobLocatorAssign(_svchp: *mut Handle, errhp: *mut Handle, from: *mut Handle, to: *mut *mut Handle) -> i32 {
+pub unsafe extern "C" fn OCILobLocatorAssign(
+    _svchp: *mut Handle,
+    errhp: *mut Handle,
+    from: *mut Handle,
+    to: *mut *mut Handle,
+) -> i32 {
     guard(errhp, || {
         let Some(source) = handle::lob(from) else { return Ok(INVALID_HANDLE) };
         let copied = source.bytes.as_ref().map(|b| b.lock().map(|b| b.clone()).unwrap_or_default());
-        let copy = LobData { bytes: copied.map(|b| Arc::new(Mutex::new(b))), binary: source.binary, temporary: source.temporary };
+        let copy = LobData {
+            bytes: copied.map(|b| Arc::new(Mutex::new(b))),
+            binary: source.binary,
+            temporary: source.temporary,
+        };
         // SAFETY: the caller's variable, which points at a locator of its own.
         let Some(target) = handle::of(unsafe { *to }) else { return Ok(INVALID_HANDLE) };
         target.data = Data::Lob(copy);
@@ -86,7 +107,12 @@ pub unsafe extern "C" fn OCILobLocatorAssign(_svchp: *mut Handle, errhp: *mut Ha
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCILobGetLength2(_svchp: *mut Handle, errhp: *mut Handle, locp: *mut Handle, size: *mut u64) -> i32 {
+pub unsafe extern "C" fn OCILobGetLength2(
+    _svchp: *mut Handle,
+    errhp: *mut Handle,
+    locp: *mut Handle,
+    size: *mut u64,
+) -> i32 {
     guard(errhp, || {
         let (bytes, binary, _) = content(locp)?;
         let bytes = bytes.lock().map_err(|_| OraError::plain(600))?;
@@ -97,7 +123,12 @@ pub unsafe extern "C" fn OCILobGetLength2(_svchp: *mut Handle, errhp: *mut Handl
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCILobGetChunkSize(_svchp: *mut Handle, _errhp: *mut Handle, _locp: *mut Handle, size: *mut u32) -> i32 {
+pub unsafe extern "C" fn OCILobGetChunkSize(
+    _svchp: *mut Handle,
+    _errhp: *mut Handle,
+    _locp: *mut Handle,
+    size: *mut u32,
+) -> i32 {
     // SAFETY: the caller's variable.
     unsafe { *size = 8132 };
     SUCCESS
@@ -129,13 +160,20 @@ pub unsafe extern "C" fn OCILobRead2(
             let room = usize::try_from(room).unwrap_or(usize::MAX);
             let (from, mut to) = if binary {
                 let from = usize::try_from(start).unwrap_or(usize::MAX).min(bytes.len());
-                (from, from.saturating_add(usize::try_from(wanted_bytes).unwrap_or(usize::MAX)).min(bytes.len()))
+                (
+                    from,
+                    from.saturating_add(usize::try_from(wanted_bytes).unwrap_or(usize::MAX)).min(bytes.len()),
+                )
             } else {
                 let from = byte_at(&bytes, start);
                 if wanted_chars > 0 {
                     (from, byte_at(&bytes, start.saturating_add(wanted_chars)))
                 } else {
-                    (from, from.saturating_add(usize::try_from(wanted_bytes).unwrap_or(usize::MAX)).min(bytes.len()))
+                    (
+                        from,
+                        from.saturating_add(usize::try_from(wanted_bytes).unwrap_or(usize::MAX))
+                            .min(bytes.len()),
+                    )
                 }
             };
             to = to.min(from + room);
@@ -177,7 +215,12 @@ pub unsafe extern "C" fn OCILobWrite2(
         }
         let mut bytes = bytes.lock().map_err(|_| OraError::plain(600))?;
         // SAFETY: the caller's variable, and its buffer of `room` bytes.
-        let new = unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), usize::try_from((*byte_amount).min(room)).unwrap_or(0)) };
+        let new = unsafe {
+            std::slice::from_raw_parts(
+                buffer.cast::<u8>(),
+                usize::try_from((*byte_amount).min(room)).unwrap_or(0),
+            )
+        };
         let start = offset.max(1) - 1;
         let (from, to) = if binary {
             let from = usize::try_from(start).unwrap_or(0);
@@ -194,7 +237,12 @@ pub unsafe extern "C" fn OCILobWrite2(
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCILobTrim2(_svchp: *mut Handle, errhp: *mut Handle, locp: *mut Handle, size: u64) -> i32 {
+pub unsafe extern "C" fn OCILobTrim2(
+    _svchp: *mut Handle,
+    errhp: *mut Handle,
+    locp: *mut Handle,
+    size: u64,
+) -> i32 {
     guard(errhp, || {
         let Some(lob) = handle::lob(locp) else { return Ok(INVALID_HANDLE) };
         // ODPI-C makes a temporary one where there is none yet.
@@ -203,14 +251,23 @@ pub unsafe extern "C" fn OCILobTrim2(_svchp: *mut Handle, errhp: *mut Handle, lo
             return Err(OraError::new(22920, "row containing the LOB value is not locked"));
         }
         let mut bytes = bytes.lock().map_err(|_| OraError::plain(600))?;
-        let end = if lob.binary { usize::try_from(size).unwrap_or(0).min(bytes.len()) } else { byte_at(&bytes, size) };
+        let end = if lob.binary {
+            usize::try_from(size).unwrap_or(0).min(bytes.len())
+        } else {
+            byte_at(&bytes, size)
+        };
         bytes.truncate(end);
         Ok(SUCCESS)
     })
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCILobOpen(_svchp: *mut Handle, _errhp: *mut Handle, _locp: *mut Handle, _mode: u8) -> i32 {
+pub unsafe extern "C" fn OCILobOpen(
+    _svchp: *mut Handle,
+    _errhp: *mut Handle,
+    _locp: *mut Handle,
+    _mode: u8,
+) -> i32 {
     SUCCESS
 }
 
@@ -220,7 +277,12 @@ pub unsafe extern "C" fn OCILobClose(_svchp: *mut Handle, _errhp: *mut Handle, _
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCILobIsOpen(_svchp: *mut Handle, _errhp: *mut Handle, _locp: *mut Handle, flag: *mut i32) -> i32 {
+pub unsafe extern "C" fn OCILobIsOpen(
+    _svchp: *mut Handle,
+    _errhp: *mut Handle,
+    _locp: *mut Handle,
+    flag: *mut i32,
+) -> i32 {
     // SAFETY: the caller's variable.
     unsafe { *flag = 0 };
     SUCCESS

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::{Arc, Mutex};
 
-use crate::ffi::handle::{self, Buffers, Data, Handle, LobData, Lengths};
+use crate::ffi::handle::{self, Buffers, Data, Handle, Lengths, LobData};
 use crate::ffi::{number, time};
 use crate::ora::{Ora, OraError};
 use crate::plan::types::{NUMBER, Ty};
@@ -121,13 +121,18 @@ pub(crate) fn read(kind: u16, at: *const c_void, length: usize) -> Ora<Val> {
         dty::BIN | dty::LBI => Val::Bytes(bytes().to_vec()),
         dty::BOL => Val::Number(number::integer_text(at, 4, true).ok_or_else(wrong)?),
         dty::CLOB | dty::BLOB => {
-            let Some(lob) = handle::lob(at.cast_mut().cast()) else { return Err(OraError::new(22275, "invalid LOB locator specified")) };
+            let Some(lob) = handle::lob(at.cast_mut().cast()) else {
+                return Err(OraError::new(22275, "invalid LOB locator specified"));
+            };
             let Some(shared) = &lob.bytes else { return Ok(Val::Null) };
             let content = shared.lock().map_err(|_| OraError::plain(600))?.clone();
             if kind == dty::BLOB {
                 Val::Bytes(content)
             } else {
-                Val::Text(String::from_utf8(content).map_err(|_| OraError::new(29275, "partial multibyte character"))?)
+                Val::Text(
+                    String::from_utf8(content)
+                        .map_err(|_| OraError::new(29275, "partial multibyte character"))?,
+                )
             }
         }
         dty::RDD => match handle::of(at.cast_mut().cast()).map(|h| &h.data) {
@@ -163,7 +168,11 @@ impl Slot {
                 kind: buffers.dty,
                 at,
                 room: buffers.size,
-                indicator: if buffers.indicators.is_null() { ptr::null_mut() } else { buffers.indicators.add(i) },
+                indicator: if buffers.indicators.is_null() {
+                    ptr::null_mut()
+                } else {
+                    buffers.indicators.add(i)
+                },
                 length: match buffers.lengths {
                     Lengths::None => Lengths::None,
                     Lengths::Short(p) => Lengths::Short(p.add(i)),
@@ -238,7 +247,10 @@ impl Slot {
                 // SAFETY: a float of the caller.
                 unsafe {
                     if matches!(self.kind, dty::BFLOAT | dty::IBFLOAT) {
-                        #[expect(clippy::cast_possible_truncation, reason = "the caller wants a float of 4 bytes")]
+                        #[expect(
+                            clippy::cast_possible_truncation,
+                            reason = "the caller wants a float of 4 bytes"
+                        )]
                         self.at.cast::<f32>().write_unaligned(real as f32);
                     } else {
                         self.at.cast::<f64>().write_unaligned(real);
@@ -291,7 +303,12 @@ pub(crate) fn text_of(value: &Val) -> String {
         Val::Double(d) => d.to_string(),
         Val::Stamp(s) => s.text(false).split('.').next().unwrap_or_default().to_owned(),
         Val::Bytes(b) => crate::run::value::hex(b).to_uppercase(),
-        Val::DaySecond(d, n) => format!("+{d:02} {:02}:{:02}:{:02}", n / 3_600_000_000_000, n / 60_000_000_000 % 60, n / 1_000_000_000 % 60),
+        Val::DaySecond(d, n) => format!(
+            "+{d:02} {:02}:{:02}:{:02}",
+            n / 3_600_000_000_000,
+            n / 60_000_000_000 % 60,
+            n / 1_000_000_000 % 60
+        ),
         Val::YearMonth(n) => format!("+{:02}-{:02}", n / 12, n % 12),
     }
 }

@@ -16,7 +16,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<String> {
     }
     let negative = exponent & 0x80 == 0;
     let power = i32::from(if negative { !exponent } else { *exponent } & 0x7f) - 65;
-    let mantissa = if negative && mantissa.last() == Some(&102) { &mantissa[..mantissa.len() - 1] } else { mantissa };
+    let mantissa =
+        if negative && mantissa.last() == Some(&102) { &mantissa[..mantissa.len() - 1] } else { mantissa };
     let mut digits = String::new();
     for byte in mantissa {
         let pair = if negative { 101u8.checked_sub(*byte)? } else { byte.checked_sub(1)? };
@@ -49,7 +50,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<String> {
 /// Decimal text as 22 bytes.
 pub(crate) fn encode(text: &str) -> Option<[u8; 22]> {
     let mut out = [0u8; 22];
-    let (negative, body) = text.trim().strip_prefix('-').map_or((false, text.trim().trim_start_matches('+')), |b| (true, b));
+    let (negative, body) =
+        text.trim().strip_prefix('-').map_or((false, text.trim().trim_start_matches('+')), |b| (true, b));
     let (body, shift) = match body.split_once(['e', 'E']) {
         Some((b, e)) => (b, e.parse::<i32>().ok()?),
         None => (body, 0),
@@ -83,7 +85,8 @@ pub(crate) fn encode(text: &str) -> Option<[u8; 22]> {
     }
     let exponent = u8::try_from(power + 193).ok()?;
     out[1] = if negative { !exponent } else { exponent };
-    let pairs: Vec<u8> = digits.as_bytes().chunks(2).take(20).map(|p| (p[0] - b'0') * 10 + p[1] - b'0').collect();
+    let pairs: Vec<u8> =
+        digits.as_bytes().chunks(2).take(20).map(|p| (p[0] - b'0') * 10 + p[1] - b'0').collect();
     for (to, pair) in out[2..].iter_mut().zip(&pairs) {
         *to = if negative { 101 - pair } else { pair + 1 };
     }
@@ -149,7 +152,13 @@ pub(crate) fn put_integer(text: &str, value: *mut c_void, size: usize, signed: b
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCINumberFromInt(errhp: *mut Handle, value: *const c_void, size: u32, flag: u32, number: *mut u8) -> i32 {
+pub unsafe extern "C" fn OCINumberFromInt(
+    errhp: *mut Handle,
+    value: *const c_void,
+    size: u32,
+    flag: u32,
+    number: *mut u8,
+) -> i32 {
     guard(errhp, || {
         let text = integer_text(value, size as usize, flag == 2).ok_or_else(|| OraError::plain(1722))?;
         put(number, &text)
@@ -157,7 +166,13 @@ pub unsafe extern "C" fn OCINumberFromInt(errhp: *mut Handle, value: *const c_vo
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCINumberToInt(errhp: *mut Handle, number: *const u8, size: u32, flag: u32, value: *mut c_void) -> i32 {
+pub unsafe extern "C" fn OCINumberToInt(
+    errhp: *mut Handle,
+    number: *const u8,
+    size: u32,
+    flag: u32,
+    value: *mut c_void,
+) -> i32 {
     guard(errhp, || {
         put_integer(&number_at(number)?, value, size as usize, flag == 2)?;
         Ok(SUCCESS)
@@ -165,17 +180,32 @@ pub unsafe extern "C" fn OCINumberToInt(errhp: *mut Handle, number: *const u8, s
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCINumberFromReal(errhp: *mut Handle, value: *const c_void, size: u32, number: *mut u8) -> i32 {
+pub unsafe extern "C" fn OCINumberFromReal(
+    errhp: *mut Handle,
+    value: *const c_void,
+    size: u32,
+    number: *mut u8,
+) -> i32 {
     guard(errhp, || {
         // SAFETY: the caller's float of `size` bytes.
-        let value =
-            unsafe { if size == 4 { f64::from(value.cast::<f32>().read_unaligned()) } else { value.cast::<f64>().read_unaligned() } };
+        let value = unsafe {
+            if size == 4 {
+                f64::from(value.cast::<f32>().read_unaligned())
+            } else {
+                value.cast::<f64>().read_unaligned()
+            }
+        };
         put(number, &format!("{value}"))
     })
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCINumberToReal(errhp: *mut Handle, number: *const u8, size: u32, value: *mut c_void) -> i32 {
+pub unsafe extern "C" fn OCINumberToReal(
+    errhp: *mut Handle,
+    number: *const u8,
+    size: u32,
+    value: *mut c_void,
+) -> i32 {
     guard(errhp, || {
         let real: f64 = number_at(number)?.parse().map_err(|_| OraError::plain(1722))?;
         // SAFETY: the caller's float of `size` bytes.
@@ -210,7 +240,13 @@ mod tests {
         check("-5", &[3, 0x3e, 96, 102]);
         check("0.01", &[2, 0xc0, 2]);
         check("0.001", &[2, 0xbf, 11]);
-        for text in ["-0.000123", "99999999999999999999999999999999999999", "1000000", "-123456.789", "12345678901234567890.5"] {
+        for text in [
+            "-0.000123",
+            "99999999999999999999999999999999999999",
+            "1000000",
+            "-123456.789",
+            "12345678901234567890.5",
+        ] {
             assert_eq!(decode(&encode(text).unwrap()).unwrap(), text);
         }
         assert_eq!(decode(&encode("1.5e3").unwrap()).unwrap(), "1500");

@@ -31,7 +31,8 @@ fn civil(days: i64) -> (i16, u8, u8) {
 }
 
 fn nanos(s: &Stamp) -> i64 {
-    (i64::from(s.hour) * 3600 + i64::from(s.minute) * 60 + i64::from(s.second)) * 1_000_000_000 + i64::from(s.nanos)
+    (i64::from(s.hour) * 3600 + i64::from(s.minute) * 60 + i64::from(s.second)) * 1_000_000_000
+        + i64::from(s.nanos)
 }
 
 #[unsafe(no_mangle)]
@@ -71,7 +72,8 @@ pub unsafe extern "C" fn OCIDateTimeConstruct(
             let text = String::from_utf8_lossy(bytes);
             let (sign, body) = text.strip_prefix('-').map_or((1, text.trim_start_matches('+')), |b| (-1, b));
             let (h, m) = body.split_once(':').unwrap_or((body, "0"));
-            minutes = sign * (h.trim().parse::<i32>().unwrap_or(0) * 60 + m.trim().parse::<i32>().unwrap_or(0));
+            minutes =
+                sign * (h.trim().parse::<i32>().unwrap_or(0) * 60 + m.trim().parse::<i32>().unwrap_or(0));
         }
         *stamp = Stamp { year, month, day, hour, minute, second, nanos: fsec, zone: minutes };
         Ok(SUCCESS)
@@ -131,9 +133,16 @@ pub unsafe extern "C" fn OCIDateTimeGetTimeZoneOffset(
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCIDateTimeConvert(_env: *mut Handle, errhp: *mut Handle, from: *mut Handle, to: *mut Handle) -> i32 {
+pub unsafe extern "C" fn OCIDateTimeConvert(
+    _env: *mut Handle,
+    errhp: *mut Handle,
+    from: *mut Handle,
+    to: *mut Handle,
+) -> i32 {
     guard(errhp, || {
-        let (Some(from), Some(to)) = (handle::stamp(from).map(|s| *s), handle::stamp(to)) else { return Ok(INVALID_HANDLE) };
+        let (Some(from), Some(to)) = (handle::stamp(from).map(|s| *s), handle::stamp(to)) else {
+            return Ok(INVALID_HANDLE);
+        };
         *to = from;
         Ok(SUCCESS)
     })
@@ -149,7 +158,9 @@ pub unsafe extern "C" fn OCIDateTimeIntervalAdd(
 ) -> i32 {
     guard(errhp, || {
         let Some(stamp) = handle::stamp(datetime).map(|s| *s) else { return Ok(INVALID_HANDLE) };
-        let Some(Data::DaySecond(d, n)) = handle::of(interval).map(|h| &h.data) else { return Ok(INVALID_HANDLE) };
+        let Some(Data::DaySecond(d, n)) = handle::of(interval).map(|h| &h.data) else {
+            return Ok(INVALID_HANDLE);
+        };
         let total = nanos(&stamp) + n;
         let day = days(&stamp) + d + total.div_euclid(86_400_000_000_000);
         let rest = total.rem_euclid(86_400_000_000_000);
@@ -203,7 +214,9 @@ pub unsafe extern "C" fn OCIIntervalGetDaySecond(
     interval: *mut Handle,
 ) -> i32 {
     guard(errhp, || {
-        let Some(Data::DaySecond(d, n)) = handle::of(interval).map(|h| &h.data) else { return Ok(INVALID_HANDLE) };
+        let Some(Data::DaySecond(d, n)) = handle::of(interval).map(|h| &h.data) else {
+            return Ok(INVALID_HANDLE);
+        };
         let part = |n: i64| i32::try_from(n).unwrap_or(0);
         let seconds = n / 1_000_000_000;
         // SAFETY: the caller's variables.
@@ -246,7 +259,9 @@ pub unsafe extern "C" fn OCIIntervalGetYearMonth(
     interval: *mut Handle,
 ) -> i32 {
     guard(errhp, || {
-        let Some(Data::YearMonth(n)) = handle::of(interval).map(|h| &h.data) else { return Ok(INVALID_HANDLE) };
+        let Some(Data::YearMonth(n)) = handle::of(interval).map(|h| &h.data) else {
+            return Ok(INVALID_HANDLE);
+        };
         let part = |n: i64| i32::try_from(n).unwrap_or(0);
         // SAFETY: the caller's variables.
         unsafe { (*year, *month) = (part(n / 12), part(n % 12)) };
@@ -255,7 +270,13 @@ pub unsafe extern "C" fn OCIIntervalGetYearMonth(
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCIIntervalSetYearMonth(_env: *mut Handle, errhp: *mut Handle, year: i32, month: i32, interval: *mut Handle) -> i32 {
+pub unsafe extern "C" fn OCIIntervalSetYearMonth(
+    _env: *mut Handle,
+    errhp: *mut Handle,
+    year: i32,
+    month: i32,
+    interval: *mut Handle,
+) -> i32 {
     guard(errhp, || {
         let Some(handle) = handle::of(interval) else { return Ok(INVALID_HANDLE) };
         handle.data = Data::YearMonth(i64::from(year) * 12 + i64::from(month));

@@ -70,7 +70,8 @@ fn easy(text: &str) -> Ora<Target> {
 fn descriptor(text: &str) -> Ora<Target> {
     let (node, _) = parse(text).ok_or_else(|| OraError::new(12533, "TNS:illegal ADDRESS parameters"))?;
     let mut addresses = Vec::new();
-    let mut target = Target { addresses: Vec::new(), service: None, sid: None, wait: Duration::from_secs(60) };
+    let mut target =
+        Target { addresses: Vec::new(), service: None, sid: None, wait: Duration::from_secs(60) };
     walk(&node, &mut |n| match n.name.as_str() {
         "ADDRESS" => {
             let value = |name: &str| n.children.iter().find(|c| c.name == name).map(|c| c.value.clone());
@@ -161,7 +162,8 @@ mod tests {
 
     fn check(text: &str, expected: Option<(&str, u16, Option<&str>, Option<&str>)>) {
         let got = resolve(text, None).ok().map(|t| (t.addresses[0].clone(), t.service, t.sid));
-        let want = expected.map(|(h, p, s, i)| ((h.to_owned(), p), s.map(str::to_owned), i.map(str::to_owned)));
+        let want =
+            expected.map(|(h, p, s, i)| ((h.to_owned(), p), s.map(str::to_owned), i.map(str::to_owned)));
         assert_eq!(got, want, "{text}");
     }
 

@@ -22,7 +22,9 @@ impl Planner<'_> {
             let col = object.columns.iter().find(|c| c.name == *column);
             return col.map(|c| c.ty).ok_or_else(|| OraError::plain(904));
         }
-        if ty.args.is_empty() && matches!(ty.name.as_str(), "VARCHAR2" | "CHAR" | "NVARCHAR2" | "RAW" | "VARCHAR") {
+        if ty.args.is_empty()
+            && matches!(ty.name.as_str(), "VARCHAR2" | "CHAR" | "NVARCHAR2" | "RAW" | "VARCHAR")
+        {
             return Ok(match ty.name.as_str() {
                 "NVARCHAR2" => Ty::Varchar { bytes: 4000, chars: 2000, national: true },
                 "RAW" => Ty::Raw(2000),
@@ -117,7 +119,11 @@ impl Planner<'_> {
                 let mut text = String::new();
                 for (i, (condition, steps)) in branches.iter().enumerate() {
                     let word = if i == 0 { "IF" } else { "ELSIF" };
-                    text.push_str(&format!("{word} {} THEN\n{}", self.pl_condition(condition)?, self.steps(steps)?));
+                    text.push_str(&format!(
+                        "{word} {} THEN\n{}",
+                        self.pl_condition(condition)?,
+                        self.steps(steps)?
+                    ));
                 }
                 if !otherwise.is_empty() {
                     text.push_str(&format!("ELSE\n{}", self.steps(otherwise)?));
@@ -164,7 +170,9 @@ impl Planner<'_> {
                 ),
             },
             Step::Block(block) => self.block_text(block, "")? + ";",
-            Step::Execute(_) => "PERFORM ora.fail(3001, 'unimplemented feature: EXECUTE IMMEDIATE in the double');".to_owned(),
+            Step::Execute(_) => {
+                "PERFORM ora.fail(3001, 'unimplemented feature: EXECUTE IMMEDIATE in the double');".to_owned()
+            }
         })
     }
 
@@ -189,10 +197,15 @@ impl Planner<'_> {
     }
 
     fn select_into(&mut self, query: &crate::sql::ast::Query) -> Ora<String> {
-        let crate::sql::ast::Body::Select(select) = &query.body else { return Err(OraError::absent("INTO of this query")) };
+        let crate::sql::ast::Body::Select(select) = &query.body else {
+            return Err(OraError::absent("INTO of this query"));
+        };
         let targets = select.into.clone();
         if targets.is_empty() {
-            return Err(OraError::new(6550, "line 1, column 1:\nPLS-00428: an INTO clause is expected in this SELECT statement"));
+            return Err(OraError::new(
+                6550,
+                "line 1, column 1:\nPLS-00428: an INTO clause is expected in this SELECT statement",
+            ));
         }
         let planned = self.query(query, None)?;
         if planned.columns.len() != targets.len() {
@@ -279,7 +292,9 @@ fn exception(name: &str, codes: &HashMap<String, i32>) -> String {
         "NO_DATA_FOUND" => "(SQLSTATE = 'P0002' OR SQLERRM LIKE 'ORA-01403%')".to_owned(),
         "TOO_MANY_ROWS" => "SQLSTATE = 'P0003'".to_owned(),
         "DUP_VAL_ON_INDEX" => "SQLSTATE = '23505'".to_owned(),
-        "INVALID_NUMBER" | "VALUE_ERROR" => "(SQLERRM LIKE 'ORA-01722%' OR SQLERRM LIKE 'ORA-06502%')".to_owned(),
+        "INVALID_NUMBER" | "VALUE_ERROR" => {
+            "(SQLERRM LIKE 'ORA-01722%' OR SQLERRM LIKE 'ORA-06502%')".to_owned()
+        }
         "ZERO_DIVIDE" => "(SQLSTATE = '22012' OR SQLERRM LIKE 'ORA-01476%')".to_owned(),
         other => format!("SQLERRM LIKE {}", literal(&format!("ORA-06510%exception {other}"))),
     }

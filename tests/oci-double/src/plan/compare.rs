@@ -16,11 +16,16 @@ impl Planner<'_> {
             Expr::Compare(op, a, b) => self.comparison(op, a, b, scope)?,
             Expr::IsNull(a, not) => {
                 let value = self.expr(a, scope)?;
-                let sql = if matches!(value.ty, Ty::TsTz(_)) { format!("({}).ts", value.sql) } else { value.output() };
+                let sql = if matches!(value.ty, Ty::TsTz(_)) {
+                    format!("({}).ts", value.sql)
+                } else {
+                    value.output()
+                };
                 format!("({sql} IS {}NULL)", if *not { "NOT " } else { "" })
             }
             Expr::Between(a, low, high, not) => {
-                let (low, high) = (self.comparison(">=", a, low, scope)?, self.comparison("<=", a, high, scope)?);
+                let (low, high) =
+                    (self.comparison(">=", a, low, scope)?, self.comparison("<=", a, high, scope)?);
                 format!("({}({low} AND {high}))", if *not { "NOT " } else { "" })
             }
             Expr::In(a, list, not) => {
@@ -51,10 +56,16 @@ impl Planner<'_> {
             }
             Expr::Exists(query) => format!("EXISTS ({})", self.query(query, Some(scope))?.sql),
             Expr::Func(f) if f.name.last().is_some_and(|n| n == "REGEXP_LIKE") => {
-                let [(_, text), (_, pattern), rest @ ..] = f.args.as_slice() else { return Err(OraError::plain(909)) };
+                let [(_, text), (_, pattern), rest @ ..] = f.args.as_slice() else {
+                    return Err(OraError::plain(909));
+                };
                 let text = self.expr(text, scope)?.text()?;
                 let pattern = self.expr(pattern, scope)?.text()?;
-                let op = if rest.first().is_some_and(|(_, e)| *e == Expr::Str("i".into(), false)) { "~*" } else { "~" };
+                let op = if rest.first().is_some_and(|(_, e)| *e == Expr::Str("i".into(), false)) {
+                    "~*"
+                } else {
+                    "~"
+                };
                 format!("({text} {op} {pattern})")
             }
             other => {
@@ -85,7 +96,13 @@ impl Planner<'_> {
         Ok(format!("({l} {op} {r})"))
     }
 
-    fn in_query(&mut self, a: &Expr, query: &crate::sql::ast::Query, not: bool, scope: &Scope) -> Ora<String> {
+    fn in_query(
+        &mut self,
+        a: &Expr,
+        query: &crate::sql::ast::Query,
+        not: bool,
+        scope: &Scope,
+    ) -> Ora<String> {
         let list = match a {
             Expr::Tuple(list) => list.clone(),
             one => vec![one.clone()],
@@ -116,7 +133,10 @@ impl Planner<'_> {
     pub(crate) fn both(&mut self, a: &Ex, b: &Ex) -> Ora<(String, String)> {
         for (one, other) in [(a, b), (b, a)] {
             if one.ty.is_lob() {
-                return Err(OraError::new(932, format!("inconsistent datatypes: expected - got {}", one.ty.label())));
+                return Err(OraError::new(
+                    932,
+                    format!("inconsistent datatypes: expected - got {}", one.ty.label()),
+                ));
             }
             if one.ty == Ty::Long {
                 return Err(OraError::plain(997));
@@ -169,7 +189,8 @@ impl Planner<'_> {
     /// A column that the server would convert, so that no index helps.
     fn note_scan(&mut self, column: &Ex, other: &Ex) {
         let Origin::Column { owner, table, column: name, indexed: true, .. } = &column.from else { return };
-        let text = matches!(column.ty, Ty::Char { national: false, .. } | Ty::Varchar { national: false, .. });
+        let text =
+            matches!(column.ty, Ty::Char { national: false, .. } | Ty::Varchar { national: false, .. });
         let reason = if text && other.ty.national() {
             "NVARCHAR2"
         } else if text && other.ty.is_number() {

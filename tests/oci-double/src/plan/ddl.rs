@@ -129,10 +129,14 @@ impl Planner<'_> {
             Ddl::CreateRole(name) => out.step(row("roles", "name", &[Some(name)])),
             Ddl::CreateDatabase(name) => {
                 let database = name.to_lowercase();
-                out.outside.push(format!("CREATE DATABASE {} TEMPLATE buktor_template STRATEGY FILE_COPY", ident(&database)));
+                out.outside.push(format!(
+                    "CREATE DATABASE {} TEMPLATE buktor_template STRATEGY FILE_COPY",
+                    ident(&database)
+                ));
             }
             Ddl::DropDatabase(name) => {
-                out.outside.push(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", ident(&name.to_lowercase())));
+                out.outside
+                    .push(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", ident(&name.to_lowercase())));
             }
             Ddl::Grant { privileges, on: Some(path), to } => {
                 let object = self.object(path)?;
@@ -142,8 +146,17 @@ impl Planner<'_> {
                 for (privilege, columns) in expand(privileges) {
                     for grantee in to {
                         for column in if columns.is_empty() { vec![String::new()] } else { columns.clone() } {
-                            let values = [Some(object.owner.as_str()), Some(&object.name), Some(&privilege), Some(&column), Some(grantee)];
-                            out.step(row("grants", "owner, object, privilege, col, grantee", &values) + " ON CONFLICT DO NOTHING");
+                            let values = [
+                                Some(object.owner.as_str()),
+                                Some(&object.name),
+                                Some(&privilege),
+                                Some(&column),
+                                Some(grantee),
+                            ];
+                            out.step(
+                                row("grants", "owner, object, privilege, col, grantee", &values)
+                                    + " ON CONFLICT DO NOTHING",
+                            );
                         }
                     }
                 }
@@ -165,14 +178,22 @@ impl Planner<'_> {
             Ddl::Grant { privileges, on: None, to } => {
                 for (privilege, _) in privileges {
                     for grantee in to {
-                        out.step(format!("SELECT ora.grant_any({}, {})", literal(privilege), literal(grantee)));
+                        out.step(format!(
+                            "SELECT ora.grant_any({}, {})",
+                            literal(privilege),
+                            literal(grantee)
+                        ));
                     }
                 }
             }
             Ddl::Revoke { privileges, on: None, from } => {
                 for (privilege, _) in privileges {
                     for grantee in from {
-                        out.step(format!("SELECT ora.revoke_any({}, {})", literal(privilege), literal(grantee)));
+                        out.step(format!(
+                            "SELECT ora.revoke_any({}, {})",
+                            literal(privilege),
+                            literal(grantee)
+                        ));
                     }
                 }
             }
@@ -191,7 +212,12 @@ impl Planner<'_> {
         let object = self.object(&[from.to_owned()])?;
         let kind = if object.kind == "VIEW" { "VIEW" } else { "TABLE" };
         out.step(format!("ALTER {kind} {} RENAME TO {}", object.sql(), ident(to)));
-        out.step(format!("SELECT ora.renamed({}, {}, {})", literal(&object.owner), literal(from), literal(to)));
+        out.step(format!(
+            "SELECT ora.renamed({}, {}, {})",
+            literal(&object.owner),
+            literal(from),
+            literal(to)
+        ));
         Ok(())
     }
 }
@@ -219,8 +245,15 @@ pub(crate) fn sequence_steps(out: &mut Definition, owner: &str, name: &str, opti
     out.step(sql);
     let min = options.min.unwrap_or(1).to_string();
     let most = options.max.clone().unwrap_or_else(|| "9".repeat(28));
-    let values = [Some(owner), Some(name), Some(min.as_str()), Some(&most), Some(&step.to_string()), Some(if options.cycle { "t" } else { "f" })]
-        .map(|v| v.map(str::to_owned));
+    let values = [
+        Some(owner),
+        Some(name),
+        Some(min.as_str()),
+        Some(&most),
+        Some(&step.to_string()),
+        Some(if options.cycle { "t" } else { "f" }),
+    ]
+    .map(|v| v.map(str::to_owned));
     let values: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
     out.step(row("sequences", "owner, name, lowest, highest, step, cycles", &values));
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::ora::{Ora, OraError};
 use crate::plan::ddl::{Definition, row};
-use crate::plan::ddl_table::{column_row, hold, shape};
+use crate::plan::ddl_columns::{column_row, hold, shape};
 use crate::plan::scope::{Scope, Source};
 use crate::plan::types::{Ex, Ty};
 use crate::plan::{Object, Planner, Var, ident, literal};
@@ -57,15 +57,31 @@ impl Planner<'_> {
                 Some(if *descending { "DESC" } else { "ASC" }),
                 text.as_deref(),
             ];
-            rows.push(row("ind_columns", "owner, name, table_owner, tab, col, position, descend, expression", &values));
+            rows.push(row(
+                "ind_columns",
+                "owner, name, table_owner, tab, col, position, descend, expression",
+                &values,
+            ));
         }
         let kind = if computed { "FUNCTION-BASED NORMAL" } else { "NORMAL" };
         let uniqueness = if unique { "UNIQUE" } else { "NONUNIQUE" };
         if unique || !computed {
             let word = if unique { "UNIQUE " } else { "" };
-            out.step(format!("CREATE {word}INDEX {} ON {} ({})", ident(&name), object.sql(), list.join(", ")));
+            out.step(format!(
+                "CREATE {word}INDEX {} ON {} ({})",
+                ident(&name),
+                object.sql(),
+                list.join(", ")
+            ));
         }
-        let values = [Some(owner.as_str()), Some(&name), Some(&object.owner), Some(&object.name), Some(uniqueness), Some(kind)];
+        let values = [
+            Some(owner.as_str()),
+            Some(&name),
+            Some(&object.owner),
+            Some(&object.name),
+            Some(uniqueness),
+            Some(kind),
+        ];
         out.step(row("indexes", "owner, name, table_owner, tab, uniqueness, type", &values));
         out.steps.extend(rows);
         Ok(())
@@ -97,7 +113,8 @@ impl Planner<'_> {
         out.step(format!("SELECT ora.new_object({o}, {n})"));
         out.step(format!("DROP VIEW IF EXISTS {relation} CASCADE"));
         out.step(format!("CREATE VIEW {relation} ({}) AS {}", list.join(", "), planned.sql));
-        let values = [Some(owner.as_str()), Some(name.as_str()), Some(text), Some(if read_only { "t" } else { "f" })];
+        let values =
+            [Some(owner.as_str()), Some(name.as_str()), Some(text), Some(if read_only { "t" } else { "f" })];
         out.step(row("views", "owner, name, body, read_only", &values));
         for (i, (column, name_)) in planned.columns.iter().zip(&names).enumerate() {
             let rest = [("nullable", column.nullable.to_string())];
@@ -115,7 +132,11 @@ impl Planner<'_> {
         let mut events = Vec::new();
         for (event, columns) in &trigger.events {
             let of: Vec<String> = columns.iter().map(|c| ident(c)).collect();
-            events.push(if of.is_empty() { (*event).to_owned() } else { format!("{event} OF {}", of.join(", ")) });
+            events.push(if of.is_empty() {
+                (*event).to_owned()
+            } else {
+                format!("{event} OF {}", of.join(", "))
+            });
         }
         let valid = body.is_ok();
         let text = body.unwrap_or_else(|_| {
@@ -128,7 +149,10 @@ impl Planner<'_> {
         let (o, n) = (literal(&owner), literal(&name));
         out.step(format!("DELETE FROM ora.triggers WHERE owner = {o} AND name = {n}"));
         out.step(format!("DROP TRIGGER IF EXISTS {} ON {relation}", ident(&name)));
-        out.step(format!("CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {}", literal(&text)));
+        out.step(format!(
+            "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {}",
+            literal(&text)
+        ));
         out.step(format!(
             "CREATE TRIGGER {} {} {} ON {relation} FOR EACH {} EXECUTE FUNCTION {function}()",
             ident(&name),
@@ -260,7 +284,13 @@ impl Planner<'_> {
         Ok(())
     }
 
-    pub(crate) fn drop_object(&mut self, out: &mut Definition, kind: &str, path: &Path, public: bool) -> Ora<()> {
+    pub(crate) fn drop_object(
+        &mut self,
+        out: &mut Definition,
+        kind: &str,
+        path: &Path,
+        public: bool,
+    ) -> Ora<()> {
         let (owner, name) = self.place(path)?;
         let owner = if public { "PUBLIC".to_owned() } else { owner };
         if kind == "USER" {

@@ -6,7 +6,7 @@ use crate::ora::{Ora, OraError};
 use crate::plan::query::split_rownum;
 use crate::plan::scope::{Scope, Source};
 use crate::plan::types::{Col, Ex, Ty};
-use crate::plan::{Object, OutCol, Planner, ident, literal};
+use crate::plan::{Object, OutCol, Planner, ident};
 use crate::sql::ast::{Assignment, Delete, Expr, Insert, Path, Returning, Update};
 
 /// A statement that changes rows, in PostgreSQL's text.
@@ -33,7 +33,12 @@ pub(crate) fn source_of(object: &Rc<Object>, alias: Option<&String>) -> Source {
 
 impl Planner<'_> {
     /// The columns that are named, or all that can be written.
-    fn written<'o>(&self, object: &'o Object, alias: Option<&String>, names: &[(Path, usize)]) -> Ora<Vec<&'o Col>> {
+    fn written<'o>(
+        &self,
+        object: &'o Object,
+        alias: Option<&String>,
+        names: &[(Path, usize)],
+    ) -> Ora<Vec<&'o Col>> {
         if names.is_empty() {
             return Ok(object.columns.iter().collect());
         }
@@ -76,8 +81,11 @@ impl Planner<'_> {
     /// The columns and the values of MERGE's INSERT.
     pub(crate) fn merge_row(&mut self, insert: &Insert, scope: &Scope) -> Ora<(String, String)> {
         let object = self.target(&insert.table, "INSERT")?;
-        let columns: Vec<Col> =
-            self.written(&object, insert.table.alias.as_ref(), &insert.columns)?.into_iter().cloned().collect();
+        let columns: Vec<Col> = self
+            .written(&object, insert.table.alias.as_ref(), &insert.columns)?
+            .into_iter()
+            .cloned()
+            .collect();
         let row = insert.rows.first().map(Vec::as_slice).unwrap_or_default();
         count(row.len(), columns.len())?;
         let mut values = Vec::new();
@@ -94,8 +102,11 @@ impl Planner<'_> {
 
     pub(crate) fn insert(&mut self, insert: &Insert) -> Ora<Change> {
         let object = self.target(&insert.table, "INSERT")?;
-        let columns: Vec<Col> =
-            self.written(&object, insert.table.alias.as_ref(), &insert.columns)?.into_iter().cloned().collect();
+        let columns: Vec<Col> = self
+            .written(&object, insert.table.alias.as_ref(), &insert.columns)?
+            .into_iter()
+            .cloned()
+            .collect();
         for col in &columns {
             if !object.may("INSERT", Some(&col.name)) {
                 return Err(OraError::plain(1031));
@@ -167,7 +178,9 @@ impl Planner<'_> {
             }
             match (columns.as_slice(), value) {
                 ([col], None) => parts.push(format!("{} = DEFAULT", ident(&col.name))),
-                ([col], Some(e)) => parts.push(format!("{} = {}", ident(&col.name), self.value_for(e, col, scope)?)),
+                ([col], Some(e)) => {
+                    parts.push(format!("{} = {}", ident(&col.name), self.value_for(e, col, scope)?))
+                }
                 (many, Some(Expr::Sub(query))) => {
                     let planned = self.query(query, Some(scope))?;
                     count(planned.columns.len(), many.len())?;
@@ -242,7 +255,8 @@ impl Planner<'_> {
             }
         }
         if self.in_block && !items.is_empty() {
-            let (into, what): (Vec<String>, Vec<String>) = items.into_iter().partition(|i| i.starts_with('\u{1}'));
+            let (into, what): (Vec<String>, Vec<String>) =
+                items.into_iter().partition(|i| i.starts_with('\u{1}'));
             let into: Vec<&str> = into.iter().map(|i| i.trim_start_matches('\u{1}')).collect();
             sql.push_str(&format!(" RETURNING {} INTO {}", what.join(", "), into.join(", ")));
         } else if !items.is_empty() {
@@ -269,9 +283,4 @@ fn not_generated(col: &Col, default: bool) -> Ora<()> {
         return Err(OraError::plain(32795));
     }
     Ok(())
-}
-
-/// What the dictionary says of a column, as an error does.
-pub(crate) fn full_name(owner: &str, table: &str, column: &str) -> String {
-    literal(&format!("\"{owner}\".\"{table}\".\"{column}\""))
 }

@@ -39,7 +39,9 @@ impl Planner<'_> {
                 let (a, b) = (self.expr(a, scope)?, self.expr(b, scope)?);
                 arithmetic(op, &a, &b)?
             }
-            Expr::Case(operand, whens, otherwise) => self.case(operand.as_deref(), whens, otherwise.as_deref(), scope)?,
+            Expr::Case(operand, whens, otherwise) => {
+                self.case(operand.as_deref(), whens, otherwise.as_deref(), scope)?
+            }
             Expr::Cast(a, ty) => {
                 let value = self.expr(a, scope)?;
                 cast(&value, column_type(ty, self.rules.major)?)?
@@ -191,7 +193,8 @@ fn interval(value: &str, unit: &str) -> Ex {
         };
         return Ex::new(sql, Ty::IntervalYm);
     }
-    let text = if unit.contains(" TO ") { value.to_owned() } else { format!("{value} {}", unit.to_lowercase()) };
+    let text =
+        if unit.contains(" TO ") { value.to_owned() } else { format!("{value} {}", unit.to_lowercase()) };
     Ex::new(format!("{}::interval", literal(&text)), Ty::IntervalDs)
 }
 
@@ -212,7 +215,10 @@ fn arithmetic(op: &str, a: &Ex, b: &Ex) -> Ora<Ex> {
     }
     if interval(a.ty) || interval(b.ty) {
         let side = |e: &Ex| if interval(e.ty) { Ok(e.sql.clone()) } else { e.double() };
-        return Ok(Ex::new(format!("({} {op} {})", side(a)?, side(b)?), if interval(a.ty) { a.ty } else { b.ty }));
+        return Ok(Ex::new(
+            format!("({} {op} {})", side(a)?, side(b)?),
+            if interval(a.ty) { a.ty } else { b.ty },
+        ));
     }
     if a.ty.is_time() && b.ty.is_time() {
         if op != "-" {
@@ -253,7 +259,12 @@ fn cast(value: &Ex, ty: Ty) -> Ora<Ex> {
 /// The type that a definition names.
 pub(crate) fn column_type(ty: &TypeName, major: u32) -> Ora<Ty> {
     let arg = |i: usize| ty.args.get(i).copied();
-    let positive = |n: i32| u32::try_from(n).ok().filter(|n| *n > 0).ok_or_else(|| OraError::new(1723, "zero-length columns are not allowed"));
+    let positive = |n: i32| {
+        u32::try_from(n)
+            .ok()
+            .filter(|n| *n > 0)
+            .ok_or_else(|| OraError::new(1723, "zero-length columns are not allowed"))
+    };
     let by_char = ty.unit.as_deref() == Some("CHAR");
     let limit = if major >= 12 { 32767 } else { 4000 };
     let sized = |national: bool, fixed: bool| -> Ora<Ty> {
@@ -266,8 +277,18 @@ pub(crate) fn column_type(ty: &TypeName, major: u32) -> Ora<Ty> {
         if n > most {
             return Err(OraError::new(910, "specified length too long for its datatype"));
         }
-        let bytes = if national { n * 2 } else if by_char { (n * 4).min(limit.max(4000)) } else { n };
-        Ok(if fixed { Ty::Char { bytes, chars: n, national } } else { Ty::Varchar { bytes, chars: n, national } })
+        let bytes = if national {
+            n * 2
+        } else if by_char {
+            (n * 4).min(limit.max(4000))
+        } else {
+            n
+        };
+        Ok(if fixed {
+            Ty::Char { bytes, chars: n, national }
+        } else {
+            Ty::Varchar { bytes, chars: n, national }
+        })
     };
     Ok(match ty.name.as_str() {
         "VARCHAR2" | "VARCHAR" => sized(false, false)?,

@@ -1,15 +1,17 @@
-//! Functions on texts and numbers, aggregates, and those that are stored. It must never know a function that Oracle has not.
+//! General functions, aggregates, and those that are stored. It must never know a function that Oracle has not.
 
 use std::rc::Rc;
 
 use crate::ora::{Ora, OraError};
-use crate::plan::scope::Scope;
 use crate::plan::expr::varying;
+use crate::plan::funcs_scalar::{number_function, text_function};
+use crate::plan::scope::Scope;
 use crate::plan::types::{Ex, NUMBER, TEXT, Ty, common};
 use crate::plan::{Object, Planner};
 use crate::sql::ast::{Expr, Func, Order, TypeName};
 
-const AGGREGATES: [&str; 9] = ["COUNT", "SUM", "AVG", "MIN", "MAX", "LISTAGG", "STDDEV", "VARIANCE", "MEDIAN"];
+const AGGREGATES: [&str; 9] =
+    ["COUNT", "SUM", "AVG", "MIN", "MAX", "LISTAGG", "STDDEV", "VARIANCE", "MEDIAN"];
 const RANKS: [&str; 7] = ["ROW_NUMBER", "RANK", "DENSE_RANK", "LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE"];
 
 impl Planner<'_> {
@@ -28,7 +30,8 @@ impl Planner<'_> {
         if known {
             for (_, e) in &f.args {
                 let value = self.expr(e, scope)?;
-                self.check_long_bind(&value).or_else(|e| if name.starts_with("TO_") { Ok(()) } else { Err(e) })?;
+                self.check_long_bind(&value)
+                    .or_else(|e| if name.starts_with("TO_") { Ok(()) } else { Err(e) })?;
                 args.push(value);
             }
         }
@@ -56,13 +59,20 @@ impl Planner<'_> {
     fn general(&mut self, name: &str, args: &[Ex]) -> Ora<Option<Ex>> {
         Ok(Some(match (name, args) {
             ("NVL", [a, b]) => {
-                let ty = if a.ty == Ty::Null { b.ty } else if a.ty.is_text() { common(&[a.ty, b.ty]) } else { a.ty };
+                let ty = if a.ty == Ty::Null {
+                    b.ty
+                } else if a.ty.is_text() {
+                    common(&[a.ty, b.ty])
+                } else {
+                    a.ty
+                };
                 Ex::new(format!("coalesce({}, {})", a.as_ty(ty)?, b.as_ty(ty)?), varying(ty))
             }
             ("NVL2", [a, b, c]) => {
                 let ty = common(&[b.ty, c.ty]);
                 let null = if matches!(a.ty, Ty::TsTz(_)) { format!("({}).ts", a.sql) } else { a.output() };
-                let sql = format!("(CASE WHEN {null} IS NOT NULL THEN {} ELSE {} END)", b.as_ty(ty)?, c.as_ty(ty)?);
+                let sql =
+                    format!("(CASE WHEN {null} IS NOT NULL THEN {} ELSE {} END)", b.as_ty(ty)?, c.as_ty(ty)?);
                 Ex::new(sql, varying(ty))
             }
             ("COALESCE" | "GREATEST" | "LEAST", [_, _, ..]) => {
@@ -74,7 +84,11 @@ impl Planner<'_> {
                 } else {
                     // Here one NULL makes all of it NULL.
                     let any: Vec<String> = list.iter().map(|l| format!("({l}) IS NULL")).collect();
-                    let sql = format!("(CASE WHEN {} THEN NULL ELSE {name}({}) END)", any.join(" OR "), list.join(", "));
+                    let sql = format!(
+                        "(CASE WHEN {} THEN NULL ELSE {name}({}) END)",
+                        any.join(" OR "),
+                        list.join(", ")
+                    );
                     Ex::new(sql, varying(ty))
                 }
             }
@@ -85,7 +99,9 @@ impl Planner<'_> {
             ("SYS_CONTEXT", [a, b, ..]) => {
                 Ex::new(format!("ora.sys_context({}, {})", a.text()?, b.text()?), Ty::varchar(256))
             }
-            ("USERENV", [a]) => Ex::new(format!("ora.sys_context('USERENV', {})", a.text()?), Ty::varchar(256)),
+            ("USERENV", [a]) => {
+                Ex::new(format!("ora.sys_context('USERENV', {})", a.text()?), Ty::varchar(256))
+            }
             ("USER", []) => Ex::new("ora.me()", Ty::varchar(128)),
             ("UID", []) => Ex::new("1::numeric", NUMBER),
             ("ROWNUM", []) => Ex::new("(row_number() OVER ())::numeric", NUMBER),
@@ -97,8 +113,12 @@ impl Planner<'_> {
             ("HEXTORAW", [a]) => Ex::new(format!("ora.hextoraw({})", a.text()?), Ty::Raw(2000)),
             ("RAWTOHEX", [a]) => Ex::new(format!("ora.rawtohex({})", a.bytes()?), TEXT),
             ("TO_BLOB", [a]) => Ex::new(a.bytes()?, Ty::Blob),
-            ("UTL_RAW.CAST_TO_RAW", [a]) => Ex::new(format!("convert_to({}, 'UTF8')", a.text()?), Ty::Raw(2000)),
-            ("UTL_RAW.CAST_TO_VARCHAR2", [a]) => Ex::new(format!("convert_from({}, 'UTF8')", a.bytes()?), TEXT),
+            ("UTL_RAW.CAST_TO_RAW", [a]) => {
+                Ex::new(format!("convert_to({}, 'UTF8')", a.text()?), Ty::Raw(2000))
+            }
+            ("UTL_RAW.CAST_TO_VARCHAR2", [a]) => {
+                Ex::new(format!("convert_from({}, 'UTF8')", a.bytes()?), TEXT)
+            }
             ("DBMS_LOB.GETLENGTH", [a]) => {
                 let sql = if a.ty == Ty::Blob { a.sql.clone() } else { a.text()? };
                 Ex::new(format!("length({sql})::numeric"), NUMBER)
@@ -165,8 +185,12 @@ impl Planner<'_> {
         let (sql, ty) = match (name, args.as_slice()) {
             ("COUNT", []) if f.star => ("count(*)".to_owned(), NUMBER),
             ("COUNT", [a]) => (format!("count({distinct}{})", a.output()), NUMBER),
-            ("SUM" | "AVG" | "STDDEV" | "VARIANCE", [a]) => (format!("{name}({distinct}{})", a.number()?), NUMBER),
-            ("MEDIAN", [a]) => (format!("percentile_cont(0.5) WITHIN GROUP (ORDER BY {})::numeric", a.number()?), NUMBER),
+            ("SUM" | "AVG" | "STDDEV" | "VARIANCE", [a]) => {
+                (format!("{name}({distinct}{})", a.number()?), NUMBER)
+            }
+            ("MEDIAN", [a]) => {
+                (format!("percentile_cont(0.5) WITHIN GROUP (ORDER BY {})::numeric", a.number()?), NUMBER)
+            }
             ("MIN" | "MAX", [a]) => (format!("{name}({})", a.sql), varying(a.ty)),
             ("LISTAGG", [a, rest @ ..]) => {
                 let separator = rest.first().map_or(Ok("''".to_owned()), Ex::text)?;
@@ -182,7 +206,9 @@ impl Planner<'_> {
             _ => return Err(OraError::plain(909)),
         };
         let sql = match &f.over {
-            None if RANKS.contains(&name) => return Err(OraError::new(30484, "missing window specification for this function")),
+            None if RANKS.contains(&name) => {
+                return Err(OraError::new(30484, "missing window specification for this function"));
+            }
             None => sql,
             Some((partition, order)) => {
                 let mut window = String::new();
@@ -194,7 +220,11 @@ impl Planner<'_> {
                 format!("{sql} OVER ({window}{})", self.order(order, scope)?)
             }
         };
-        let sql = if matches!(name, "COUNT") || RANKS[..3].contains(&name) { format!("({sql})::numeric") } else { sql };
+        let sql = if matches!(name, "COUNT") || RANKS[..3].contains(&name) {
+            format!("({sql})::numeric")
+        } else {
+            sql
+        };
         Ok(Ex::new(sql, ty))
     }
 
@@ -212,7 +242,12 @@ impl Planner<'_> {
     }
 
     /// A call of a function of the database.
-    pub(crate) fn stored_function(&mut self, object: &Rc<Object>, args: &[(Option<String>, Expr)], scope: &Scope) -> Ora<Ex> {
+    pub(crate) fn stored_function(
+        &mut self,
+        object: &Rc<Object>,
+        args: &[(Option<String>, Expr)],
+        scope: &Scope,
+    ) -> Ora<Ex> {
         let params = routine_params(&object.extra);
         let returns = params.iter().find(|p| p.mode == "RETURN").map_or(TEXT, |p| p.ty);
         let list = self.routine_arguments(&params, args, scope)?;
@@ -228,7 +263,10 @@ impl Planner<'_> {
     ) -> Ora<Vec<String>> {
         let wanted: Vec<&RoutineParam> = params.iter().filter(|p| p.mode != "RETURN").collect();
         if args.len() > wanted.len() {
-            return Err(OraError::new(6550, "line 1, column 7:\nPLS-00306: wrong number or types of arguments in call"));
+            return Err(OraError::new(
+                6550,
+                "line 1, column 7:\nPLS-00306: wrong number or types of arguments in call",
+            ));
         }
         let mut list = Vec::new();
         for (i, param) in wanted.iter().enumerate() {
@@ -291,86 +329,4 @@ pub(crate) fn direction(o: &Order) -> String {
         None => {}
     }
     sql
-}
-
-fn text_function(name: &str, args: &[Ex]) -> Ora<Option<Ex>> {
-    let shape = |e: &Ex| if matches!(e.ty, Ty::Clob { .. }) || e.ty.is_text() { varying(e.ty) } else { TEXT };
-    let wide = |e: &Ex| match shape(e) {
-        Ty::Varchar { national, .. } => Ty::Varchar { bytes: 4000, chars: 4000, national },
-        other => other,
-    };
-    Ok(Some(match (name, args) {
-        ("UPPER" | "LOWER" | "INITCAP" | "NLS_UPPER" | "NLS_LOWER", [a, ..]) => {
-            Ex::new(format!("{}({})", name.trim_start_matches("NLS_"), a.text()?), shape(a))
-        }
-        ("SUBSTR" | "SUBSTRB", [a, p]) => Ex::new(format!("ora.substr({}, {})", a.text()?, p.number()?), shape(a)),
-        ("SUBSTR" | "SUBSTRB", [a, p, n]) => {
-            Ex::new(format!("ora.substr({}, {}, {})", a.text()?, p.number()?, n.number()?), shape(a))
-        }
-        ("INSTR", [a, b, rest @ ..]) => {
-            let mut list = vec![a.text()?, b.text()?];
-            for r in rest {
-                list.push(r.number()?);
-            }
-            Ex::new(format!("ora.instr({})", list.join(", ")), NUMBER)
-        }
-        ("LENGTH" | "LENGTHC" | "LENGTH2" | "LENGTH4", [a]) => Ex::new(format!("length(ora.nz({}))::numeric", a.text()?), NUMBER),
-        ("LENGTHB", [a]) => Ex::new(format!("octet_length(ora.nz({}))::numeric", a.text()?), NUMBER),
-        ("VSIZE", [a]) => Ex::new(format!("octet_length({})::numeric", a.text()?), NUMBER),
-        ("LTRIM" | "RTRIM", [a]) => Ex::new(format!("ora.nz({name}({}, ' '))", a.text()?), shape(a)),
-        ("LTRIM" | "RTRIM", [a, b]) => Ex::new(format!("ora.nz({name}({}, {}))", a.text()?, b.text()?), shape(a)),
-        ("LPAD" | "RPAD", [a, n]) => Ex::new(format!("ora.nz({name}({}, ({})::int))", a.text()?, n.number()?), wide(a)),
-        ("LPAD" | "RPAD", [a, n, b]) => {
-            Ex::new(format!("ora.nz({name}({}, ({})::int, {}))", a.text()?, n.number()?, b.text()?), wide(a))
-        }
-        ("REPLACE", [a, b]) => Ex::new(format!("ora.nz(replace({}, coalesce({}, ''), ''))", a.text()?, b.text()?), wide(a)),
-        ("REPLACE", [a, b, c]) => {
-            let sql = format!("ora.nz(replace({}, coalesce({}, ''), coalesce({}, '')))", a.text()?, b.text()?, c.text()?);
-            Ex::new(sql, wide(a))
-        }
-        ("TRANSLATE", [a, b, c]) => {
-            Ex::new(format!("ora.nz(translate({}, {}, {}))", a.text()?, b.text()?, c.text()?), shape(a))
-        }
-        ("CONCAT", [a, b]) => Ex::new(format!("ora.cat({}, {})", a.text()?, b.text()?), TEXT),
-        ("ASCII", [a]) => Ex::new(format!("ascii({})::numeric", a.text()?), NUMBER),
-        ("CHR" | "NCHR", [a]) => Ex::new(format!("chr(({})::int)", a.number()?), Ty::varchar(4)),
-        ("UNISTR", [a]) => Ex::new(a.text()?, Ty::Varchar { bytes: 4000, chars: 2000, national: true }),
-        ("REGEXP_REPLACE", [a, b, rest @ ..]) => {
-            let c = rest.first().map_or(Ok("''".to_owned()), Ex::text)?;
-            Ex::new(format!("ora.nz(regexp_replace({}, {}, coalesce({c}, ''), 'g'))", a.text()?, b.text()?), wide(a))
-        }
-        ("REGEXP_SUBSTR", [a, b, ..]) => Ex::new(format!("substring({} from {})", a.text()?, b.text()?), shape(a)),
-        ("TO_CLOB", [a]) => Ex::new(a.text()?, Ty::Clob { national: false }),
-        ("TO_NCLOB", [a]) => Ex::new(a.text()?, Ty::Clob { national: true }),
-        ("TO_NCHAR", [a]) => Ex::new(a.text()?, Ty::Varchar { bytes: 4000, chars: 2000, national: true }),
-        _ => return Ok(None),
-    }))
-}
-
-fn number_function(name: &str, args: &[Ex]) -> Ora<Option<Ex>> {
-    Ok(Some(match (name, args) {
-        ("ABS" | "CEIL" | "FLOOR" | "SIGN" | "SQRT" | "EXP" | "LN", [a]) => {
-            Ex::new(format!("{name}({})", a.number()?), NUMBER)
-        }
-        ("POWER" | "LOG", [a, b]) => Ex::new(format!("{name}({}, {})", a.number()?, b.number()?), NUMBER),
-        ("MOD", [a, b]) => {
-            let (x, y) = (a.number()?, b.number()?);
-            Ex::new(format!("(CASE WHEN {y} = 0 THEN {x} ELSE mod({x}, {y}) END)"), NUMBER)
-        }
-        ("ROUND" | "TRUNC", [a]) if !a.ty.is_time() => Ex::new(format!("{name}({})", a.number()?), NUMBER),
-        ("ROUND" | "TRUNC", [a, n]) if !a.ty.is_time() => {
-            Ex::new(format!("{name}({}, ({})::int)", a.number()?, n.number()?), NUMBER)
-        }
-        ("TO_NUMBER", [a]) => Ex::new(a.number()?, NUMBER),
-        ("TO_NUMBER", [a, mask, ..]) => {
-            let sql = format!("to_number({}, replace(replace(upper({}), 'D', '.'), 'G', ','))", a.text()?, mask.text()?);
-            Ex::new(sql, NUMBER)
-        }
-        ("TO_BINARY_DOUBLE", [a]) => Ex::new(a.double()?, Ty::BDouble),
-        ("TO_BINARY_FLOAT", [a]) => Ex::new(format!("({})::float4", a.double()?), Ty::BFloat),
-        ("BITAND", [a, b]) => {
-            Ex::new(format!("(({})::bigint & ({})::bigint)::numeric", a.number()?, b.number()?), NUMBER)
-        }
-        _ => return Ok(None),
-    }))
 }

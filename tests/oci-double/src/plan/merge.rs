@@ -29,7 +29,13 @@ impl Planner<'_> {
                 for (path, at) in columns {
                     let name = path.last().cloned().unwrap_or_default();
                     let hit = compared.iter().any(|p| match p.as_slice() {
-                        [column] => *column == name && !source_scope.sources.iter().any(|s| s.columns.iter().any(|c| c.name == name)),
+                        [column] => {
+                            *column == name
+                                && !source_scope
+                                    .sources
+                                    .iter()
+                                    .any(|s| s.columns.iter().any(|c| c.name == name))
+                        }
                         [.., table, column] => *column == name && (*table == alias || *table == object.name),
                         [] => false,
                     });

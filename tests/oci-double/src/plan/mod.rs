@@ -4,11 +4,15 @@
 pub(crate) mod block;
 mod compare;
 pub(crate) mod ddl;
+mod ddl_alter;
+mod ddl_columns;
 mod ddl_objects;
 mod ddl_table;
 mod dml;
 mod expr;
+mod from;
 mod funcs;
+mod funcs_scalar;
 mod funcs_time;
 mod merge;
 mod query;
@@ -66,9 +70,10 @@ impl Object {
 
     pub(crate) fn may(&self, privilege: &str, column: Option<&str>) -> bool {
         self.privileges == "ALL"
-            || self.privileges.split(',').any(|p| {
-                p == privilege || column.is_some_and(|c| p == format!("{privilege}({c})"))
-            })
+            || self
+                .privileges
+                .split(',')
+                .any(|p| p == privilege || column.is_some_and(|c| p == format!("{privilege}({c})")))
     }
 }
 
@@ -122,8 +127,6 @@ pub(crate) struct Planner<'a> {
     /// The table whose rows `:NEW` and `:OLD` are.
     pub(crate) row: Option<Rc<Object>>,
     pub(crate) scans: Vec<Scan>,
-    /// Lines of a routine's body, before which an error's line is counted.
-    pub(crate) labels: usize,
 }
 
 impl<'a> Planner<'a> {
@@ -138,7 +141,6 @@ impl<'a> Planner<'a> {
             vars: Vec::new(),
             row: None,
             scans: Vec::new(),
-            labels: 0,
         }
     }
 
@@ -158,11 +160,15 @@ impl<'a> Planner<'a> {
     /// A table that `privilege` is needed for; one that may not even be read does not exist.
     pub(crate) fn target(&mut self, table: &crate::sql::ast::Table, privilege: &str) -> Ora<Rc<Object>> {
         if table.link.is_some() {
-            return Err(OraError::new(2019, "connection description for remote database not found").at(table.at));
+            return Err(
+                OraError::new(2019, "connection description for remote database not found").at(table.at)
+            );
         }
         let object = self.object(&table.path).map_err(|e| e.at(table.at))?;
         if object.kind == "LINK" {
-            return Err(OraError::new(2019, "connection description for remote database not found").at(table.at));
+            return Err(
+                OraError::new(2019, "connection description for remote database not found").at(table.at)
+            );
         }
         if !matches!(object.kind.as_str(), "TABLE" | "VIEW") {
             return Err(OraError::plain(942).at(table.at));

@@ -1,11 +1,12 @@
 //! Queries. It must never give rows in an order, or of a number, that ROWNUM and FETCH do not say.
 
 use crate::ora::{Ora, OraError};
+use crate::plan::from::column_of;
 use crate::plan::funcs::direction;
-use crate::plan::scope::{Scope, Source};
-use crate::plan::types::{Col, Ex, Origin, Ty};
+use crate::plan::scope::Scope;
+use crate::plan::types::{Ex, Origin, Ty};
 use crate::plan::{OutCol, Planner, ident};
-use crate::sql::ast::{Body, Expr, From, Func, Item, Lock, Order, Query, Select, Table, Wait};
+use crate::sql::ast::{Body, Expr, Func, Item, Lock, Order, Query, Select, Wait};
 
 /// A query in PostgreSQL's text.
 #[derive(Debug, Clone)]
@@ -19,7 +20,7 @@ type Named = (String, Vec<OutCol>);
 
 thread_local! {
     /// The queries of WITH around the one that is worked out.
-    static WITH: std::cell::RefCell<Vec<Named>> = const { std::cell::RefCell::new(Vec::new()) };
+    pub(crate) static WITH: std::cell::RefCell<Vec<Named>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
 /// What stands around a SELECT.
@@ -131,7 +132,9 @@ impl Planner<'_> {
                 Expr::Name(path) => planned.columns.iter().position(|c| path.last() == Some(&c.name)),
                 _ => None,
             };
-            let at = at.filter(|at| *at < planned.columns.len()).ok_or_else(|| OraError::new(1785, "ORDER BY item must be the number of a SELECT-list expression"))?;
+            let at = at.filter(|at| *at < planned.columns.len()).ok_or_else(|| {
+                OraError::new(1785, "ORDER BY item must be the number of a SELECT-list expression")
+            })?;
             order.push(format!("q.c{at}{}", direction(o)));
         }
         let mut sql = format!("SELECT {} FROM ({}) q({})", items.join(", "), planned.sql, list.join(", "));
@@ -167,14 +170,27 @@ impl Planner<'_> {
         let list: Vec<String> = items
             .iter()
             .map(|(name, e)| {
-                let sql = if frame.top { e.output() } else if e.ty == Ty::Null { "NULL::text".into() } else { e.sql.clone() };
+                let sql = if frame.top {
+                    e.output()
+                } else if e.ty == Ty::Null {
+                    "NULL::text".into()
+                } else {
+                    e.sql.clone()
+                };
                 format!("{sql} AS {}", ident(name))
             })
             .collect();
         let mut sql = format!("SELECT {}{}", if select.distinct { "DISTINCT " } else { "" }, list.join(", "));
         let reshaped = row_limit.is_some()
-            && (!frame.order.is_empty() || !select.group.is_empty() || select.distinct || has_aggregate(&select.items));
-        let where_sql = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+            && (!frame.order.is_empty()
+                || !select.group.is_empty()
+                || select.distinct
+                || has_aggregate(&select.items));
+        let where_sql = if conditions.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", conditions.join(" AND "))
+        };
         let mut limit = limits(frame);
         if reshaped {
             // The rows are counted before they are sorted or grouped.
@@ -182,7 +198,11 @@ impl Planner<'_> {
                 return Err(OraError::absent("ROWNUM over a join that is sorted or grouped"));
             };
             let n = row_limit.unwrap_or_default();
-            sql.push_str(&format!(" FROM (SELECT {0}.* FROM {1}{where_sql} LIMIT {n}) {0}", only.sql, from.join(", ")));
+            sql.push_str(&format!(
+                " FROM (SELECT {0}.* FROM {1}{where_sql} LIMIT {n}) {0}",
+                only.sql,
+                from.join(", ")
+            ));
         } else {
             if !from.is_empty() {
                 sql.push_str(&format!(" FROM {}", from.join(", ")));
@@ -204,7 +224,8 @@ impl Planner<'_> {
     fn grouping(&mut self, select: &Select, scope: &Scope) -> Ora<String> {
         let mut sql = String::new();
         if !select.group.is_empty() {
-            let list: Vec<String> = select.group.iter().map(|e| Ok(self.expr(e, scope)?.sql)).collect::<Ora<_>>()?;
+            let list: Vec<String> =
+                select.group.iter().map(|e| Ok(self.expr(e, scope)?.sql)).collect::<Ora<_>>()?;
             sql.push_str(&format!(" GROUP BY {}", list.join(", ")));
         }
         if let Some(having) = &select.having {
@@ -222,7 +243,13 @@ impl Planner<'_> {
         })
     }
 
-    fn select_order(&mut self, order: &[Order], items: &[(String, Ex)], scope: &Scope, top: bool) -> Ora<String> {
+    fn select_order(
+        &mut self,
+        order: &[Order],
+        items: &[(String, Ex)],
+        scope: &Scope,
+        top: bool,
+    ) -> Ora<String> {
         let mut list = Vec::new();
         for o in order {
             let by_alias = match &o.by {
@@ -233,12 +260,18 @@ impl Planner<'_> {
             let value = match by_alias {
                 Some((_, e)) => e.clone(),
                 None if matches!(o.by, Expr::Num(_)) => {
-                    return Err(OraError::new(1785, "ORDER BY item must be the number of a SELECT-list expression"));
+                    return Err(OraError::new(
+                        1785,
+                        "ORDER BY item must be the number of a SELECT-list expression",
+                    ));
                 }
                 None => self.expr(&o.by, scope)?,
             };
             if value.ty.is_lob() {
-                return Err(OraError::new(932, format!("inconsistent datatypes: expected - got {}", value.ty.label())));
+                return Err(OraError::new(
+                    932,
+                    format!("inconsistent datatypes: expected - got {}", value.ty.label()),
+                ));
             }
             let sql = if matches!(value.ty, Ty::TsTz(_)) && top { value.instant()? } else { value.sql };
             list.push(format!("{sql}{}", direction(o)));
@@ -260,9 +293,11 @@ impl Planner<'_> {
             }
             Item::TableStar(path) => {
                 let alias = path.last().cloned().unwrap_or_default();
-                let source = scope.sources.iter().find(|s| s.alias == alias).ok_or_else(|| {
-                    OraError::new(904, format!("\"{alias}\": invalid identifier"))
-                })?;
+                let source = scope
+                    .sources
+                    .iter()
+                    .find(|s| s.alias == alias)
+                    .ok_or_else(|| OraError::new(904, format!("\"{alias}\": invalid identifier")))?;
                 for col in &source.columns {
                     items.push((col.name.clone(), column_of(source, col)));
                 }
@@ -283,99 +318,6 @@ impl Planner<'_> {
                 Ok(())
             }
         }
-    }
-
-    /// A part of FROM; what it brings goes to `sources`.
-    pub(crate) fn from(&mut self, from: &From, sources: &mut Vec<Source>, outer: Option<&Scope>) -> Ora<String> {
-        match from {
-            From::Table(table) => {
-                let (sql, source) = self.table_source(table)?;
-                sources.push(source);
-                Ok(sql)
-            }
-            From::Query(query, alias) => {
-                let planned = self.query(query, outer)?;
-                let alias = alias.clone().unwrap_or_else(|| format!("~q{}", sources.len()));
-                let sql = ident(&alias);
-                let list: Vec<String> = planned.columns.iter().map(|c| ident(&c.name)).collect();
-                let text = format!("({}) {sql}({})", planned.sql, list.join(", "));
-                sources.push(Source {
-                    alias,
-                    sql,
-                    object: None,
-                    columns: planned.columns.iter().map(derived).collect(),
-                    merged: Vec::new(),
-                    placed: false,
-                });
-                Ok(text)
-            }
-            From::Join(left, kind, right, on, using) => {
-                let first = sources.len();
-                let l = self.from(left, sources, outer)?;
-                let middle = sources.len();
-                let r = self.from(right, sources, outer)?;
-                let mut using = using.clone();
-                if *kind == "NATURAL" {
-                    using = sources[middle..]
-                        .iter()
-                        .flat_map(|s| s.columns.iter())
-                        .map(|c| c.name.clone())
-                        .filter(|n| sources[first..middle].iter().any(|s| s.columns.iter().any(|c| c.name == *n)))
-                        .collect();
-                }
-                let join = if *kind == "NATURAL" { "INNER" } else { kind };
-                if *kind == "CROSS" {
-                    return Ok(format!("({l} CROSS JOIN {r})"));
-                }
-                let condition = match on {
-                    Some(on) => {
-                        let scope = Scope { sources: sources[first..].to_vec(), outer };
-                        self.condition(on, &scope)?
-                    }
-                    None => "true".to_owned(),
-                };
-                let mut parts = vec![condition];
-                for name in &using {
-                    let side = |range: &[Source]| {
-                        range.iter().find(|s| s.columns.iter().any(|c| c.name == *name)).map(|s| s.sql.clone())
-                    };
-                    let (Some(a), Some(b)) = (side(&sources[first..middle]), side(&sources[middle..])) else {
-                        return Err(OraError::new(904, format!("\"{name}\": invalid identifier")));
-                    };
-                    parts.push(format!("{a}.{0} = {b}.{0}", ident(name)));
-                }
-                for source in &mut sources[middle..] {
-                    source.merged.extend(using.iter().cloned());
-                }
-                Ok(format!("({l} {join} JOIN {r} ON {})", parts.join(" AND ")))
-            }
-        }
-    }
-
-    fn table_source(&mut self, table: &Table) -> Ora<(String, Source)> {
-        if let [name] = table.path.as_slice() {
-            let named = WITH.with(|w| w.borrow().iter().rev().find(|(n, _)| n == name).cloned());
-            if let Some((name, columns)) = named {
-                let alias = table.alias.clone().unwrap_or_else(|| name.clone());
-                let sql = ident(&alias);
-                let source = Source {
-                    alias,
-                    sql: sql.clone(),
-                    object: None,
-                    columns: columns.iter().map(derived).collect(),
-                    merged: Vec::new(),
-                    placed: false,
-                };
-                return Ok((format!("{} {sql}", ident(&name)), source));
-            }
-        }
-        let object = self.target(table, "SELECT")?;
-        let alias = table.alias.clone().or_else(|| table.path.last().cloned()).unwrap_or_default();
-        let sql = ident(&alias);
-        let text = format!("{} {sql}", object.sql());
-        let placed = object.kind == "TABLE";
-        let columns = object.columns.clone();
-        Ok((text, Source { alias, sql, object: Some(object), columns, merged: Vec::new(), placed }))
     }
 }
 
@@ -404,37 +346,11 @@ fn lock_clause(lock: &Lock, scope: &Scope) -> Ora<String> {
     Ok(format!(
         " FOR UPDATE{of}{}",
         match lock.wait {
-            Wait::NoWait => " NOWAIT",
+            Wait::Never => " NOWAIT",
             Wait::SkipLocked => " SKIP LOCKED",
             _ => "",
         }
     ))
-}
-
-fn column_of(source: &Source, col: &Col) -> Ex {
-    let from = match &source.object {
-        Some(o) => Origin::Column {
-            owner: o.owner.clone(),
-            table: o.name.clone(),
-            column: col.name.clone(),
-            indexed: col.indexed,
-            nullable: col.nullable,
-        },
-        None => Origin::Other,
-    };
-    Ex { sql: format!("{}.{}", source.sql, ident(&col.name)), ty: col.ty, from }
-}
-
-pub(crate) fn derived(column: &OutCol) -> Col {
-    Col {
-        name: column.name.clone(),
-        ty: column.ty,
-        nullable: column.nullable,
-        computed: false,
-        identity: None,
-        indexed: false,
-        default: None,
-    }
 }
 
 fn out_column(name: &str, e: &Ex) -> OutCol {

@@ -94,7 +94,8 @@ impl Planner<'_> {
     }
 
     fn sequence(&mut self, path: &[String], what: &str) -> Ora<Ex> {
-        let object = self.find(path)?.filter(|o| o.kind == "SEQUENCE").ok_or_else(|| OraError::plain(2289))?;
+        let object =
+            self.find(path)?.filter(|o| o.kind == "SEQUENCE").ok_or_else(|| OraError::plain(2289))?;
         let function = if what == "NEXTVAL" { "nextval" } else { "currval" };
         let name = crate::plan::literal(&object.sql());
         Ok(Ex::new(format!("{function}({name}::regclass)::numeric"), NUMBER))

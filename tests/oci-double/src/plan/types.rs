@@ -55,7 +55,12 @@ impl Ty {
     }
 
     pub(crate) fn national(self) -> bool {
-        matches!(self, Ty::Char { national: true, .. } | Ty::Varchar { national: true, .. } | Ty::Clob { national: true })
+        matches!(
+            self,
+            Ty::Char { national: true, .. }
+                | Ty::Varchar { national: true, .. }
+                | Ty::Clob { national: true }
+        )
     }
 
     /// The name that errors call it by.
@@ -121,7 +126,6 @@ pub(crate) struct Col {
     pub(crate) computed: bool,
     pub(crate) identity: Option<String>,
     pub(crate) indexed: bool,
-    pub(crate) default: Option<String>,
 }
 
 /// Where a value comes from, as far as conversions look at it.
@@ -181,7 +185,11 @@ impl Ex {
     }
 
     pub(crate) fn double(&self) -> Ora<String> {
-        if self.ty.is_binary_float() { Ok(self.sql.clone()) } else { Ok(format!("({})::float8", self.number()?)) }
+        if self.ty.is_binary_float() {
+            Ok(self.sql.clone())
+        } else {
+            Ok(format!("({})::float8", self.number()?))
+        }
     }
 
     pub(crate) fn date(&self) -> Ora<String> {
@@ -241,7 +249,9 @@ impl Ex {
     pub(crate) fn as_ty(&self, ty: Ty) -> Ora<String> {
         Ok(match ty {
             Ty::Null => self.sql.clone(),
-            Ty::Clob { .. } if !(self.ty.is_text() || matches!(self.ty, Ty::Clob { .. } | Ty::Null | Ty::Long)) => {
+            Ty::Clob { .. }
+                if !(self.ty.is_text() || matches!(self.ty, Ty::Clob { .. } | Ty::Null | Ty::Long)) =>
+            {
                 return Err(self.refuse("CLOB"));
             }
             Ty::Char { .. } | Ty::Varchar { .. } | Ty::Long | Ty::Clob { .. } | Ty::Rowid => self.text()?,
@@ -282,7 +292,13 @@ pub(crate) fn common(types: &[Ty]) -> Ty {
     if known.iter().all(|t| t.is_time()) {
         let zoned = known.iter().any(|t| matches!(t, Ty::TsTz(_)));
         let local = known.iter().any(|t| matches!(t, Ty::TsLtz(_)));
-        return if zoned { Ty::TsTz(6) } else if local { Ty::TsLtz(6) } else { Ty::Ts(6) };
+        return if zoned {
+            Ty::TsTz(6)
+        } else if local {
+            Ty::TsLtz(6)
+        } else {
+            Ty::Ts(6)
+        };
     }
     if known.iter().any(|t| matches!(t, Ty::Clob { .. })) {
         return Ty::Clob { national: known.iter().any(|t| t.national()) };

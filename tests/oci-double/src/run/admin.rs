@@ -45,11 +45,14 @@ impl Session {
                     self.set("time_zone", value)?;
                 }
                 "NLS_NUMERIC_CHARACTERS" if value.chars().count() != 2 => {
-                    return Err(OraError::new(12705, "Cannot access NLS data files or invalid environment specified"));
+                    return Err(OraError::new(
+                        12705,
+                        "Cannot access NLS data files or invalid environment specified",
+                    ));
                 }
                 _ if name.starts_with("NLS_") => self.set(&name.to_lowercase(), value)?,
-                "ISOLATION_LEVEL" | "SQL_TRACE" | "OPTIMIZER_MODE" | "CURSOR_SHARING" | "DDL_LOCK_TIMEOUT"
-                | "STATISTICS_LEVEL" | "PLSQL_WARNINGS" | "CONTAINER" | "EVENTS" => {}
+                "ISOLATION_LEVEL" | "SQL_TRACE" | "OPTIMIZER_MODE" | "CURSOR_SHARING"
+                | "DDL_LOCK_TIMEOUT" | "STATISTICS_LEVEL" | "PLSQL_WARNINGS" | "CONTAINER" | "EVENTS" => {}
                 _ => return Err(OraError::new(2248, "invalid option for ALTER SESSION")),
             }
         }
@@ -64,7 +67,8 @@ impl Session {
         }
         let sid = which.split(',').next().and_then(|s| s.trim().parse::<u32>().ok());
         let sid = sid.ok_or_else(|| OraError::new(26, "missing or invalid session ID"))?;
-        let found = self.ask(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = {sid}"))?;
+        let found =
+            self.ask(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = {sid}"))?;
         if found.first().is_none_or(|a| a.rows.is_empty()) {
             return Err(OraError::new(30, "User session ID does not exist."));
         }
@@ -84,12 +88,14 @@ impl Session {
             let Session { conn, dictionary, user, schema, rules, .. } = self;
             let (user, schema, rules) = (user.clone(), schema.clone(), *rules);
             let from = schema.clone();
-            let mut lookup = |owner: Option<&str>, name: &str| dictionary.look_up(conn, &user, &from, owner, name);
+            let mut lookup =
+                |owner: Option<&str>, name: &str| dictionary.look_up(conn, &user, &from, owner, name);
             Planner::new(&mut lookup, &schema, rules, &[]).definition(ddl)?
         };
         if !definition.outside.is_empty() {
-            let mut aside = PgConn::connect(&self.host, self.port, "postgres", "postgres", Duration::from_secs(10))
-                .map_err(|_| OraError::plain(12541))?;
+            let mut aside =
+                PgConn::connect(&self.host, self.port, "postgres", "postgres", Duration::from_secs(10))
+                    .map_err(|_| OraError::plain(12541))?;
             for sql in &definition.outside {
                 aside.simple(sql).map_err(|f| errors::failure(&f))?;
             }

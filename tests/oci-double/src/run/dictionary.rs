@@ -74,13 +74,18 @@ fn object(answer: &Answer) -> Option<Object> {
             computed: yes(12),
             identity: text(row, 13),
             indexed: yes(14),
-            default: text(row, 15),
         });
     }
     Some(object)
 }
 
-fn column_type(name: &str, length: Option<i64>, chars: Option<i64>, precision: Option<i64>, scale: Option<i64>) -> Ty {
+fn column_type(
+    name: &str,
+    length: Option<i64>,
+    chars: Option<i64>,
+    precision: Option<i64>,
+    scale: Option<i64>,
+) -> Ty {
     let size = |n: Option<i64>| n.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
     let small = |n: Option<i64>, otherwise: u8| n.and_then(|n| u8::try_from(n).ok()).unwrap_or(otherwise);
     let (bytes, chars) = (size(length), size(chars));
@@ -112,4 +117,3 @@ fn column_type(name: &str, length: Option<i64>, chars: Option<i64>, precision: O
         _ => Ty::Bool,
     }
 }
-

@@ -7,7 +7,7 @@ use crate::pg::{Failure, PgError};
 pub(crate) fn failure(failure: &Failure) -> OraError {
     match failure {
         Failure::Server(error) => server(error),
-        Failure::Gone(_) => OraError::plain(3113),
+        Failure::Gone => OraError::plain(3113),
         Failure::Stuck => OraError::plain(3136),
         Failure::TimedOut => OraError::plain(3156),
     }
@@ -65,9 +65,15 @@ fn server(error: &PgError) -> OraError {
         "P0003" => OraError::plain(1422),
         "3B001" => OraError::plain(1086),
         "54001" => OraError::new(36, "maximum number of recursive SQL levels (50) exceeded"),
-        "25006" => OraError::new(1456, "may not perform insert/delete/update operation inside a READ ONLY transaction"),
+        "25006" => OraError::new(
+            1456,
+            "may not perform insert/delete/update operation inside a READ ONLY transaction",
+        ),
         // A mistake of the double: it must be seen as one.
-        _ => OraError::new(600, format!("internal error code, arguments: [{}], [{}]", error.state, error.message)),
+        _ => OraError::new(
+            600,
+            format!("internal error code, arguments: [{}], [{}]", error.state, error.message),
+        ),
     };
     stack(base, error)
 }

@@ -1,10 +1,11 @@
 //! Running statements: one or many rows of values, with what comes back. It must never let a failed statement leave a trace.
 
 use crate::ora::{Ora, OraError};
-use crate::pg::{Answer, Failure};
-use crate::plan::{BindType, OutCol, Planner, Scan, ident, literal};
+use crate::pg::Failure;
+use crate::plan::{BindType, OutCol, Scan, ident, literal};
+use crate::run::ready::{Ready, encode, take};
 use crate::run::session::{Mark, Session};
-use crate::run::value::{Val, parameter, parameter_type};
+use crate::run::value::{Val, parameter_type};
 use crate::sql::ast::{Block, Query, Statement, Step, Wait};
 use crate::sql::parse::{Parsed, parse};
 
@@ -37,20 +38,6 @@ pub(crate) struct Outcome {
     pub(crate) failure: Option<OraError>,
 }
 
-/// A statement in PostgreSQL's text.
-struct Ready {
-    sql: String,
-    params: Vec<usize>,
-    columns: Vec<OutCol>,
-    into: Vec<usize>,
-    into_types: Vec<crate::plan::types::Ty>,
-    scans: Vec<Scan>,
-    /// Run before and after, with the statement's own savepoint around.
-    before: String,
-    after: String,
-    query: bool,
-}
-
 impl Session {
     pub(crate) fn run(&mut self, request: &Request) -> Ora<Outcome> {
         self.begin_call()?;
@@ -60,7 +47,10 @@ impl Session {
             Statement::Rollback(None) => self.rollback_now().map(|()| Outcome::default()),
             Statement::Rollback(Some(name)) => {
                 if !self.in_transaction {
-                    return Err(OraError::new(1086, format!("savepoint '{name}' never established in this session or is invalid")));
+                    return Err(OraError::new(
+                        1086,
+                        format!("savepoint '{name}' never established in this session or is invalid"),
+                    ));
                 }
                 let mark = self.mark(true)?;
                 let sql = format!("ROLLBACK TO SAVEPOINT {}", ident(&format!("u~{name}")));
@@ -151,8 +141,10 @@ impl Session {
         if !ready.before.is_empty() {
             self.ask(&ready.before)?;
         }
-        let types: Vec<u32> = ready.params.iter().filter_map(|p| request.types.get(*p)).map(|t| parameter_type(t.ty)).collect();
-        let rows: Vec<Vec<Option<Vec<u8>>>> = request.rows.iter().map(|row| encode(row, &ready.params, &request.types)).collect();
+        let types: Vec<u32> =
+            ready.params.iter().filter_map(|p| request.types.get(*p)).map(|t| parameter_type(t.ty)).collect();
+        let rows: Vec<Vec<Option<Vec<u8>>>> =
+            request.rows.iter().map(|row| encode(row, &ready.params, &request.types)).collect();
         let (answers, failure) = self.conn.prepared(&ready.sql, &types, &rows);
         match failure {
             None => {
@@ -229,7 +221,8 @@ impl Session {
         if error.code == 54 && waited {
             error = OraError::plain(30006);
         }
-        if error.code == 1 && self.rules.at_least(23)
+        if error.code == 1
+            && self.rules.at_least(23)
             && let Failure::Server(pg) = failure
         {
             error.text.push_str(&format!(" on table {}.{} columns", pg.schema, pg.table));
@@ -237,71 +230,15 @@ impl Session {
                 let columns = columns.trim_start_matches('(').replace('"', "");
                 let values = values.split(") already").next().unwrap_or_default();
                 error.text.push_str(&format!(" ({columns})"));
-                error = error.below(3301, &format!("(ORA-00001 details) row with column values ({columns}:{values}) already exists"));
+                error = error.below(
+                    3301,
+                    &format!(
+                        "(ORA-00001 details) row with column values ({columns}:{values}) already exists"
+                    ),
+                );
             }
         }
         error
-    }
-
-    fn prepare(&mut self, statement: &Statement, binds: &[BindType]) -> Ora<Ready> {
-        let Session { conn, dictionary, user, schema, rules, blocks, .. } = self;
-        let (user, schema, rules) = (user.clone(), schema.clone(), *rules);
-        let from = schema.clone();
-        let mut lookup = |owner: Option<&str>, name: &str| dictionary.look_up(conn, &user, &from, owner, name);
-        let mut planner = Planner::new(&mut lookup, &schema, rules, binds);
-        let mut ready = Ready {
-            sql: String::new(),
-            params: Vec::new(),
-            columns: Vec::new(),
-            into: Vec::new(),
-            into_types: Vec::new(),
-            scans: Vec::new(),
-            before: String::new(),
-            after: String::new(),
-            query: false,
-        };
-        match statement {
-            Statement::Select(query) => {
-                let planned = planner.query_as(query, None, true)?;
-                ready.sql = planned.sql;
-                ready.columns = planned.columns;
-                ready.query = true;
-                if let Some(Wait::Seconds(n)) = query.lock.as_ref().map(|l| &l.wait) {
-                    ready.before = format!("SET LOCAL lock_timeout = '{}ms'", (*n * 1000).max(1));
-                    ready.after = "SET LOCAL lock_timeout = 0".to_owned();
-                }
-            }
-            Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_) => {
-                let change = match statement {
-                    Statement::Insert(s) => planner.insert(s)?,
-                    Statement::Update(s) => planner.update(s)?,
-                    Statement::Delete(s) => planner.delete(s)?,
-                    Statement::Merge(s) => planner.merge(s)?,
-                    _ => return Err(OraError::plain(900)),
-                };
-                ready.sql = change.sql;
-                ready.into = change.into;
-                ready.into_types = change.columns.iter().map(|c| c.ty).collect();
-            }
-            Statement::LockTable(tables, mode, wait) => {
-                let mut list = Vec::new();
-                for table in tables {
-                    list.push(planner.target(table, "SELECT")?.sql());
-                }
-                let mode = if mode == "EXCLUSIVE" { "EXCLUSIVE" } else { "ROW SHARE" };
-                let nowait = if *wait == Wait::NoWait { " NOWAIT" } else { "" };
-                ready.sql = format!("LOCK TABLE {} IN {mode} MODE{nowait}", list.join(", "));
-            }
-            Statement::Block(_) | Statement::Call(..) => {
-                *blocks += 1;
-                let number = *blocks;
-                block_ready(&mut planner, statement, binds, number, &mut ready)?;
-            }
-            _ => return Err(OraError::plain(900)),
-        }
-        ready.params = planner.params.clone();
-        ready.scans = std::mem::take(&mut planner.scans);
-        Ok(ready)
     }
 
     fn note_scans(&mut self, scans: &[Scan], sql: &str, rows: usize) -> Ora<()> {
@@ -324,66 +261,5 @@ impl Session {
         }
         aside.close();
         Ok(())
-    }
-}
-
-/// A block as a function of this session, whose parameters are the placeholders.
-fn block_ready(planner: &mut Planner, statement: &Statement, binds: &[BindType], number: u32, ready: &mut Ready) -> Ora<()> {
-    planner.in_block = true;
-    let text = match statement {
-        Statement::Block(block) => planner.block_text(block, "")?,
-        Statement::Call(path, args) => {
-            let step = Step::Call(path.clone(), args.clone());
-            planner.block_text(&Block { body: vec![step], ..Block::default() }, "")?
-        }
-        _ => return Err(OraError::plain(900)),
-    };
-    planner.in_block = false;
-    let mut list = Vec::new();
-    let (mut args, mut outs) = (Vec::new(), Vec::new());
-    for (i, bind) in binds.iter().enumerate() {
-        list.push(format!("INOUT \"b~{i}\" {}", bind.ty.pg_free()));
-        planner.params.push(i);
-        args.push(match bind.ty {
-            crate::plan::types::Ty::TsTz(_) => format!("ora.tstz_in(${})", i + 1),
-            _ => format!("${}", i + 1),
-        });
-        outs.push(crate::plan::types::Ex::new(format!("q.\"b~{i}\""), bind.ty).output());
-        ready.into.push(i);
-        ready.into_types.push(bind.ty);
-    }
-    let returns = if binds.is_empty() { " RETURNS void" } else { "" };
-    let name = format!("pg_temp.\"block~{number}\"");
-    ready.before = format!(
-        "CREATE FUNCTION {name}({}){returns} LANGUAGE plpgsql AS {}",
-        list.join(", "),
-        literal(&format!("#variable_conflict use_variable\n{text}"))
-    );
-    let outs = if outs.is_empty() { "1".to_owned() } else { outs.join(", ") };
-    let names: Vec<String> = (0..binds.len()).map(|i| format!("\"b~{i}\"")).collect();
-    let alias = if names.is_empty() { "q".to_owned() } else { format!("q({})", names.join(", ")) };
-    ready.sql = format!("SELECT {outs} FROM {name}({}) {alias}", args.join(", "));
-    ready.after = format!("DROP FUNCTION {name}");
-    Ok(())
-}
-
-fn encode(row: &[Val], params: &[usize], types: &[BindType]) -> Vec<Option<Vec<u8>>> {
-    params
-        .iter()
-        .map(|p| match (row.get(*p), types.get(*p)) {
-            (Some(value), Some(bind)) => parameter(value, bind.ty),
-            _ => None,
-        })
-        .collect()
-}
-
-fn take(outcome: &mut Outcome, ready: &Ready, answer: Answer) {
-    let touched = if ready.query || !ready.into.is_empty() && answer.tag.starts_with("SELECT") { 1 } else { answer.touched() };
-    outcome.touched += touched;
-    outcome.counts.push(touched);
-    if ready.query {
-        outcome.rows = answer.rows;
-    } else {
-        outcome.returned.push(answer.rows);
     }
 }

@@ -28,7 +28,11 @@ impl Session {
 
     /// Takes the next fault of a moment.
     pub(crate) fn fault(&mut self, moment: &str, sql: &str) -> Ora<Option<Fault>> {
-        let answers = self.ask(&format!("SELECT id, kind, code, message, seconds FROM ora.fault({}, {})", literal(moment), literal(sql)))?;
+        let answers = self.ask(&format!(
+            "SELECT id, kind, code, message, seconds FROM ora.fault({}, {})",
+            literal(moment),
+            literal(sql)
+        ))?;
         let Some(row) = answers.first().and_then(|a| a.rows.first()) else { return Ok(None) };
         let text = |i: usize| row.get(i).cloned().flatten();
         let fault = Fault {
@@ -94,7 +98,8 @@ impl Session {
 
     /// Does what a block of `BUKTOR_FAULT.x(..);` calls asks for, if it is one.
     pub(crate) fn control(&mut self, steps: &[Step]) -> Option<Ora<()>> {
-        let ours = |s: &Step| matches!(s, Step::Call(path, _) if path.first().is_some_and(|p| p == "BUKTOR_FAULT"));
+        let ours =
+            |s: &Step| matches!(s, Step::Call(path, _) if path.first().is_some_and(|p| p == "BUKTOR_FAULT"));
         if !steps.iter().any(ours) {
             return None;
         }
@@ -104,7 +109,9 @@ impl Session {
     fn control_all(&mut self, steps: &[Step]) -> Ora<()> {
         let mut aside = self.aside()?;
         for step in steps {
-            let Step::Call(path, args) = step else { return Err(OraError::absent("other steps beside BUKTOR_FAULT")) };
+            let Step::Call(path, args) = step else {
+                return Err(OraError::absent("other steps beside BUKTOR_FAULT"));
+            };
             let args: Vec<String> = args.iter().map(|(_, e)| constant(e)).collect::<Ora<_>>()?;
             let sql = control_sql(path.get(1).map_or("", String::as_str), &args, self.conn.canceller.pid)?;
             aside.simple(&sql).map_err(|f| errors::failure(&f))?;
@@ -127,12 +134,13 @@ fn constant(e: &Expr) -> Ora<String> {
 fn control_sql(what: &str, args: &[String], own: i32) -> Ora<String> {
     let arg = |i: usize| args.get(i).cloned().unwrap_or_else(|| "NULL".to_owned());
     let times = |i: usize| args.get(i).cloned().unwrap_or_else(|| "1".to_owned());
-    let insert = |kind: &str, pattern: String, code: String, message: String, seconds: String, times: String| {
-        format!(
-            "INSERT INTO ora.faults (kind, pattern, code, message, seconds, remaining) \
+    let insert =
+        |kind: &str, pattern: String, code: String, message: String, seconds: String, times: String| {
+            format!(
+                "INSERT INTO ora.faults (kind, pattern, code, message, seconds, remaining) \
              VALUES ('{kind}', {pattern}, {code}, {message}, {seconds}, {times})"
-        )
-    };
+            )
+        };
     let null = || "NULL".to_owned();
     Ok(match what {
         "DROP_BEFORE_COMMIT" => insert("drop_before_commit", null(), null(), null(), null(), times(0)),

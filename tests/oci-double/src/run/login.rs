@@ -25,9 +25,9 @@ pub(crate) struct Attached {
 
 /// Reaches the listener and the service behind it.
 pub(crate) fn attach(connect_string: &str) -> Ora<Attached> {
-    let admin = std::env::var_os("TNS_ADMIN").map(PathBuf::from).or_else(|| {
-        std::env::var_os("ORACLE_HOME").map(|h| PathBuf::from(h).join("network").join("admin"))
-    });
+    let admin = std::env::var_os("TNS_ADMIN")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("ORACLE_HOME").map(|h| PathBuf::from(h).join("network").join("admin")));
     let target = resolve(connect_string, admin)?;
     let mut last = OraError::plain(12541);
     for (host, port) in &target.addresses {
@@ -54,15 +54,19 @@ fn attach_one(target: &Target, host: &str, port: u16) -> Ora<Attached> {
         }),
         NoConnection::Refused(Failure::Server(e)) if e.state == "3D000" => unknown(),
         NoConnection::Refused(Failure::Server(e)) if e.state == "57P03" => OraError::plain(1033),
-        NoConnection::Refused(Failure::Server(e)) if e.state == "53300" => errors::failure(&Failure::Server(e)),
+        NoConnection::Refused(Failure::Server(e)) if e.state == "53300" => {
+            errors::failure(&Failure::Server(e))
+        }
         NoConnection::Refused(Failure::Stuck | Failure::TimedOut) => OraError::plain(12170),
         NoConnection::Refused(_) => OraError::plain(12537),
     })?;
-    let sql = "SELECT name, value FROM ora.settings WHERE name IN ('reachable_as', 'server_version') ORDER BY name";
+    let sql =
+        "SELECT name, value FROM ora.settings WHERE name IN ('reachable_as', 'server_version') ORDER BY name";
     let answers = conn.simple(sql).map_err(|_| unknown())?;
     let cell = |row: usize| answers.first().and_then(|a| a.rows.get(row)?.get(1)?.clone());
     let reachable = cell(0).unwrap_or_default();
-    let wrong_way = (reachable == "service" && target.sid.is_some()) || (reachable == "sid" && target.sid.is_none());
+    let wrong_way =
+        (reachable == "service" && target.sid.is_some()) || (reachable == "sid" && target.sid.is_none());
     if wrong_way {
         return Err(unknown());
     }
@@ -116,7 +120,10 @@ impl Attached {
         }
         if state == "NOSESSION" {
             self.note(&name, "1045")?;
-            return Err(OraError::new(1045, format!("user {name} lacks CREATE SESSION privilege; logon denied")));
+            return Err(OraError::new(
+                1045,
+                format!("user {name} lacks CREATE SESSION privilege; logon denied"),
+            ));
         }
         self.ask(&format!("UPDATE ora.users SET failed = 0 WHERE name = {} AND failed > 0", literal(&name)))?;
         self.note(&name, "ok")?;
@@ -152,14 +159,18 @@ impl Attached {
 
     fn ask(&mut self, sql: &str) -> Ora<Option<Vec<Option<String>>>> {
         let answers = self.conn.simple(sql).map_err(|f| match f {
-            Failure::Gone(_) => OraError::plain(12537),
+            Failure::Gone => OraError::plain(12537),
             other => errors::failure(&other),
         })?;
         Ok(answers.first().and_then(|a| a.rows.first().cloned()))
     }
 
     fn note(&mut self, name: &str, outcome: &str) -> Ora<()> {
-        let sql = format!("INSERT INTO ora.logins (name, outcome) VALUES ({}, {})", literal(name), literal(outcome));
+        let sql = format!(
+            "INSERT INTO ora.logins (name, outcome) VALUES ({}, {})",
+            literal(name),
+            literal(outcome)
+        );
         self.ask(&sql).map(|_| ())
     }
 }

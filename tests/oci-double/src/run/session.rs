@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::ora::{Ora, OraError};
-use crate::pg::wire::Canceller;
+use crate::pg::Canceller;
 use crate::pg::{Answer, Failure, PgConn};
 use crate::plan::literal;
 use crate::run::dictionary::Dictionary;
@@ -79,10 +79,13 @@ impl Session {
         let list: Vec<String> = self
             .settings
             .iter()
-            .map(|(name, value)| format!("set_config({}, {}, false)", literal(&format!("buktor.{name}")), literal(value)))
+            .map(|(name, value)| {
+                format!("set_config({}, {}, false)", literal(&format!("buktor.{name}")), literal(value))
+            })
             .collect();
         let name = literal(&format!("ora {}", self.user));
-        self.ask(&format!("SELECT {}, set_config('application_name', {name}, false)", list.join(", "))).map(|_| ())
+        self.ask(&format!("SELECT {}, set_config('application_name', {name}, false)", list.join(", ")))
+            .map(|_| ())
     }
 
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Ora<()> {
@@ -196,12 +199,14 @@ impl Session {
         if inside {
             sql.push_str("SAVEPOINT \"~s\"; ");
         }
-        sql.push_str("SELECT last_value FROM ora.ddl_version; SELECT 1 FROM ora.faults WHERE remaining > 0 LIMIT 1");
+        sql.push_str(
+            "SELECT last_value FROM ora.ddl_version; SELECT 1 FROM ora.faults WHERE remaining > 0 LIMIT 1",
+        );
         let answers = self.ask(&sql)?;
         self.in_transaction = inside;
-        let rows: Vec<&Answer> = answers.iter().filter(|a| !a.columns.is_empty()).collect();
+        let rows: Vec<&Answer> = answers.iter().filter(|a| a.columns > 0).collect();
         if let Some(version) = rows.first().and_then(|a| a.cell(0)) {
-            self.dictionary.at_version(&version.to_owned());
+            self.dictionary.at_version(version);
         }
         Ok(Mark { inside, faults: rows.get(1).is_some_and(|a| !a.rows.is_empty()) })
     }

@@ -125,7 +125,7 @@ pub(crate) enum From {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wait {
     Forever,
-    NoWait,
+    Never,
     Seconds(u32),
     SkipLocked,
 }
@@ -135,6 +135,9 @@ pub(crate) struct Lock {
     pub(crate) of: Vec<Path>,
     pub(crate) wait: Wait,
 }
+
+/// Columns with where they stand, their values, and the condition of MERGE's INSERT.
+pub(crate) type MergeInsert = (Vec<(Path, usize)>, Vec<Option<Expr>>, Option<Expr>);
 
 /// Columns that get a value: `a = 1` or `(a, b) = (SELECT ..)`.
 pub(crate) type Assignment = (Vec<(Path, usize)>, Option<Expr>);
@@ -175,7 +178,7 @@ pub(crate) struct Merge {
     pub(crate) source: From,
     pub(crate) on: Expr,
     pub(crate) update: Option<(Vec<Assignment>, Option<Expr>, Option<Expr>)>,
-    pub(crate) insert: Option<(Vec<(Path, usize)>, Vec<Option<Expr>>, Option<Expr>)>,
+    pub(crate) insert: Option<MergeInsert>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -264,11 +267,33 @@ pub(crate) struct Routine {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ddl {
-    CreateTable { name: Path, temporary: bool, columns: Vec<ColumnDef>, constraints: Vec<Constraint>, query: Option<Box<Query>> },
-    CreateIndex { name: Path, table: Path, unique: bool, keys: Vec<(Expr, bool, String)> },
-    CreateView { name: Path, columns: Vec<Name>, query: Box<Query>, text: String, read_only: bool },
+    CreateTable {
+        name: Path,
+        temporary: bool,
+        columns: Vec<ColumnDef>,
+        constraints: Vec<Constraint>,
+        query: Option<Box<Query>>,
+    },
+    CreateIndex {
+        name: Path,
+        table: Path,
+        unique: bool,
+        keys: Vec<(Expr, bool, String)>,
+    },
+    CreateView {
+        name: Path,
+        columns: Vec<Name>,
+        query: Box<Query>,
+        text: String,
+        read_only: bool,
+    },
     CreateSequence(Path, Sequence),
-    CreateSynonym { name: Path, public: bool, target: Path, link: Option<Name> },
+    CreateSynonym {
+        name: Path,
+        public: bool,
+        target: Path,
+        link: Option<Name>,
+    },
     CreateTrigger(Box<Trigger>),
     CreateRoutine(Box<Routine>),
     CreateUser(Name, String),
@@ -280,11 +305,23 @@ pub(crate) enum Ddl {
     AlterTrigger(Path, bool),
     AlterIndex(Path, &'static str),
     AlterSequence(Path, Sequence),
-    Drop { kind: String, name: Path, public: bool },
+    Drop {
+        kind: String,
+        name: Path,
+        public: bool,
+    },
     Truncate(Path),
     Comment,
-    Grant { privileges: Vec<(String, Vec<Name>)>, on: Option<Path>, to: Vec<Name> },
-    Revoke { privileges: Vec<(String, Vec<Name>)>, on: Option<Path>, from: Vec<Name> },
+    Grant {
+        privileges: Vec<(String, Vec<Name>)>,
+        on: Option<Path>,
+        to: Vec<Name>,
+    },
+    Revoke {
+        privileges: Vec<(String, Vec<Name>)>,
+        on: Option<Path>,
+        from: Vec<Name>,
+    },
     Rename(Name, Name),
 }
 

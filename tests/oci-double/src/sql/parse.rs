@@ -1,7 +1,7 @@
 //! The parser's hands: looking at tokens, taking them, names, types. It must never decide what a statement means.
 
 use crate::ora::{Ora, OraError};
-use crate::sql::ast::{Expr, Name, Path, Statement, Step, TypeName};
+use crate::sql::ast::{Expr, Name, Path, Statement, TypeName};
 use crate::sql::lexer::{Tok, Token, tokens};
 
 /// What the server's version makes of the grammar.
@@ -52,7 +52,8 @@ SUCCESSFUL SYNONYM SYSDATE TABLE THEN TO TRIGGER UID UNION UNIQUE UPDATE USER VA
 WHENEVER WHERE WITH ";
 
 /// Words that end a table in FROM, though they can be names elsewhere.
-const NO_ALIAS: &str = " LEFT RIGHT FULL INNER JOIN CROSS NATURAL OUTER USING FETCH OFFSET RETURNING RETURN LOG WHEN END ";
+const NO_ALIAS: &str =
+    " LEFT RIGHT FULL INNER JOIN CROSS NATURAL OUTER USING FETCH OFFSET RETURNING RETURN LOG WHEN END ";
 
 pub(crate) fn reserved(word: &str) -> bool {
     RESERVED.contains(&format!(" {word} "))
@@ -64,16 +65,6 @@ pub(crate) fn parse(sql: &str, rules: Rules) -> Ora<Parsed> {
     let statement = parser.statement()?;
     parser.finish(&statement)?;
     Ok(Parsed { statement, binds: parser.binds })
-}
-
-/// A single expression, as the dictionary keeps defaults and conditions.
-pub(crate) fn parse_expression(sql: &str, rules: Rules) -> Ora<Expr> {
-    Parser::new(sql, rules)?.condition()
-}
-
-/// A block's steps without placeholders, as the dictionary keeps bodies.
-pub(crate) fn lone_step(statement: Statement) -> Step {
-    Step::Sql(Box::new(statement))
 }
 
 impl<'a> Parser<'a> {
@@ -181,7 +172,9 @@ impl<'a> Parser<'a> {
     pub(crate) fn block_error(&self) -> OraError {
         let (line, what) = self.tokens.get(self.at).or(self.tokens.last()).map_or((1, String::new()), |t| {
             let what = match &t.tok {
-                Tok::Word(w) | Tok::Quoted(w) | Tok::Num(w) | Tok::Str(w) | Tok::NStr(w) | Tok::Bind(w) => w.clone(),
+                Tok::Word(w) | Tok::Quoted(w) | Tok::Num(w) | Tok::Str(w) | Tok::NStr(w) | Tok::Bind(w) => {
+                    w.clone()
+                }
                 Tok::Op(o) => (*o).to_owned(),
                 Tok::End => "end-of-file".to_owned(),
             };
@@ -285,7 +278,10 @@ impl<'a> Parser<'a> {
         match name.as_str() {
             "LONG" if self.word("RAW") => name = "LONG RAW".to_owned(),
             "DOUBLE" if self.word("PRECISION") => name = "FLOAT".to_owned(),
-            "NATIONAL" => name = if self.word("CHARACTER") || self.word("CHAR") { "NCHAR" } else { "NVARCHAR2" }.to_owned(),
+            "NATIONAL" => {
+                name =
+                    if self.word("CHARACTER") || self.word("CHAR") { "NCHAR" } else { "NVARCHAR2" }.to_owned()
+            }
             "CHAR" | "CHARACTER" if self.word("VARYING") => name = "VARCHAR2".to_owned(),
             _ => {}
         }
@@ -307,7 +303,9 @@ impl<'a> Parser<'a> {
             self.close()?;
         }
         match name.as_str() {
-            "TIMESTAMP" if self.words(&["WITH", "LOCAL", "TIME", "ZONE"]) => name.push_str(" WITH LOCAL TIME ZONE"),
+            "TIMESTAMP" if self.words(&["WITH", "LOCAL", "TIME", "ZONE"]) => {
+                name.push_str(" WITH LOCAL TIME ZONE")
+            }
             "TIMESTAMP" if self.words(&["WITH", "TIME", "ZONE"]) => name.push_str(" WITH TIME ZONE"),
             "INTERVAL" if self.word("DAY") => {
                 self.precision()?;

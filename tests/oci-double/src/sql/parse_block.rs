@@ -51,7 +51,8 @@ impl Parser<'_> {
                 self.word("CONSTANT");
                 let ty = self.type_name().map_err(|_| self.block_error())?;
                 self.words(&["NOT", "NULL"]);
-                let value = if self.op(":=") || self.word("DEFAULT") { Some(self.condition()?) } else { None };
+                let value =
+                    if self.op(":=") || self.word("DEFAULT") { Some(self.condition()?) } else { None };
                 declarations.push(Declaration::Variable(name, ty, value));
             }
             self.semicolon()?;
@@ -112,8 +113,8 @@ impl Parser<'_> {
                 self.at += 1;
                 Step::Nothing
             }
-            "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "COMMIT" | "ROLLBACK" | "SAVEPOINT" | "LOCK"
-            | "SET" | "WITH" => Step::Sql(Box::new(self.statement()?)),
+            "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "COMMIT" | "ROLLBACK" | "SAVEPOINT"
+            | "LOCK" | "SET" | "WITH" => Step::Sql(Box::new(self.statement()?)),
             "IF" => self.if_step()?,
             "WHILE" => {
                 self.at += 1;

@@ -1,9 +1,7 @@
 //! Statements other than queries and definitions. It must never take several rows in VALUES before 23ai.
 
 use crate::ora::{Ora, OraError};
-use crate::sql::ast::{
-    Assignment, Delete, Expr, Insert, Merge, Path, Returning, Statement, Table, Update, Wait,
-};
+use crate::sql::ast::{Assignment, Delete, Expr, Insert, Merge, Path, Returning, Statement, Table, Update};
 use crate::sql::lexer::Tok;
 use crate::sql::parse::Parser;
 
@@ -177,12 +175,14 @@ impl Parser<'_> {
         self.at += 1;
         self.need("INTO", 925)?;
         let table = self.table()?;
-        let columns = if self.is_op("(") && !matches!(self.ahead(1), Tok::Word(w) if w == "SELECT" || w == "WITH") {
-            self.columns()?
-        } else {
-            Vec::new()
-        };
-        let mut insert = Insert { table, columns, rows: Vec::new(), query: None, returning: Returning::default() };
+        let columns =
+            if self.is_op("(") && !matches!(self.ahead(1), Tok::Word(w) if w == "SELECT" || w == "WITH") {
+                self.columns()?
+            } else {
+                Vec::new()
+            };
+        let mut insert =
+            Insert { table, columns, rows: Vec::new(), query: None, returning: Returning::default() };
         if self.word("VALUES") {
             insert.rows.push(self.value_list()?);
             while self.rules.at_least(23) && self.op(",") {
@@ -295,5 +295,4 @@ impl Parser<'_> {
         }
         Ok(merge)
     }
-
 }

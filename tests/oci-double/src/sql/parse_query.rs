@@ -74,7 +74,7 @@ impl Parser<'_> {
 
     pub(crate) fn wait(&mut self) -> Ora<Wait> {
         if self.word("NOWAIT") {
-            return Ok(Wait::NoWait);
+            return Ok(Wait::Never);
         }
         if self.words(&["SKIP", "LOCKED"]) {
             return Ok(Wait::SkipLocked);
@@ -133,7 +133,9 @@ impl Parser<'_> {
             while self.op(",") {
                 from.push(self.joined()?);
             }
-        } else if !self.rules.at_least(23) || !matches!(self.tok(), Tok::End | Tok::Op(")" | ";") | Tok::Word(_)) {
+        } else if !self.rules.at_least(23)
+            || !matches!(self.tok(), Tok::End | Tok::Op(")" | ";") | Tok::Word(_))
+        {
             return Err(self.fail(923));
         }
         let filter = if self.word("WHERE") { Some(self.condition()?) } else { None };
@@ -172,7 +174,9 @@ impl Parser<'_> {
     /// `t.*`.
     fn table_star(&mut self) -> Ora<Option<Vec<String>>> {
         let mut n = 0;
-        while matches!(self.ahead(n), Tok::Word(_) | Tok::Quoted(_)) && matches!(self.ahead(n + 1), Tok::Op(".")) {
+        while matches!(self.ahead(n), Tok::Word(_) | Tok::Quoted(_))
+            && matches!(self.ahead(n + 1), Tok::Op("."))
+        {
             n += 2;
             if matches!(self.ahead(n), Tok::Op("*")) {
                 let mut path = vec![self.name(936)?];
