@@ -25,6 +25,9 @@ impl Parser<'_> {
                 "connection description for remote database not found",
             ));
         }
+        if self.is_op("(") && matches!((self.ahead(1), self.ahead(2)), (Tok::Op("+"), Tok::Op(")"))) {
+            return Err(crate::ora::OraError::absent("outer joins by (+)"));
+        }
         if !self.op("(") {
             return Ok(Expr::Name(path));
         }

@@ -17,7 +17,7 @@ fn what_is_taken_and_what_is_refused() {
         ("SELECT 1", 923),
         ("SELECT 1 FROM DUAL;", 911),
         ("SELECT a FROM t AS x", 933),
-        ("SELECT a FROM t x, (SELECT 1 b FROM DUAL) y WHERE x.a = y.b(+)", 933),
+        ("SELECT a FROM t x, (SELECT 1 b FROM DUAL) y WHERE x.a = y.b(+)", 3001),
         ("SELECT a FROM t LIMIT 5", 933),
         ("SELECT a, FROM t", 936),
         ("SELECT a FROM t WHERE a IN (1,", 936),
