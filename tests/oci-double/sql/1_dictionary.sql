@@ -3,6 +3,7 @@
 SET check_function_bodies = off;
 CREATE SCHEMA ora;
 CREATE SCHEMA "SYS";
+CREATE SCHEMA "SYSTEM";
 
 CREATE TABLE ora.settings (name text PRIMARY KEY, value text);
 INSERT INTO ora.settings VALUES

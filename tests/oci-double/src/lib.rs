@@ -1,7 +1,7 @@
 //! Owns a stand-in for Oracle's client library: it is built as `libclntsh.so`, which ODPI-C (inside the crate `oracle`
 //! and inside python-oracledb's thick mode) loads from the folder that a test gives as `client_dir`. Its server is a
 //! PostgreSQL that `tests/postgres.sh` starts. It must never answer what Oracle would not: where it cannot do a thing it
-//! fails with ORA-03001, and where it has a mistake of its own with ORA-00600.
+//! fails with ORA-03001, and where it has a mistake of its own with ORA-07445, which the daemon does not know.
 //!
 //! # Databases
 //! A connect string (`//host:port/SERVICE`, a descriptor, an alias of `$TNS_ADMIN/tnsnames.ora`) gives PostgreSQL's host

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char, c_void};
 use std::ptr;
 use std::sync::atomic::Ordering;
 
-use crate::ffi::env::UTF8;
+use crate::ffi::charset::UTF8;
 use crate::ffi::handle::{self, Data, Handle, ParamData, StatementData};
 use crate::ffi::memory::dty;
 use crate::ffi::{INVALID_HANDLE, NO_DATA, SUCCESS, connect, guard};
@@ -297,7 +297,7 @@ pub unsafe extern "C" fn OCIParamGet(
         if let Some(statement) = handle::statement(hndlp) {
             let column = (position as usize).checked_sub(1).and_then(|i| statement.columns.get(i));
             let column = column.ok_or_else(|| OraError::new(24334, "no descriptor for this position"))?;
-            let name = statement.names.get(position as usize - 1).ok_or_else(|| OraError::plain(600))?;
+            let name = statement.names.get(position as usize - 1).ok_or_else(|| OraError::plain(7445))?;
             let param = ParamData {
                 name: name.as_ptr(),
                 name_length: name.as_bytes().len(),

@@ -13,7 +13,7 @@ use crate::run::{Session, login};
 pub(crate) fn with<T>(server: *mut Handle, work: impl FnOnce(&mut Session) -> Ora<T>) -> Ora<T> {
     let data = handle::server(server).ok_or_else(|| OraError::plain(1012))?;
     let (session, status) = (data.session.clone(), data.status.clone());
-    let mut guard = session.lock().map_err(|_| OraError::plain(600))?;
+    let mut guard = session.lock().map_err(|_| OraError::plain(7445))?;
     let session = guard.as_mut().ok_or_else(|| OraError::plain(1012))?;
     let result = work(session);
     status.store(u32::from(session.alive()), Ordering::SeqCst);
@@ -99,7 +99,7 @@ fn begin(svchp: *mut Handle, name: &str, password: &str, new: Option<&str>) -> O
     if let Ok(mut canceller) = server.canceller.lock() {
         *canceller = Some(session.canceller());
     }
-    *server.session.lock().map_err(|_| OraError::plain(600))? = Some(session);
+    *server.session.lock().map_err(|_| OraError::plain(7445))? = Some(session);
     if let Some(user) = handle::user(service.user) {
         user.server = service.server;
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 
 use crate::ora::OraError;
-use crate::pg::wire::Canceller;
+use crate::pg::Canceller;
 use crate::plan::OutCol;
 use crate::plan::types::Ty;
 use crate::run::login::Attached;
@@ -220,7 +220,6 @@ reach!(user, User, UserData);
 reach!(statement, Statement, StatementData);
 reach!(bind, Bind, BindData);
 reach!(define, Define, DefineData);
-reach!(param, Param, ParamData);
 reach!(stamp, Stamp, Stamp);
 reach!(lob, Lob, LobData);
 

@@ -8,7 +8,10 @@ use crate::ffi::handle::{self, Data, Handle, LobData};
 use crate::ffi::{INVALID_HANDLE, SUCCESS, guard};
 use crate::ora::{Ora, OraError};
 
-fn content(locp: *mut Handle) -> Ora<(Arc<Mutex<Vec<u8>>>, bool, bool)> {
+/// The bytes, whether they are a BLOB's, and whether it is temporary.
+type Content = (Arc<Mutex<Vec<u8>>>, bool, bool);
+
+fn content(locp: *mut Handle) -> Ora<Content> {
     let invalid = || OraError::new(22275, "invalid LOB locator specified");
     let lob = handle::lob(locp).ok_or_else(invalid)?;
     Ok((lob.bytes.clone().ok_or_else(invalid)?, lob.binary, lob.temporary))
@@ -112,7 +115,7 @@ pub unsafe extern "C" fn OCILobGetLength2(
 ) -> i32 {
     guard(errhp, || {
         let (bytes, binary, _) = content(locp)?;
-        let bytes = bytes.lock().map_err(|_| OraError::plain(600))?;
+        let bytes = bytes.lock().map_err(|_| OraError::plain(7445))?;
         // SAFETY: the caller's variable.
         unsafe { *size = length(&bytes, binary) };
         Ok(SUCCESS)
@@ -149,7 +152,7 @@ pub unsafe extern "C" fn OCILobRead2(
 ) -> i32 {
     guard(errhp, || {
         let (bytes, binary, _) = content(locp)?;
-        let bytes = bytes.lock().map_err(|_| OraError::plain(600))?;
+        let bytes = bytes.lock().map_err(|_| OraError::plain(7445))?;
         let start = offset.max(1) - 1;
         // SAFETY: the caller's variables, and its buffer of `room` bytes.
         unsafe {
@@ -210,7 +213,7 @@ pub unsafe extern "C" fn OCILobWrite2(
         if !temporary {
             return Err(OraError::new(22920, "row containing the LOB value is not locked"));
         }
-        let mut bytes = bytes.lock().map_err(|_| OraError::plain(600))?;
+        let mut bytes = bytes.lock().map_err(|_| OraError::plain(7445))?;
         // SAFETY: the caller's variable, and its buffer of `room` bytes.
         let new = unsafe {
             std::slice::from_raw_parts(
@@ -247,7 +250,7 @@ pub unsafe extern "C" fn OCILobTrim2(
         if !lob.temporary {
             return Err(OraError::new(22920, "row containing the LOB value is not locked"));
         }
-        let mut bytes = bytes.lock().map_err(|_| OraError::plain(600))?;
+        let mut bytes = bytes.lock().map_err(|_| OraError::plain(7445))?;
         let end = if lob.binary {
             usize::try_from(size).unwrap_or(0).min(bytes.len())
         } else {

@@ -125,7 +125,7 @@ pub(crate) fn read(kind: u16, at: *const c_void, length: usize) -> Ora<Val> {
                 return Err(OraError::new(22275, "invalid LOB locator specified"));
             };
             let Some(shared) = &lob.bytes else { return Ok(Val::Null) };
-            let content = shared.lock().map_err(|_| OraError::plain(600))?.clone();
+            let content = shared.lock().map_err(|_| OraError::plain(7445))?.clone();
             if kind == dty::BLOB {
                 Val::Bytes(content)
             } else {

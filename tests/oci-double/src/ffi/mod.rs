@@ -4,6 +4,7 @@
 mod absent;
 mod attributes;
 mod bind;
+mod charset;
 mod connect;
 mod env;
 pub(crate) mod handle;
@@ -40,8 +41,6 @@ pub(crate) fn guard(errhp: *mut Handle, work: impl FnOnce() -> Result<i32, OraEr
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
         Ok(Ok(status)) => status,
         Ok(Err(error)) => tell(errhp, &error),
-        Err(_) => {
-            tell(errhp, &OraError::new(600, "internal error code, arguments: [the test double panicked]"))
-        }
+        Err(_) => tell(errhp, &OraError::new(7445, "exception encountered: the test double panicked")),
     }
 }

@@ -1,8 +1,12 @@
 //! Owns the conversation with PostgreSQL: protocol 3 over TCP, without TLS. It must never know anything of Oracle.
 
+mod cancel;
+mod message;
 pub(crate) mod wire;
 
-pub(crate) use wire::{Answer, Column, Failure, PgConn, PgError};
+pub(crate) use cancel::Canceller;
+pub(crate) use message::{Answer, PgError};
+pub(crate) use wire::{Failure, PgConn};
 
 /// Type numbers of PostgreSQL that parameters are declared with.
 pub(crate) mod oid {

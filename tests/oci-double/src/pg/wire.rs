@@ -1,27 +1,14 @@
 //! One connection to PostgreSQL: start, simple queries, one prepared statement for many rows of parameters, cancel.
 //! It must never wait longer than its caller allows, and never hide that the connection is gone.
 
-use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What the server said of an error.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct PgError {
-    pub(crate) fatal: bool,
-    pub(crate) state: String,
-    pub(crate) message: String,
-    pub(crate) detail: String,
-    pub(crate) context: String,
-    pub(crate) schema: String,
-    pub(crate) table: String,
-    pub(crate) column: String,
-    pub(crate) constraint: String,
-    pub(crate) position: usize,
-}
+use crate::pg::cancel::{Canceller, open};
+use crate::pg::message::{Answer, PgError, c_string, columns_of, error_of, int, put, row_of, short, text};
 
 /// Why an exchange did not give an answer.
 #[derive(Debug, Clone)]
@@ -29,65 +16,11 @@ pub(crate) enum Failure {
     /// The server refused the statement; the connection lives unless it was fatal.
     Server(Box<PgError>),
     /// The connection is gone.
-    Gone(String),
+    Gone,
     /// The caller's time was up, and the server did not answer the cancellation either.
     Stuck,
     /// The caller's time was up; the statement was cancelled.
     TimedOut,
-}
-
-/// A column of a result.
-#[derive(Debug, Clone)]
-pub(crate) struct Column {
-    pub(crate) name: String,
-    pub(crate) oid: u32,
-}
-
-/// The result of one statement.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Answer {
-    pub(crate) columns: Vec<Column>,
-    pub(crate) rows: Vec<Vec<Option<String>>>,
-    pub(crate) tag: String,
-}
-
-impl Answer {
-    /// Rows that the statement touched, by its tag.
-    pub(crate) fn touched(&self) -> u64 {
-        self.tag.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0)
-    }
-
-    /// One value of the first row.
-    pub(crate) fn cell(&self, column: usize) -> Option<&str> {
-        self.rows.first()?.get(column)?.as_deref()
-    }
-}
-
-/// What another thread needs to stop a running statement.
-#[derive(Debug, Clone)]
-pub(crate) struct Canceller {
-    host: String,
-    port: u16,
-    pub(crate) pid: i32,
-    key: i32,
-    /// Set before the server is asked, so that the running call knows why it was stopped.
-    pub(crate) asked: Arc<AtomicBool>,
-}
-
-impl Canceller {
-    /// Asks the server to stop what the connection runs.
-    pub(crate) fn cancel(&self) {
-        let Ok(mut stream) = open(&self.host, self.port, Duration::from_secs(5)) else { return };
-        let mut message = Vec::with_capacity(16);
-        for part in [16, 80_877_102, self.pid, self.key] {
-            message.extend_from_slice(&part.to_be_bytes());
-        }
-        if stream.write_all(&message).is_ok() {
-            // The server closes the connection when it has sent the signal.
-            let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
-            let _ = stream.read(&mut [0; 1]);
-        }
-    }
 }
 
 /// A connection.
@@ -102,21 +35,6 @@ pub(crate) struct PgConn {
     /// 'I' idle, 'T' in a transaction, 'E' in a failed one.
     pub(crate) state: u8,
     pub(crate) dead: Option<String>,
-    pub(crate) parameters: HashMap<String, String>,
-}
-
-fn open(host: &str, port: u16, wait: Duration) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(ErrorKind::NotFound, "no address");
-    for address in (host, port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, wait) {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 /// Why there is no connection.
@@ -152,7 +70,6 @@ impl PgConn {
             timed_out: false,
             state: b'I',
             dead: None,
-            parameters: HashMap::new(),
         };
         let mut body = 196_608i32.to_be_bytes().to_vec();
         for (name, value) in [
@@ -184,16 +101,10 @@ impl PgConn {
             let (kind, body) = self.message()?;
             match kind {
                 b'R' if body.get(..4) == Some(&[0; 4]) => {}
-                b'R' => return Err(Failure::Gone("the server wants a password; it must trust".into())),
+                b'R' => return Err(Failure::Gone),
                 b'K' => {
                     self.canceller.pid = int(&body, 0);
                     self.canceller.key = int(&body, 4);
-                }
-                b'S' => {
-                    let mut parts = body.split(|b| *b == 0).map(|p| String::from_utf8_lossy(p).into_owned());
-                    if let (Some(name), Some(value)) = (parts.next(), parts.next()) {
-                        self.parameters.insert(name, value);
-                    }
                 }
                 b'E' => return Err(Failure::Server(Box::new(error_of(&body)))),
                 b'Z' => return Ok(()),
@@ -295,7 +206,7 @@ impl PgConn {
         }
         put(&mut out, b'S', |_| {});
         self.send_while_reading(&out)?;
-        let mut columns = Vec::new();
+        let mut columns = 0;
         let mut current = Answer::default();
         let mut error = None;
         loop {
@@ -305,7 +216,7 @@ impl PgConn {
                 b'D' => current.rows.push(row_of(&body)),
                 b'C' | b'I' => {
                     current.tag = if kind == b'C' { c_string(&body) } else { String::new() };
-                    current.columns.clone_from(&columns);
+                    current.columns = columns;
                     answers.push(std::mem::take(&mut current));
                 }
                 b'E' => error = Some(self.failed(error_of(&body))?),
@@ -337,8 +248,8 @@ impl PgConn {
     }
 
     fn send(&mut self, out: &[u8]) -> Result<(), Failure> {
-        if let Some(why) = &self.dead {
-            return Err(Failure::Gone(why.clone()));
+        if self.dead.is_some() {
+            return Err(Failure::Gone);
         }
         self.stream.write_all(out).map_err(|e| self.gone(&e))
     }
@@ -348,8 +259,8 @@ impl PgConn {
         if out.len() < 64 * 1024 {
             return self.send(out);
         }
-        if let Some(why) = &self.dead {
-            return Err(Failure::Gone(why.clone()));
+        if self.dead.is_some() {
+            return Err(Failure::Gone);
         }
         let mut writer = self.stream.try_clone().map_err(|e| self.gone(&e))?;
         let all = out.to_vec();
@@ -374,7 +285,7 @@ impl PgConn {
             }
         }
         self.dead = Some(error.to_string());
-        Failure::Gone(error.to_string())
+        Failure::Gone
     }
 
     fn more(&mut self) -> io::Result<()> {
@@ -411,8 +322,8 @@ impl PgConn {
             if let Some(message) = self.message_from_buffer() {
                 return Ok(message);
             }
-            if let Some(why) = &self.dead {
-                return Err(Failure::Gone(why.clone()));
+            if self.dead.is_some() {
+                return Err(Failure::Gone);
             }
             let left = self.deadline.map(|d| d.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
@@ -458,80 +369,4 @@ impl PgConn {
         let _ = self.stream.set_nonblocking(false);
         closed
     }
-}
-
-fn put(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>)) {
-    out.push(kind);
-    let at = out.len();
-    out.extend_from_slice(&[0; 4]);
-    fill(out);
-    let length = u32::try_from(out.len() - at).unwrap_or(u32::MAX).to_be_bytes();
-    out[at..at + 4].copy_from_slice(&length);
-}
-
-fn text(out: &mut Vec<u8>, value: &str) {
-    out.extend_from_slice(value.as_bytes());
-    out.push(0);
-}
-
-fn short(n: usize) -> [u8; 2] {
-    u16::try_from(n).unwrap_or(u16::MAX).to_be_bytes()
-}
-
-fn int(body: &[u8], at: usize) -> i32 {
-    body.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, i32::from_be_bytes)
-}
-
-fn c_string(body: &[u8]) -> String {
-    String::from_utf8_lossy(body.split(|b| *b == 0).next().unwrap_or_default()).into_owned()
-}
-
-fn columns_of(body: &[u8]) -> Vec<Column> {
-    let mut columns = Vec::new();
-    let mut at = 2;
-    while at < body.len() {
-        let name = c_string(&body[at..]);
-        at += name.len() + 1;
-        columns.push(Column { name, oid: u32::try_from(int(body, at + 6)).unwrap_or(0) });
-        at += 18;
-    }
-    columns
-}
-
-fn row_of(body: &[u8]) -> Vec<Option<String>> {
-    let mut row = Vec::new();
-    let mut at = 2;
-    while at + 4 <= body.len() {
-        let length = int(body, at);
-        at += 4;
-        let Ok(length) = usize::try_from(length) else {
-            row.push(None);
-            continue;
-        };
-        row.push(body.get(at..at + length).map(|v| String::from_utf8_lossy(v).into_owned()));
-        at += length;
-    }
-    row
-}
-
-fn error_of(body: &[u8]) -> PgError {
-    let mut error = PgError::default();
-    for field in body.split(|b| *b == 0) {
-        let Some((kind, value)) = field.split_first() else { continue };
-        let value = String::from_utf8_lossy(value).into_owned();
-        match kind {
-            b'V' => error.fatal = value != "ERROR",
-            b'C' => error.state = value,
-            b'M' => error.message = value,
-            b'D' => error.detail = value,
-            b'W' => error.context = value,
-            b's' => error.schema = value,
-            b't' => error.table = value,
-            b'c' => error.column = value,
-            b'n' => error.constraint = value,
-            b'P' => error.position = value.parse().unwrap_or(0),
-            _ => {}
-        }
-    }
-    error
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::ora::{Ora, OraError};
 use crate::plan::ddl::{Definition, row};
-use crate::plan::ddl_table::{column_row, hold, shape};
+use crate::plan::ddl_columns::{column_row, hold, shape};
 use crate::plan::scope::{Scope, Source};
 use crate::plan::types::{Ex, Ty};
 use crate::plan::{Object, Planner, Var, ident, literal};

@@ -4,116 +4,17 @@ use std::rc::Rc;
 
 use crate::ora::{Ora, OraError};
 use crate::plan::ddl::{Definition, row, sequence_steps};
+use crate::plan::ddl_columns::{column_row, hold, shape, system_name};
 use crate::plan::expr::column_type;
 use crate::plan::scope::{Scope, Source};
 use crate::plan::types::{Col, Ty};
 use crate::plan::{Object, Planner, ident, literal};
-use crate::sql::ast::{AlterTable, ColumnDef, Constraint, Path, Query, Rule, Sequence, TypeName};
+use crate::sql::ast::{ColumnDef, Constraint, Path, Query, Rule, Sequence, TypeName};
 
-/// How the dictionary describes a type: name, bytes, characters, unit, precision, scale.
-pub(crate) struct Shape {
-    pub(crate) name: &'static str,
-    pub(crate) numbers: [Option<i64>; 4],
-    pub(crate) unit: Option<&'static str>,
-}
-
-pub(crate) fn shape(ty: Ty, by_char: bool) -> Shape {
-    let sized = |name, bytes: u32, chars: u32, unit| Shape {
-        name,
-        numbers: [Some(bytes.into()), Some(chars.into()), None, None],
-        unit: Some(unit),
-    };
-    let plain = |name, length, precision: Option<i64>, scale: Option<i64>| Shape {
-        name,
-        numbers: [Some(length), None, precision, scale],
-        unit: None,
-    };
-    match ty {
-        Ty::Varchar { bytes, chars, national: false } => {
-            sized("VARCHAR2", bytes, chars, if by_char || bytes != chars { "C" } else { "B" })
-        }
-        Ty::Varchar { bytes, chars, national: true } => sized("NVARCHAR2", bytes, chars, "C"),
-        Ty::Char { bytes, chars, national: false } => {
-            sized("CHAR", bytes, chars, if by_char || bytes != chars { "C" } else { "B" })
-        }
-        Ty::Char { bytes, chars, national: true } => sized("NCHAR", bytes, chars, "C"),
-        Ty::Number { precision: 0, scale: -127 } => plain("NUMBER", 22, None, None),
-        Ty::Number { precision, scale } => plain("NUMBER", 22, Some(precision.into()), Some(scale.into())),
-        Ty::Float(p) => plain("FLOAT", 22, Some(p.into()), None),
-        Ty::BFloat => plain("BINARY_FLOAT", 4, None, None),
-        Ty::BDouble => plain("BINARY_DOUBLE", 8, None, None),
-        Ty::Date => plain("DATE", 7, None, None),
-        Ty::Ts(n) => plain("TIMESTAMP", 11, None, Some(n.into())),
-        Ty::TsTz(n) => plain("TIMESTAMP WITH TIME ZONE", 13, None, Some(n.into())),
-        Ty::TsLtz(n) => plain("TIMESTAMP WITH LOCAL TIME ZONE", 11, None, Some(n.into())),
-        Ty::Raw(n) => plain("RAW", n.into(), None, None),
-        Ty::Clob { national } => plain(if national { "NCLOB" } else { "CLOB" }, 4000, None, None),
-        Ty::Blob => plain("BLOB", 4000, None, None),
-        Ty::Long => plain("LONG", 0, None, None),
-        Ty::Rowid => plain("ROWID", 10, None, None),
-        Ty::IntervalDs => plain("INTERVAL DAY TO SECOND", 11, Some(2), Some(6)),
-        Ty::IntervalYm => plain("INTERVAL YEAR TO MONTH", 5, Some(2), None),
-        Ty::Null | Ty::Bool => plain("BOOLEAN", 1, None, None),
-    }
-}
-
-/// The dictionary's row of a column.
-pub(crate) fn column_row(
-    owner: &str,
-    table: &str,
-    name: &str,
-    id: &str,
-    shape: &Shape,
-    rest: &[(&str, String)],
-) -> String {
-    let number = |n: Option<i64>| n.map_or("NULL".to_owned(), |n| n.to_string());
-    let [length, chars, precision, scale] = shape.numbers;
-    let mut columns = "owner, tab, name, quoted, id, type, length, chars, unit, prec, scale".to_owned();
-    let mut values = format!(
-        "{}, {}, {}, {}, {id}, {}, {}, {}, {}, {}, {}",
-        literal(owner),
-        literal(table),
-        literal(name),
-        literal(&ident(name)),
-        literal(shape.name),
-        number(length),
-        number(chars),
-        shape.unit.map_or("NULL".to_owned(), literal),
-        number(precision),
-        number(scale)
-    );
-    for (column, value) in rest {
-        columns.push_str(&format!(", {column}"));
-        values.push_str(&format!(", {value}"));
-    }
-    format!("INSERT INTO ora.columns ({columns}) VALUES ({values})")
-}
-
-/// The statement that makes a table's holding trigger anew.
-pub(crate) fn hold(owner: &str, table: &str) -> String {
-    let relation = format!("{}.{}", ident(owner), ident(table));
-    let function = format!("{}.{}", ident(owner), ident(&format!("c~{table}")));
-    format!(
-        "SELECT ora.hold({}, {}, {}, {})",
-        literal(owner),
-        literal(table),
-        literal(&relation),
-        literal(&function)
-    )
-}
-
-fn system_name(parts: &[&str]) -> String {
-    let mut hash = 7u64;
-    for byte in parts.join(".").bytes() {
-        hash = hash.wrapping_mul(131).wrapping_add(byte.into());
-    }
-    format!("SYS_C{:08}", hash % 100_000_000)
-}
-
-struct Place<'p> {
-    owner: &'p str,
-    table: &'p str,
-    relation: String,
+pub(crate) struct Place<'p> {
+    pub(crate) owner: &'p str,
+    pub(crate) table: &'p str,
+    pub(crate) relation: String,
 }
 
 impl Planner<'_> {
@@ -141,7 +42,7 @@ impl Planner<'_> {
         if let Some(query) = query {
             let planned = self.query(query, None)?;
             for column in &planned.columns {
-                object.columns.push(crate::plan::query::derived(column));
+                object.columns.push(crate::plan::from::derived(column));
                 defs.push(ColumnDef {
                     name: column.name.clone(),
                     ty: None,
@@ -192,7 +93,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn defined_type(&mut self, def: &ColumnDef) -> Ora<Ty> {
+    pub(crate) fn defined_type(&mut self, def: &ColumnDef) -> Ora<Ty> {
         let fallback = TypeName { name: "NUMBER".into(), args: Vec::new(), unit: None, like: None };
         match (&def.ty, &def.computed, def.identity) {
             (Some(ty), _, _) => column_type(ty, self.rules.major),
@@ -202,7 +103,7 @@ impl Planner<'_> {
     }
 
     /// The column's row in the dictionary, its default, and whether it may be empty.
-    fn add_column(
+    pub(crate) fn add_column(
         &mut self,
         out: &mut Definition,
         place: &Place,
@@ -273,7 +174,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn add_constraint(
+    pub(crate) fn add_constraint(
         &mut self,
         out: &mut Definition,
         place: &Place,
@@ -391,172 +292,10 @@ impl Planner<'_> {
         }
         Ok(())
     }
-
-    pub(crate) fn alter_table(
-        &mut self,
-        out: &mut Definition,
-        path: &Path,
-        changes: &[AlterTable],
-    ) -> Ora<()> {
-        let object = self.object(path)?;
-        if object.privileges != "ALL" && !object.may("ALTER", None) {
-            return Err(OraError::plain(1031));
-        }
-        let mut whole = (*object).clone();
-        let (owner, table) = (object.owner.clone(), object.name.clone());
-        let place = Place { owner: &owner, table: &table, relation: object.sql() };
-        let (o, t) = (literal(&owner), literal(&table));
-        for change in changes {
-            match change {
-                AlterTable::Add(columns, constraints) => {
-                    for def in columns {
-                        let ty = self.defined_type(def)?;
-                        if whole.columns.iter().any(|c| c.name == def.name) {
-                            return Err(OraError::plain(1430));
-                        }
-                        whole.columns.push(plain_column(&def.name, ty));
-                        out.step(format!("ALTER TABLE {} ADD COLUMN {} {}", place.relation, ident(&def.name), ty.pg()));
-                        let id = format!("(SELECT coalesce(max(id), 0) + 1 FROM ora.columns WHERE owner = {o} AND tab = {t})");
-                        self.add_column(out, &place, &Rc::new(whole.clone()), def, ty, &id)?;
-                        if def.default.is_some() {
-                            out.step(format!("UPDATE {} SET {} = DEFAULT", place.relation, ident(&def.name)));
-                        }
-                        for constraint in &def.constraints {
-                            self.add_constraint(out, &place, &Rc::new(whole.clone()), constraint)?;
-                        }
-                    }
-                    for constraint in constraints {
-                        self.add_constraint(out, &place, &Rc::new(whole.clone()), constraint)?;
-                    }
-                }
-                AlterTable::Modify(columns) => self.modify(out, &place, &whole, columns)?,
-                AlterTable::DropColumns(names) => {
-                    for name in names {
-                        known(&whole, name)?;
-                        out.step(format!("ALTER TABLE {} DROP COLUMN {} CASCADE", place.relation, ident(name)));
-                        out.step(format!("DELETE FROM ora.columns WHERE owner = {o} AND tab = {t} AND name = {}", literal(name)));
-                        out.step(format!("SELECT ora.forget_column({o}, {t}, {})", literal(name)));
-                    }
-                }
-                AlterTable::DropConstraint(name) => {
-                    out.step(format!("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {} CASCADE", place.relation, ident(name)));
-                    out.step(format!("SELECT ora.forget_constraint({o}, {t}, {})", literal(name)));
-                }
-                AlterTable::DropPrimary => out.step(format!("SELECT ora.drop_primary({o}, {t}, {})", literal(&place.relation))),
-                AlterTable::RenameColumn(from, to) => {
-                    known(&whole, from)?;
-                    out.step(format!("ALTER TABLE {} RENAME COLUMN {} TO {}", place.relation, ident(from), ident(to)));
-                    out.step(format!(
-                        "SELECT ora.renamed_column({o}, {t}, {}, {}, {})",
-                        literal(from),
-                        literal(to),
-                        literal(&ident(to))
-                    ));
-                }
-                AlterTable::RenameTo(name) => {
-                    out.step(format!("ALTER TABLE {} RENAME TO {}", place.relation, ident(name)));
-                    out.step(format!("SELECT ora.renamed({o}, {t}, {})", literal(name)));
-                    out.step(hold(&owner, name));
-                    return Ok(());
-                }
-                AlterTable::Constraint(name, on) => {
-                    if *on {
-                        return Err(OraError::absent("ENABLE CONSTRAINT: drop it and add it again"));
-                    }
-                    out.step(format!("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {} CASCADE", place.relation, ident(name)));
-                    out.step(format!(
-                        "UPDATE ora.constraints SET status = 'DISABLED', index_name = NULL WHERE owner = {o} AND name = {}",
-                        literal(name)
-                    ));
-                    out.step(format!("DELETE FROM ora.indexes WHERE owner = {o} AND name = {}", literal(name)));
-                    out.step(format!("DELETE FROM ora.ind_columns WHERE owner = {o} AND name = {}", literal(name)));
-                }
-                AlterTable::Triggers(on) => out.step(format!(
-                    "SELECT ora.switch_trigger(owner, name, {on}) FROM ora.triggers WHERE t_owner = {o} AND tab = {t}"
-                )),
-            }
-        }
-        out.step(hold(&owner, &table));
-        Ok(())
-    }
-
-    fn modify(
-        &mut self,
-        out: &mut Definition,
-        place: &Place,
-        whole: &Object,
-        columns: &[ColumnDef],
-    ) -> Ora<()> {
-        for def in columns {
-            known(whole, &def.name)?;
-            let row = format!(
-                "WHERE owner = {} AND tab = {} AND name = {}",
-                literal(place.owner),
-                literal(place.table),
-                literal(&def.name)
-            );
-            if let Some(ty) = &def.ty {
-                let by_char = ty.unit.as_deref() == Some("CHAR");
-                let ty = column_type(ty, self.rules.major)?;
-                let shape = shape(ty, by_char);
-                out.step(format!(
-                    "ALTER TABLE {0} ALTER COLUMN {1} TYPE {2} USING {1}::{2}",
-                    place.relation,
-                    ident(&def.name),
-                    ty.pg()
-                ));
-                let number = |n: Option<i64>| n.map_or("NULL".to_owned(), |n| n.to_string());
-                let [length, chars, precision, scale] = shape.numbers.map(number);
-                out.step(format!(
-                    "UPDATE ora.columns SET type = '{}', length = {length}, chars = {chars}, unit = {}, prec = {precision}, scale = {scale} {row}",
-                    shape.name,
-                    shape.unit.map_or("NULL".to_owned(), literal)
-                ));
-            }
-            if let Some(not_null) = def.not_null {
-                out.step(format!("UPDATE ora.columns SET nullable = {} {row}", !not_null));
-            }
-            if let Some((value, text)) = &def.default {
-                let col = whole
-                    .columns
-                    .iter()
-                    .find(|c| c.name == def.name)
-                    .cloned()
-                    .ok_or_else(|| OraError::plain(904))?;
-                let sql = self.value_for(value, &col, &Scope::EMPTY)?;
-                out.step(format!(
-                    "ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {sql}",
-                    place.relation,
-                    ident(&def.name)
-                ));
-                out.step(format!(
-                    "UPDATE ora.columns SET deflt = {}, deflt_pg = {} {row}",
-                    literal(text),
-                    literal(&sql)
-                ));
-            }
-        }
-        Ok(())
-    }
 }
 
-fn known(object: &Object, name: &str) -> Ora<()> {
-    if object.columns.iter().any(|c| c.name == name) {
-        return Ok(());
-    }
-    Err(OraError::new(904, format!("\"{name}\": invalid identifier")))
-}
-
-fn plain_column(name: &str, ty: Ty) -> Col {
-    Col {
-        name: name.to_owned(),
-        ty,
-        nullable: true,
-        computed: false,
-        identity: None,
-        indexed: false,
-        default: None,
-    }
+pub(crate) fn plain_column(name: &str, ty: Ty) -> Col {
+    Col { name: name.to_owned(), ty, nullable: true, computed: false, identity: None, indexed: false }
 }
 
 /// The table's row under another name, as conditions and computed columns see it.

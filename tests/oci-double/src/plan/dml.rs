@@ -6,7 +6,7 @@ use crate::ora::{Ora, OraError};
 use crate::plan::query::split_rownum;
 use crate::plan::scope::{Scope, Source};
 use crate::plan::types::{Col, Ex, Ty};
-use crate::plan::{Object, OutCol, Planner, ident, literal};
+use crate::plan::{Object, OutCol, Planner, ident};
 use crate::sql::ast::{Assignment, Delete, Expr, Insert, Path, Returning, Update};
 
 /// A statement that changes rows, in PostgreSQL's text.
@@ -283,9 +283,4 @@ fn not_generated(col: &Col, default: bool) -> Ora<()> {
         return Err(OraError::plain(32795));
     }
     Ok(())
-}
-
-/// What the dictionary says of a column, as an error does.
-pub(crate) fn full_name(owner: &str, table: &str, column: &str) -> String {
-    literal(&format!("\"{owner}\".\"{table}\".\"{column}\""))
 }

@@ -4,11 +4,15 @@
 pub(crate) mod block;
 mod compare;
 pub(crate) mod ddl;
+mod ddl_alter;
+mod ddl_columns;
 mod ddl_objects;
 mod ddl_table;
 mod dml;
 mod expr;
+mod from;
 mod funcs;
+mod funcs_scalar;
 mod funcs_time;
 mod merge;
 mod query;
@@ -123,8 +127,6 @@ pub(crate) struct Planner<'a> {
     /// The table whose rows `:NEW` and `:OLD` are.
     pub(crate) row: Option<Rc<Object>>,
     pub(crate) scans: Vec<Scan>,
-    /// Lines of a routine's body, before which an error's line is counted.
-    pub(crate) labels: usize,
 }
 
 impl<'a> Planner<'a> {
@@ -139,7 +141,6 @@ impl<'a> Planner<'a> {
             vars: Vec::new(),
             row: None,
             scans: Vec::new(),
-            labels: 0,
         }
     }
 

@@ -126,7 +126,6 @@ pub(crate) struct Col {
     pub(crate) computed: bool,
     pub(crate) identity: Option<String>,
     pub(crate) indexed: bool,
-    pub(crate) default: Option<String>,
 }
 
 /// Where a value comes from, as far as conversions look at it.

@@ -74,7 +74,6 @@ fn object(answer: &Answer) -> Option<Object> {
             computed: yes(12),
             identity: text(row, 13),
             indexed: yes(14),
-            default: text(row, 15),
         });
     }
     Some(object)

@@ -7,7 +7,7 @@ use crate::pg::{Failure, PgError};
 pub(crate) fn failure(failure: &Failure) -> OraError {
     match failure {
         Failure::Server(error) => server(error),
-        Failure::Gone(_) => OraError::plain(3113),
+        Failure::Gone => OraError::plain(3113),
         Failure::Stuck => OraError::plain(3136),
         Failure::TimedOut => OraError::plain(3156),
     }
@@ -15,7 +15,7 @@ pub(crate) fn failure(failure: &Failure) -> OraError {
 
 fn server(error: &PgError) -> OraError {
     if error.state == "ORA00" {
-        let base = OraError::from_text(&error.message).unwrap_or_else(|| OraError::new(600, &error.message));
+        let base = OraError::from_text(&error.message).unwrap_or_else(|| OraError::new(7445, &error.message));
         return stack(base, error);
     }
     let named = |code: i32, text: &str| {

@@ -159,7 +159,7 @@ impl Attached {
 
     fn ask(&mut self, sql: &str) -> Ora<Option<Vec<Option<String>>>> {
         let answers = self.conn.simple(sql).map_err(|f| match f {
-            Failure::Gone(_) => OraError::plain(12537),
+            Failure::Gone => OraError::plain(12537),
             other => errors::failure(&other),
         })?;
         Ok(answers.first().and_then(|a| a.rows.first().cloned()))

@@ -6,6 +6,7 @@ mod errors;
 mod exec;
 mod faults;
 pub(crate) mod login;
+mod ready;
 pub(crate) mod session;
 pub(crate) mod value;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::ora::{Ora, OraError};
-use crate::pg::wire::Canceller;
+use crate::pg::Canceller;
 use crate::pg::{Answer, Failure, PgConn};
 use crate::plan::literal;
 use crate::run::dictionary::Dictionary;
@@ -84,7 +84,8 @@ impl Session {
             })
             .collect();
         let name = literal(&format!("ora {}", self.user));
-        self.ask(&format!("SELECT {}, set_config('application_name', {name}, false)", list.join(", "))).map(|_| ())
+        self.ask(&format!("SELECT {}, set_config('application_name', {name}, false)", list.join(", ")))
+            .map(|_| ())
     }
 
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Ora<()> {
@@ -203,9 +204,9 @@ impl Session {
         );
         let answers = self.ask(&sql)?;
         self.in_transaction = inside;
-        let rows: Vec<&Answer> = answers.iter().filter(|a| !a.columns.is_empty()).collect();
+        let rows: Vec<&Answer> = answers.iter().filter(|a| a.columns > 0).collect();
         if let Some(version) = rows.first().and_then(|a| a.cell(0)) {
-            self.dictionary.at_version(&version.to_owned());
+            self.dictionary.at_version(version);
         }
         Ok(Mark { inside, faults: rows.get(1).is_some_and(|a| !a.rows.is_empty()) })
     }

@@ -125,7 +125,7 @@ pub(crate) enum From {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wait {
     Forever,
-    NoWait,
+    Never,
     Seconds(u32),
     SkipLocked,
 }
@@ -135,6 +135,9 @@ pub(crate) struct Lock {
     pub(crate) of: Vec<Path>,
     pub(crate) wait: Wait,
 }
+
+/// Columns with where they stand, their values, and the condition of MERGE's INSERT.
+pub(crate) type MergeInsert = (Vec<(Path, usize)>, Vec<Option<Expr>>, Option<Expr>);
 
 /// Columns that get a value: `a = 1` or `(a, b) = (SELECT ..)`.
 pub(crate) type Assignment = (Vec<(Path, usize)>, Option<Expr>);
@@ -175,7 +178,7 @@ pub(crate) struct Merge {
     pub(crate) source: From,
     pub(crate) on: Expr,
     pub(crate) update: Option<(Vec<Assignment>, Option<Expr>, Option<Expr>)>,
-    pub(crate) insert: Option<(Vec<(Path, usize)>, Vec<Option<Expr>>, Option<Expr>)>,
+    pub(crate) insert: Option<MergeInsert>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

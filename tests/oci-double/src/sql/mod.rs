@@ -5,10 +5,12 @@ pub(crate) mod ast;
 pub(crate) mod lexer;
 pub(crate) mod parse;
 pub(crate) mod parse_block;
+mod parse_call;
 mod parse_ddl;
 mod parse_dml;
 mod parse_expr;
 mod parse_query;
+mod parse_table;
 pub(crate) mod probe;
 #[cfg(test)]
 mod tests;

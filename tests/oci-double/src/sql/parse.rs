@@ -1,7 +1,7 @@
 //! The parser's hands: looking at tokens, taking them, names, types. It must never decide what a statement means.
 
 use crate::ora::{Ora, OraError};
-use crate::sql::ast::{Expr, Name, Path, Statement, Step, TypeName};
+use crate::sql::ast::{Expr, Name, Path, Statement, TypeName};
 use crate::sql::lexer::{Tok, Token, tokens};
 
 /// What the server's version makes of the grammar.
@@ -65,16 +65,6 @@ pub(crate) fn parse(sql: &str, rules: Rules) -> Ora<Parsed> {
     let statement = parser.statement()?;
     parser.finish(&statement)?;
     Ok(Parsed { statement, binds: parser.binds })
-}
-
-/// A single expression, as the dictionary keeps defaults and conditions.
-pub(crate) fn parse_expression(sql: &str, rules: Rules) -> Ora<Expr> {
-    Parser::new(sql, rules)?.condition()
-}
-
-/// A block's steps without placeholders, as the dictionary keeps bodies.
-pub(crate) fn lone_step(statement: Statement) -> Step {
-    Step::Sql(Box::new(statement))
 }
 
 impl<'a> Parser<'a> {

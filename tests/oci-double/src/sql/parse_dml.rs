@@ -1,9 +1,7 @@
 //! Statements other than queries and definitions. It must never take several rows in VALUES before 23ai.
 
 use crate::ora::{Ora, OraError};
-use crate::sql::ast::{
-    Assignment, Delete, Expr, Insert, Merge, Path, Returning, Statement, Table, Update, Wait,
-};
+use crate::sql::ast::{Assignment, Delete, Expr, Insert, Merge, Path, Returning, Statement, Table, Update};
 use crate::sql::lexer::Tok;
 use crate::sql::parse::Parser;
 

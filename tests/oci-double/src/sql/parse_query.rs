@@ -74,7 +74,7 @@ impl Parser<'_> {
 
     pub(crate) fn wait(&mut self) -> Ora<Wait> {
         if self.word("NOWAIT") {
-            return Ok(Wait::NoWait);
+            return Ok(Wait::Never);
         }
         if self.words(&["SKIP", "LOCKED"]) {
             return Ok(Wait::SkipLocked);
