@@ -91,11 +91,17 @@ postgres_sql() {
     "$bin/psql" -X -q -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$postgres_port" -U postgres -d "$database" "$@"
 }
 
-# Sets and exports where the server is.
-provide_postgres() {
+# Starts the server, and sets and exports what the tests find Oracle by: the folder of the client library's double, which is
+# built already, and the server behind it; and an administrator's address of it, unless the environment names another Oracle.
+# The database `buktor_root` is the service in which tests make databases.
+provide_oracle() {
     local bin
     bin=$(postgres_bin)
     [ -n "$bin" ] || fail "PostgreSQL is not installed"
     start_postgres "$bin" tests/oci-double/sql
+    # In a folder of its own, as Oracle's client library has one.
+    mkdir -p "$postgres_folder/client"
+    cp "$1/libclntsh.so" "$postgres_folder/client/"
     export BUKTOR_TEST_POSTGRES=127.0.0.1:$postgres_port
+    export BUKTOR_TEST_OCI_DOUBLE=$postgres_folder/client
 }

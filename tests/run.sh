@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs all tests: `bash tests/run.sh`, or some of them: `bash tests/run.sh FILTER...` (names, as cargo takes them).
 #
-# Installs what they need (Debian packages, as root; Python packages under target/), starts one MariaDB server in a
-# temporary folder on a free port, and stops it and removes the folder afterwards. It never skips a test: what is missing
-# is a failure.
+# Installs what they need (Debian packages, as root; Python packages under target/), starts a MariaDB and a PostgreSQL server in
+# temporary folders on free ports, and stops them and removes the folders afterwards. SQL Server is stood for by
+# tests/tds-server, Oracle's client library by tests/oci-double on that PostgreSQL; docs/testing-with-real-servers.md says how
+# the vendors' own are used in their place. It never skips a test: what is missing is a failure.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -12,23 +13,26 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/mariadb.sh
 # shellcheck source=tests/python.sh
 . tests/python.sh
+# shellcheck source=tests/postgres.sh
+. tests/postgres.sh
 
 command -v cargo >/dev/null || fail "Rust is missing: install it from https://rustup.rs"
 # Built first, so that a mistake in the code shows before anything is started, and the tests' time is the tests' own.
-cargo build --locked --quiet
-# sqlglot reads every statement that is rendered, in the dialect of its database.
-[ $# -gt 0 ] || provide_python sqlglot==30.30.0
+cargo build --locked --quiet --workspace
+target=${CARGO_TARGET_DIR:-$PWD/target}/debug
+export BUKTOR_TEST_TDS_SERVER=$target/tds-server
 provide_mariadb
+provide_oracle "$target"
 
 # One line of totals at the very end, whichever runner there is, so that nobody has to add up.
 report=$folder/report.txt
 code=0
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --locked --no-tests=fail "$@" 2>&1 | tee "$report" || code=$?
+    cargo nextest run --locked --workspace --no-tests=fail "$@" 2>&1 | tee "$report" || code=$?
     counts() { sed -n "s/^ *Summary .* tests\{0,1\} run: //p" "$report" | tr ',(' '\n\n' | sed -n "s/^ *\([0-9]*\) $1.*/\1/p"; }
 else
     # The same in one process for each binary; libtest takes several filters.
-    cargo test --locked --lib --bins --tests --no-fail-fast -- --test-threads=6 "$@" 2>&1 | tee "$report" || code=$?
+    cargo test --locked --workspace --lib --bins --tests --no-fail-fast -- --test-threads=6 "$@" 2>&1 | tee "$report" || code=$?
     counts() { sed -n 's/^test result: .*\. \([0-9]* passed; [0-9]* failed\);.*/\1/p' "$report" | tr ';' '\n' | sed -n "s/^ *\([0-9]*\) $1.*/\1/p"; }
 fi
 # Without this the failures would look like the tests' own.
@@ -48,13 +52,25 @@ if [ "$code" -eq 0 ] && [ "$passed" -eq 0 ]; then
     say "no test has this name: $*"
     code=1
 fi
-if [ $# -eq 0 ]; then
-    if "$python" tests/sql_dialects.py >&2; then
+
+# What others' software has to say, each script a test: sqlglot reads every statement that is rendered, in the dialect of its
+# database; python-tds and FreeTDS hold the server that stands for SQL Server to the protocol, Oracle's own driver the library
+# that stands for Oracle's.
+check() {
+    say "$1"
+    if timeout 300 "$python" "$@" >&2; then
         passed=$((passed + 1))
     else
+        say "$1 FAILED"
         failed=$((failed + 1))
         code=1
     fi
+}
+if [ $# -eq 0 ]; then
+    provide_python sqlglot==30.30.0 python-tds==1.17.1 'pyOpenSSL>=24' oracledb
+    check tests/sql_dialects.py
+    check tests/tds-server/check.py "$BUKTOR_TEST_TDS_SERVER" "$(command -v tsql)"
+    check tests/oci-double/check.py "$BUKTOR_TEST_OCI_DOUBLE" "$BUKTOR_TEST_POSTGRES"
 fi
 printf '%s passed, %s failed\n' "$passed" "$failed"
 exit "$code"

@@ -23,13 +23,22 @@ pub struct HisError {
     pub public: String,
     /// A unique index refused the row.
     pub duplicate_key: bool,
+    /// Which were refused, where the database tells: rows of a statement, or events of a batch.
+    pub refused: Vec<usize>,
 }
 
 impl HisError {
     /// An error in the daemon's own words, which hold no value and may be logged as they are.
     pub(crate) fn plain(class: FaultClass, code: &str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { class, code: code.to_owned(), public: message.clone(), message, duplicate_key: false }
+        Self {
+            class,
+            code: code.to_owned(),
+            public: message.clone(),
+            message,
+            duplicate_key: false,
+            refused: Vec::new(),
+        }
     }
 
     /// An error in the database's own words, which may hold values: the log gets its number and class.
@@ -47,6 +56,7 @@ impl HisError {
             message,
             public: format!("{product} error {number} ({})", faults::words(class)),
             duplicate_key,
+            refused: Vec::new(),
         }
     }
 
@@ -62,13 +72,14 @@ impl HisError {
 
     /// The same error, for somebody else who has to know of it.
     pub(crate) fn again(error: &Self) -> Self {
-        let Self { class, code, message, public, duplicate_key } = error;
+        let Self { class, code, message, public, duplicate_key, refused } = error;
         Self {
             class: *class,
             code: code.clone(),
             message: message.clone(),
             public: public.clone(),
             duplicate_key: *duplicate_key,
+            refused: refused.clone(),
         }
     }
 

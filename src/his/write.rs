@@ -107,11 +107,23 @@ pub async fn write(session: &mut dyn Session, batch: &Batch<'_>) -> Result<Keys,
     session.begin().await?;
     let mut keys = Keys::new(batch);
     for work in &batch.works {
-        if let Err(error) = run(session, work, batch.replay, &mut keys).await {
+        if let Err(mut error) = run(session, work, batch.replay, &mut keys).await {
+            error.refused = events_of(&error.refused, work, batch);
             return Err(abandoned(session, error).await);
         }
     }
     Ok(keys)
+}
+
+/// The events of a statement's rows.
+fn events_of(rows: &[usize], work: &Work<'_>, batch: &Batch<'_>) -> Vec<usize> {
+    let rows = rows.iter().filter_map(|row| work.rows.get(*row));
+    // Of several that begin at the same slot the last one alone has changes.
+    let event = |row: &Row<'_>| batch.bases.partition_point(|base| *base <= row.base).checked_sub(1);
+    let mut events: Vec<usize> = rows.filter_map(event).collect();
+    events.sort_unstable();
+    events.dedup();
+    events
 }
 
 /// Commits what [`write()`] has left open. On an error it is rolled back, but for `CommitUnknown`, where the database may

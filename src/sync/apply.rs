@@ -94,10 +94,7 @@ impl Run<'_> {
                 continue;
             }
             if live.len() > 1 {
-                // Where the live ones are few and far between, halve them rather than their range.
-                let middle = live.get(live.len() / 2).copied().unwrap_or(range.start);
-                todo.push(middle..range.end);
-                todo.push(range.start..middle);
+                todo.extend(apart(range, &live, &error.refused).into_iter().rev());
                 continue;
             }
             if let Some(&index) = live.first()
@@ -358,5 +355,42 @@ impl Run<'_> {
         if unfinished && let Some(entity) = item.entity() {
             self.blocked.entry(entity.clone()).or_insert(index);
         }
+    }
+}
+
+/// The parts that a failed batch is tried again in, in their order: those events alone that the database has named, as places
+/// among the live ones, and the runs between them; else its halves.
+fn apart(range: Range<usize>, live: &[usize], refused: &[usize]) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let mut start = range.start;
+    for index in refused.iter().filter_map(|place| live.get(*place).copied()) {
+        parts.extend([start..index, index..index + 1]);
+        start = index + 1;
+    }
+    if parts.is_empty() {
+        // Where the live ones are few and far between, halve them rather than their range.
+        start = live.get(live.len() / 2).copied().unwrap_or(start);
+        parts.push(range.start..start);
+    }
+    parts.push(start..range.end);
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_batch_is_tried_in_parts() {
+        fn check(range: Range<usize>, live: &[usize], refused: &[usize], expected: &[Range<usize>]) {
+            assert_eq!(apart(range, live, refused), expected, "{live:?} {refused:?}");
+        }
+        check(0..4, &[0, 1, 2, 3], &[], &[0..2, 2..4]);
+        check(0..9, &[0, 8], &[], &[0..8, 8..9]);
+        check(0..4, &[0, 1, 2, 3], &[2], &[0..2, 2..3, 3..4]);
+        check(2..9, &[2, 4, 8], &[0, 2], &[2..3, 3..8, 8..9]);
+        check(0..2, &[0, 1], &[0, 1], &[0..1, 1..2]);
+        check(0..2, &[0, 1], &[7], &[0..1, 1..2]);
     }
 }

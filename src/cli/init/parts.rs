@@ -256,7 +256,7 @@ impl Connection {
                 &[Part::Database]
             }
             "mysql-1045" | "mysql-1698" | "sqlserver-18456" | "oracle-1017" => &[Part::User, Part::Password],
-            "mysql-host" | "sqlserver-host" | "oracle-12545" => &[Part::Host],
+            "mysql-host" | "sqlserver-host" | "oracle-12545" | "oracle-address" => &[Part::Host],
             "mysql-refused"
             | "mysql-no-answer"
             | "mysql-protocol"
@@ -264,6 +264,7 @@ impl Connection {
             | "sqlserver-no-answer"
             | "sqlserver-protocol"
             | "sqlserver-browser"
+            | "oracle-no-answer"
             | "oracle-12541" => &[Part::Host, Part::Port],
             "oracle-client" | "oracle-dpi-1047" | "oracle-dpi-1050" | "oracle-dpi-1072" => &[Part::ClientDir],
             // A second try at the same place is what helps when the server was down or has been set right meanwhile.

@@ -304,7 +304,7 @@ impl Oracle {
         self.open = true;
         let limit = Limit::Lock { rows: work.rows.len() };
         let made = self.call(limit, move |connection| statement::insert(connection, &work, key)).await?;
-        made.into_iter().collect::<Option<_>>().ok_or_else(no_key)
+        made.into_iter().collect::<Option<_>>().ok_or_else(HisError::no_key)
     }
 
     /// A question that locks rows keeps them locked until the transaction ends; outside of one that is at once.
@@ -391,14 +391,4 @@ impl Session for Oracle {
     fn ping(&mut self) -> SessionFuture<'_, ()> {
         Box::pin(self.sign_of_life())
     }
-}
-
-/// The table made no key for an inserted row.
-fn no_key() -> HisError {
-    HisError::plain(
-        FaultClass::Config,
-        "no-key",
-        "the table gave the inserted row no generated key: generated_key must name the identity column, or the column that a \
-         trigger or a default fills from a sequence before the row is inserted",
-    )
 }

@@ -60,8 +60,12 @@ fn single(connection: &Connection, work: &Work) -> Result<u64, HisError> {
 fn many(connection: &Connection, work: &Work) -> Result<u64, HisError> {
     let mut matched = 0;
     for range in bind::runs(&work.rows, ARRAY_ROWS_MAX) {
+        let first = range.start;
         let rows = work.rows.get(range).unwrap_or_default();
-        matched += array(connection, &work.sql, rows, work.counts)?;
+        matched += array(connection, &work.sql, rows, work.counts).map_err(|mut error| {
+            error.refused.iter_mut().for_each(|row| *row += first);
+            error
+        })?;
     }
     Ok(matched)
 }
@@ -114,11 +118,17 @@ fn fill(batch: &mut Batch<'_>, rows: &[Vec<Bound>], types: &[OracleType]) -> Res
     Ok(())
 }
 
-/// The error of the first row that failed; one that ends the connection before all others.
+/// The error of the first row that failed, with all such rows; one that ends the connection before all others.
 fn of_batch(error: &Error, failed: &[DbError]) -> HisError {
     let errors: Vec<HisError> = failed.iter().map(|e| fault::of_server(e.code(), e.message())).collect();
     let lost = errors.iter().position(|e| e.class == FaultClass::Unreachable).unwrap_or(0);
-    errors.into_iter().nth(lost).unwrap_or_else(|| fault::of(error))
+    let mut first = errors.into_iter().nth(lost).unwrap_or_else(|| fault::of(error));
+    first.refused = failed.iter().map(row_of).collect();
+    first
+}
+
+fn row_of(error: &DbError) -> usize {
+    usize::try_from(error.offset()).unwrap_or(usize::MAX)
 }
 
 /// Between a MERGE's look and its INSERT somebody else can insert the row: then there is one now, which another MERGE
@@ -131,14 +141,15 @@ fn merge_again(
     failed: &[DbError],
 ) -> Result<(), HisError> {
     for error in failed {
-        let row = usize::try_from(error.offset()).ok().and_then(|at| rows.get(at..=at)).unwrap_or_default();
+        let at = row_of(error);
+        let row = rows.get(at).map(std::slice::from_ref).unwrap_or_default();
         let mut tries = 0;
         loop {
             tries += 1;
             match one_by_one(connection, sql, row, types) {
                 Ok(_) => break,
-                Err(again) if !again.duplicate_key || tries >= MERGES_AGAIN_MAX => return Err(again),
-                Err(_) => {}
+                Err(again) if again.duplicate_key && tries < MERGES_AGAIN_MAX => {}
+                Err(again) => return Err(HisError { refused: vec![at], ..again }),
             }
         }
     }

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use crate::{his::HisError, model::outcome::FaultClass};
 
 /// Threads that hang in the client library at most, before no further connection is tried.
-const HUNG_MAX: usize = 4;
+const HUNG_MAX: usize = 8;
 /// How long a connection that is in order may take to log off. Ending the process in the middle of it is harmless.
 const CLOSE_TIME: Duration = Duration::from_millis(500);
 
@@ -74,8 +74,8 @@ impl Thread {
     ) -> Result<Opening<T>, HisError> {
         if HUNG.load(Ordering::SeqCst) >= HUNG_MAX {
             let message = format!(
-                "{HUNG_MAX} earlier attempts still hang in Oracle's client library, and no further one is made until one of \
-                 them ends; if the database can be reached again, restart this program"
+                "{HUNG_MAX} earlier calls still hang in Oracle's client library, and no further one is made until one of them \
+                 ends; where the database can be reached again and this goes on, restart this program"
             );
             return Err(HisError::plain(FaultClass::Unreachable, "oracle-hung", message));
         }
@@ -149,6 +149,8 @@ impl Drop for Thread {
         if self.fate.0.load(Ordering::SeqCst) == Fate::RUNNING
             && self.ended.recv_timeout(CLOSE_TIME) == Err(mpsc::RecvTimeoutError::Timeout)
         {
+            // A statement whose caller has gone: it must not keep its locks until it ends by itself.
+            self.interrupt();
             self.fate.give_up();
         }
     }

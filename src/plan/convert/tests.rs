@@ -261,15 +261,15 @@ proptest::proptest! {
 /// Oracle keeps an empty text as NULL.
 #[test]
 fn empty_texts() {
-    fn check(storage: Storage, nullable: bool, expected: Result<SqlValue, &str>) {
+    fn check(storage: Storage, nullable: bool, expected: &Result<SqlValue, &str>) {
         let kind = ColumnType::Text { length: TextLength::Chars(5), charset: Charset::Any };
         let column = Column { storage, nullable, ..sample::column("C", kind) };
         let target = Target { column: &column, zone: chrono_tz::UTC, truncate: false };
         let found = target.found(Found::Json(&json!("")));
-        assert_eq!(found.map_err(|misfit| misfit.cause), expected, "{storage:?}");
+        assert_eq!(found.map_err(|misfit| misfit.cause), *expected, "{storage:?}");
     }
-    check(Storage::VarChar, true, Ok(SqlValue::Null));
-    check(Storage::VarChar, false, Err("null"));
-    check(Storage::Clob, true, Ok(SqlValue::Null));
-    check(Storage::Any, false, Ok(SqlValue::Text(String::new())));
+    check(Storage::VarChar, true, &Ok(SqlValue::Null));
+    check(Storage::VarChar, false, &Err("null"));
+    check(Storage::Clob, true, &Ok(SqlValue::Null));
+    check(Storage::Any, false, &Ok(SqlValue::Text(String::new())));
 }

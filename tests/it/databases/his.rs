@@ -186,3 +186,10 @@ pub(super) fn admin_of(address: &str, scheme: &str) -> ((String, String), u16) {
     let port = place.split('/').next().unwrap().rsplit(':').next().unwrap().parse().unwrap();
     ((user.to_owned(), password.to_owned()), port)
 }
+
+/// The table that a statement makes, as it is named there, where the name is one of the test's own schema.
+pub(super) fn table_made(sql: &str) -> Option<&str> {
+    let rest = sql.trim_start().strip_prefix("CREATE TABLE ")?;
+    let name = rest.split('(').next()?.trim();
+    (!name.contains('.')).then_some(name)
+}

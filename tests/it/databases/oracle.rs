@@ -1,5 +1,5 @@
-//! Oracle: the server that `BUKTOR_TEST_ORACLE` names, by the client library in `BUKTOR_TEST_ORACLE_CLIENT`. tests/run.sh sets
-//! both for the double of the client library, where nobody else did.
+//! Oracle: the server that `BUKTOR_TEST_ORACLE` names, by the client library in `BUKTOR_TEST_ORACLE_CLIENT`; else a database of
+//! the test's own behind the double of the client library, which tests/run.sh has built.
 
 use std::{
     env,
@@ -9,7 +9,7 @@ use std::{
 use oracle::{Connection, InitParams, Row, sql_type::OracleType};
 use serde_json::{Value, json};
 
-use super::his::{Database, admin_of};
+use super::his::{Database, admin_of, table_made};
 
 const PASSWORD: &str = "s3cret_Buktor";
 
@@ -22,6 +22,8 @@ pub(crate) struct Oracle {
     /// The daemon's user.
     login: String,
     client: String,
+    /// It is the client library's double.
+    is_double: bool,
     /// 11g has no identity columns: a sequence and a trigger stand for them.
     has_identity: bool,
 }
@@ -29,21 +31,33 @@ pub(crate) struct Oracle {
 impl Oracle {
     pub(crate) fn create() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let read = |name: &str| {
             let missing =
                 format!("this test needs {name}: start the tests with `bash tests/run.sh`, which sets it");
             env::var(name).unwrap_or_else(|_| panic!("{missing}"))
         };
-        let (address, client) = (read("BUKTOR_TEST_ORACLE"), read("BUKTOR_TEST_ORACLE_CLIENT"));
+        let real = env::var("BUKTOR_TEST_ORACLE").ok();
+        let address = real.clone().unwrap_or_else(|| {
+            format!("oracle://SYSTEM:manager@{}/buktor_root", read("BUKTOR_TEST_POSTGRES"))
+        });
+        let client =
+            read(if real.is_some() { "BUKTOR_TEST_ORACLE_CLIENT" } else { "BUKTOR_TEST_OCI_DOUBLE" });
         let (admin, port) = admin_of(&address, "oracle://");
         let service = address.rsplit('/').next().unwrap().to_owned();
         if !InitParams::is_initialized() {
             InitParams::new().oracle_client_lib_dir(&client).unwrap().init().unwrap();
         }
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let owner = format!("HIS_{}_{number}", std::process::id());
         let login = format!("{owner}_D");
-        let mut his = Self { port, service, admin, owner, login, client, has_identity: true };
+        let is_double = real.is_none();
+        let mut his = Self { port, service, admin, owner, login, client, is_double, has_identity: true };
+        if is_double {
+            let name = format!("P{}_{number}", std::process::id());
+            let root = his.connect_as(&his.admin.0, &his.admin.1);
+            root.execute(&format!("CREATE PLUGGABLE DATABASE {name}"), &[]).unwrap();
+            his.service = name;
+        }
         let system = his.connect_as(&his.admin.0, &his.admin.1);
         for user in [&his.owner, &his.login] {
             system.execute(&format!("CREATE USER {user} IDENTIFIED BY \"{PASSWORD}\""), &[]).unwrap();
@@ -71,14 +85,9 @@ impl Oracle {
 
     /// What the daemon's user may do with what that statement has made.
     fn grant(&self, session: &Connection, sql: &str) -> oracle::Result<()> {
-        let words: Vec<&str> = sql.split([' ', '\n', '(']).filter(|word| !word.is_empty()).collect();
-        if let ["CREATE", "TABLE", ..] = words.as_slice() {
-            let (_, rest) = sql.split_once("TABLE ").unwrap_or_default();
-            let table = rest.split('(').next().unwrap_or_default().trim();
-            if !table.contains('.') {
-                let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {}", self.login);
-                session.execute(&grant, &[])?;
-            }
+        if let Some(table) = table_made(sql) {
+            let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {}", self.login);
+            session.execute(&grant, &[])?;
         }
         Ok(())
     }
@@ -154,6 +163,10 @@ impl Database for Oracle {
 
     fn kill_sessions(&self) {
         let system = self.connect_as(&self.admin.0, &self.admin.1);
+        if self.is_double {
+            system.execute("BEGIN BUKTOR_FAULT.KILL_SESSIONS; END;", &[]).unwrap();
+            return;
+        }
         let sessions = "SELECT sid || ',' || serial# FROM v$session WHERE username = :1";
         for session in system.query_as::<String>(sessions, &[&self.login]).unwrap() {
             let kill = format!("ALTER SYSTEM KILL SESSION '{}' IMMEDIATE", session.unwrap());

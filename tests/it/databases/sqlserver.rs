@@ -13,7 +13,7 @@ use tiberius::{AuthMethod, Client, ColumnData, Config, EncryptionLevel};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
-use super::his::{Database, admin_of};
+use super::his::{Database, admin_of, table_made};
 
 type Session = Client<Compat<TcpStream>>;
 
@@ -71,8 +71,6 @@ impl SqlServer {
         his.run(&format!("CREATE LOGIN {name} WITH PASSWORD = '{PASSWORD}', CHECK_POLICY = OFF")).unwrap();
         his.name = name.clone();
         his.run(&format!("CREATE USER {name} FOR LOGIN {name}")).unwrap();
-        his.run(&format!("GRANT SELECT, INSERT, UPDATE, DELETE, EXECUTE, VIEW DEFINITION TO {name}"))
-            .unwrap();
         his
     }
 
@@ -111,7 +109,7 @@ fn start() -> (Server, u16) {
     let mut child = Command::new(executable)
         .args(["--listen", "127.0.0.1:0", "--database", "his", "--folder"])
         .arg(folder.path())
-        .args(["--login", &format!("sa:{ADMIN_PASSWORD}"), "--login", &format!("{LOGIN}:{PASSWORD}")])
+        .args(["--login", &format!("sa:{ADMIN_PASSWORD}"), "--login", &format!("{LOGIN}:{PASSWORD}:limited")])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -164,7 +162,14 @@ fn text(cell: ColumnData<'_>) -> String {
 
 impl Database for SqlServer {
     fn run(&self, sql: &str) -> Result<(), String> {
-        self.batch(&mut self.connect(), sql).map(drop)
+        let mut session = self.connect();
+        self.batch(&mut session, sql)?;
+        if let Some(table) = table_made(sql) {
+            let login = &self.login;
+            let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {login}");
+            self.batch(&mut session, &grant)?;
+        }
+        Ok(())
     }
 
     fn rows(&self, query: &str) -> Vec<String> {

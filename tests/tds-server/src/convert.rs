@@ -369,7 +369,8 @@ fn to_text(value: &Value, from: T, to: T, style: i64, ctx: Ctx) -> Result<Value,
         if !blank && !from.is_time() {
             // An old habit of the language: integers that do not fit a char become a star.
             if from.is_int() && !to.is_national() {
-                return Ok(Value::Text("*".into()));
+                let width = if matches!(to, T::Char(_)) { limit as usize } else { 1 };
+                return Ok(Value::Text(format!("{:<width$}", "*")));
             }
             return Err(number_too_long(from, to));
         }

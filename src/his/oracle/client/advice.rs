@@ -116,7 +116,7 @@ pub(super) fn advice(number: Option<i32>, words: &str, folder: &Folder, windows:
         Some(1047) => missing(cause, folder, windows),
         _ => format!("Oracle's client library cannot be used. {}", package(windows)),
     };
-    format!("{what}; events are kept meanwhile, and it is tried again by itself ({cause})")
+    format!("{what} ({cause})")
 }
 
 fn missing(cause: &str, folder: &Folder, windows: bool) -> String {
@@ -262,7 +262,7 @@ mod tests {
         fn check(reason: &str, folder: &Folder, words: &[&str]) {
             let told = advice(Some(1047), &dpi(reason), folder, false);
             assert!(words.iter().all(|part| told.contains(part)), "{told}");
-            assert!(told.contains("events are kept") && told.ends_with(&format!("({reason})")), "{told}");
+            assert!(told.ends_with(&format!("({reason})")), "{told}");
         }
         check(
             ABSENT,

@@ -102,7 +102,8 @@ pub unsafe extern "C" fn OCIStmtGetBindInfo(
         let count = all.len().saturating_sub(from);
         // SAFETY: the caller's variable, and its arrays of `size` elements.
         unsafe {
-            *found = i32::try_from(count).unwrap_or(0);
+            // Of the whole statement, wherever the caller begins.
+            *found = i32::try_from(all.len()).unwrap_or(0);
             if all.is_empty() {
                 return Ok(NO_DATA);
             }

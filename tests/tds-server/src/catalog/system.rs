@@ -218,12 +218,13 @@ pub(crate) fn hidden(column: &Column) -> bool {
     column.id >= 100 && column.name.starts_with("x_")
 }
 
-/// Makes the system tables of a database that has none yet.
-pub(crate) fn create(db: &Connection) -> Result<()> {
-    for table in base() {
-        // These are about the server and hold rows for one statement alone.
-        let temporary =
-            matches!(table.name.as_str(), "databases" | "dm_exec_sessions" | "dm_exec_connections");
+/// These are about the server and hold rows for one statement alone.
+fn is_temporary(name: &str) -> bool {
+    matches!(name, "databases" | "dm_exec_sessions" | "dm_exec_connections")
+}
+
+fn create_tables(db: &Connection, temporary: bool) -> Result<()> {
+    for table in base().into_iter().filter(|t| is_temporary(&t.name) == temporary) {
         let columns: Vec<String> = table
             .columns
             .iter()
@@ -231,25 +232,39 @@ pub(crate) fn create(db: &Connection) -> Result<()> {
             .map(|c| format!("{}{}", c.sql, if c.ty.is_text() { " COLLATE TCI" } else { "" }))
             .collect();
         let extra = EXTRA.iter().find(|e| e.0 == table.name).map_or("", |e| e.1);
-        db.execute_batch(&format!(
-            "CREATE {} TABLE IF NOT EXISTS {} ({}{extra})",
-            if temporary { "TEMP" } else { "" },
-            table.sql,
-            columns.join(", ")
-        ))?;
+        let kind = if temporary { "TEMP" } else { "" };
+        db.execute_batch(&format!("CREATE {kind} TABLE {} ({}{extra})", table.sql, columns.join(", ")))?;
     }
-    db.execute_batch(
-        "CREATE TABLE IF NOT EXISTS x_version (n INTEGER NOT NULL);
-         CREATE TABLE IF NOT EXISTS x_grants (user TEXT COLLATE NOCASE, object_id INTEGER, permission TEXT, denied INTEGER);
-         CREATE TABLE IF NOT EXISTS x_counters (rowversion INTEGER NOT NULL, object_id INTEGER NOT NULL);
-         CREATE INDEX IF NOT EXISTS x_columns ON \"sys.columns\" (object_id);
-         INSERT INTO x_version SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM x_version);
-         INSERT INTO x_counters SELECT 2000, 245575913 WHERE NOT EXISTS (SELECT 1 FROM x_counters);",
-    )?;
-    let filled: i64 = db.query_row("SELECT count(*) FROM \"sys.schemas\"", [], |r| r.get(0))?;
-    if filled > 0 {
+    Ok(())
+}
+
+/// Makes what a session has of its own.
+pub(crate) fn create_temporary(db: &Connection) -> Result<()> {
+    create_tables(db, true)
+}
+
+/// Makes the system tables of a database that has none yet.
+pub(crate) fn create(db: &Connection) -> Result<()> {
+    let made: i64 =
+        db.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'x_version'", [], |r| r.get(0))?;
+    if made > 0 {
         return Ok(());
     }
+    db.execute_batch("BEGIN IMMEDIATE")?;
+    create_tables(db, false)?;
+    fill(db)?;
+    db.execute_batch("COMMIT")
+}
+
+fn fill(db: &Connection) -> Result<()> {
+    db.execute_batch(
+        "CREATE TABLE x_version (n INTEGER NOT NULL);
+         CREATE TABLE x_grants (user TEXT COLLATE NOCASE, object_id INTEGER, permission TEXT, denied INTEGER);
+         CREATE TABLE x_counters (rowversion INTEGER NOT NULL, object_id INTEGER NOT NULL);
+         CREATE INDEX x_columns ON \"sys.columns\" (object_id);
+         INSERT INTO x_version SELECT 1;
+         INSERT INTO x_counters SELECT 2000, 245575913;",
+    )?;
     for (id, name) in [(1, "dbo"), (2, "guest"), (3, "INFORMATION_SCHEMA"), (4, "sys")] {
         db.execute(
             "INSERT INTO \"sys.schemas\" (name, schema_id, principal_id) VALUES (?2, ?1, ?1)",

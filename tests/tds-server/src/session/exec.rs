@@ -244,7 +244,7 @@ impl Session {
     pub(crate) fn switch_database(&mut self, database: std::sync::Arc<crate::database::Database>) -> Run<()> {
         let db = database.open().map_err(|e| self.sqlite_error(&e))?;
         crate::functions::register(&db, &self.shared).map_err(|e| self.sqlite_error(&e))?;
-        crate::catalog::system::create(&db).map_err(|e| self.sqlite_error(&e))?;
+        crate::catalog::system::create_temporary(&db).map_err(|e| self.sqlite_error(&e))?;
         *self.cancel.interrupt.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
             Some(db.get_interrupt_handle());
         self.catalog = std::sync::Arc::new(crate::catalog::load(&db).map_err(|e| self.sqlite_error(&e))?);

@@ -172,7 +172,7 @@ impl Session {
             app: names.1.clone(),
         });
         functions::register(&db, &shared)?;
-        catalog::system::create(&db)?;
+        catalog::system::create_temporary(&db)?;
         *cancel.interrupt.lock().unwrap_or_else(PoisonError::into_inner) = Some(db.get_interrupt_handle());
         let reply = Reply::new(&server.name, &server.collation);
         Ok(Self {

@@ -317,8 +317,8 @@ const RESERVED: &[&str] = &[
     "HAVING",
     "HOLDLOCK",
     "IDENTITY",
-    "IDENTITY_INSERT",
     "IDENTITYCOL",
+    "IDENTITY_INSERT",
     "IF",
     "IN",
     "INDEX",
@@ -440,7 +440,7 @@ pub(crate) fn unexpected(token: &Token, text: &str) -> SqlError {
                 || text.trim_end().chars().next_back().map(String::from).unwrap_or_default(),
                 str::to_owned,
             );
-            if is_reserved(&tail) { crate::error::syntax_keyword(&tail) } else { syntax(&tail) }
+            syntax(&tail)
         }
         _ => syntax(text.get(token.start..token.end).unwrap_or_default()),
     };
