@@ -17,8 +17,6 @@ packages() {
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
     # An independent client of SQL Server.
     command -v tsql >/dev/null || missing+=(freetds-bin)
-    # Of the scripts that are sourced beside this one.
-    if declare -F postgres_packages >/dev/null; then mapfile -t -O "${#missing[@]}" missing < <(postgres_packages); fi
     printf '%s\n' "${missing[@]}" | sort -u
 }
 
@@ -141,7 +139,6 @@ cleanup() {
         kill "$server_pid" 2>/dev/null || true
         wait "$server_pid" 2>/dev/null || true
     fi
-    if declare -F stop_postgres >/dev/null; then stop_postgres; fi
     [ -z "$folder" ] || rm -rf "$folder"
     exit "$code"
 }

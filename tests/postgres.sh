@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A PostgreSQL server of its own for tests/run.sh, which sources this file: it is what the Oracle client test double
+# A PostgreSQL server of its own for tests/run.sh, which sources this file after tests/mariadb.sh: it is what the Oracle client test double
 # (tests/oci-double) runs its statements on. What it needs is installed (Debian packages, as root), the server runs in
 # a temporary folder on a free port as the user `postgres` (it refuses to run as root), and both are gone at the end.
 # shellcheck shell=bash
@@ -13,9 +13,22 @@ postgres_bin() {
     dir=$(command -v initdb) && dirname "$(readlink -f "$dir")"
 }
 
-postgres_packages() {
-    [ -n "$(postgres_bin)" ] || echo postgresql-15
-    python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
+install_postgres() {
+    [ -z "$(postgres_bin)" ] || return 0
+    command -v apt-get >/dev/null || fail "install PostgreSQL 15 first (Debian: postgresql-15)"
+    [ "$(id -u)" -eq 0 ] || fail "install this first: sudo apt-get install postgresql-15"
+    say "installing postgresql-15"
+    # A server of our own is started; the package's service stays down, unless there is a policy already.
+    local policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+        policy_made=$policy
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql-15 >&2
+    remove_policy
+    [ -n "$(postgres_bin)" ] || fail "PostgreSQL is still missing after its installation"
 }
 
 postgres_run() {
@@ -91,17 +104,31 @@ postgres_sql() {
     "$bin/psql" -X -q -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$postgres_port" -U postgres -d "$database" "$@"
 }
 
-# Starts the server, and sets and exports what the tests find Oracle by: the folder of the client library's double, which is
-# built already, and the server behind it; and an administrator's address of it, unless the environment names another Oracle.
-# The database `buktor_root` is the service in which tests make databases.
+end_all() {
+    local code=$?
+    set +e
+    stop_postgres
+    # What ends the other server hands on how the script ended.
+    (exit "$code")
+    cleanup
+}
+
+# Starts the server, and exports what the tests find it by: the folder of the double of Oracle's client library, which is built
+# already in the folder $1, and the server behind it. Where the environment names no other Oracle, that is Oracle for them.
 provide_oracle() {
     local bin
+    install_postgres
     bin=$(postgres_bin)
-    [ -n "$bin" ] || fail "PostgreSQL is not installed"
+    trap end_all EXIT
     start_postgres "$bin" tests/oci-double/sql
+    postgres_sql "$bin" postgres -c 'CREATE DATABASE buktor TEMPLATE buktor_template' >/dev/null
     # In a folder of its own, as Oracle's client library has one.
     mkdir -p "$postgres_folder/client"
     cp "$1/libclntsh.so" "$postgres_folder/client/"
     export BUKTOR_TEST_POSTGRES=127.0.0.1:$postgres_port
     export BUKTOR_TEST_OCI_DOUBLE=$postgres_folder/client
+    if [ -z "${BUKTOR_TEST_ORACLE:-}" ]; then
+        export BUKTOR_TEST_ORACLE=oracle://system:manager@$BUKTOR_TEST_POSTGRES/BUKTOR
+        export BUKTOR_TEST_ORACLE_CLIENT=$BUKTOR_TEST_OCI_DOUBLE
+    fi
 }

@@ -18,7 +18,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 command -v cargo >/dev/null || fail "Rust is missing: install it from https://rustup.rs"
 # Built first, so that a mistake in the code shows before anything is started, and the tests' time is the tests' own.
-cargo build --locked --quiet --workspace
+cargo build --locked --quiet
+# By themselves, so that their features do not become the product's.
+cargo build --locked --quiet -p tds-server -p oci-double
 target=${CARGO_TARGET_DIR:-$PWD/target}/debug
 export BUKTOR_TEST_TDS_SERVER=$target/tds-server
 provide_mariadb
@@ -28,13 +30,22 @@ provide_oracle "$target"
 report=$folder/report.txt
 code=0
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --locked --workspace --no-tests=fail "$@" 2>&1 | tee "$report" || code=$?
+    run_tests() { cargo nextest run --locked --no-tests=pass "$@" 2>&1 | tee -a "$report" || code=$?; }
     counts() { sed -n "s/^ *Summary .* tests\{0,1\} run: //p" "$report" | tr ',(' '\n\n' | sed -n "s/^ *\([0-9]*\) $1.*/\1/p"; }
 else
     # The same in one process for each binary; libtest takes several filters.
-    cargo test --locked --workspace --lib --bins --tests --no-fail-fast -- --test-threads=6 "$@" 2>&1 | tee "$report" || code=$?
+    run_tests() {
+        local packages=()
+        while [ "${1:-}" = -p ]; do
+            packages+=(-p "$2")
+            shift 2
+        done
+        cargo test --locked "${packages[@]}" --lib --bins --tests --no-fail-fast -- --test-threads=6 "$@" 2>&1 | tee -a "$report" || code=$?
+    }
     counts() { sed -n 's/^test result: .*\. \([0-9]* passed; [0-9]* failed\);.*/\1/p' "$report" | tr ';' '\n' | sed -n "s/^ *\([0-9]*\) $1.*/\1/p"; }
 fi
+run_tests -p buktor-middleware "$@"
+run_tests -p tds-server -p oci-double "$@"
 # Without this the failures would look like the tests' own.
 if ! kill -0 "$server_pid" 2>/dev/null; then
     tail -n 20 "$folder/server.log" >&2
@@ -67,7 +78,7 @@ check() {
     fi
 }
 if [ $# -eq 0 ]; then
-    provide_python sqlglot==30.30.0 python-tds==1.17.1 'pyOpenSSL>=24' oracledb
+    provide_python sqlglot==30.30.0 python-tds==1.17.1 'pyOpenSSL>=24' oracledb==26.1.0
     check tests/sql_dialects.py
     check tests/tds-server/check.py "$BUKTOR_TEST_TDS_SERVER" "$(command -v tsql)"
     check tests/oci-double/check.py "$BUKTOR_TEST_OCI_DOUBLE" "$BUKTOR_TEST_POSTGRES"

@@ -37,12 +37,8 @@ impl Oracle {
                 format!("this test needs {name}: start the tests with `bash tests/run.sh`, which sets it");
             env::var(name).unwrap_or_else(|_| panic!("{missing}"))
         };
-        let real = env::var("BUKTOR_TEST_ORACLE").ok();
-        let address = real.clone().unwrap_or_else(|| {
-            format!("oracle://SYSTEM:manager@{}/buktor_root", read("BUKTOR_TEST_POSTGRES"))
-        });
-        let client =
-            read(if real.is_some() { "BUKTOR_TEST_ORACLE_CLIENT" } else { "BUKTOR_TEST_OCI_DOUBLE" });
+        let (address, client) = (read("BUKTOR_TEST_ORACLE"), read("BUKTOR_TEST_ORACLE_CLIENT"));
+        let is_double = env::var("BUKTOR_TEST_OCI_DOUBLE").is_ok_and(|folder| folder == client);
         let (admin, port) = admin_of(&address, "oracle://");
         let service = address.rsplit('/').next().unwrap().to_owned();
         if !InitParams::is_initialized() {
@@ -50,7 +46,6 @@ impl Oracle {
         }
         let owner = format!("HIS_{}_{number}", std::process::id());
         let login = format!("{owner}_D");
-        let is_double = real.is_none();
         let mut his = Self { port, service, admin, owner, login, client, is_double, has_identity: true };
         if is_double {
             let name = format!("P{}_{number}", std::process::id());

@@ -79,12 +79,11 @@ BEGIN
         m := substr(m, length(e) + 1);
         IF e IN ('FM', 'FX') THEN CONTINUE; END IF;
         IF e !~ '^[A-Z]' AND e !~ '^[a-z]' THEN
-            -- Punctuation; blanks of the text before an element are skipped.
-            IF v = '' THEN CONTINUE; END IF;
+            -- Punctuation; blanks of the text before an element are skipped, and a fraction may be missing.
+            IF v = '' OR e IN ('.', ',') AND upper(m) LIKE 'FF%' AND left(v, 1) NOT IN ('.', ',') THEN CONTINUE; END IF;
             IF left(v, 1) ~ '[A-Za-z0-9]' AND e <> ' ' THEN
                 PERFORM ora.fail(1861, 'literal does not match format string');
             ELSIF left(v, 1) !~ '[A-Za-z0-9]' AND (e <> ' ' OR left(v, 1) = ' ' OR left(v, 1) !~ '[+-]') THEN
-                IF e = '.' AND left(v, 1) <> '.' AND left(v, 1) ~ '[,]' THEN NULL; END IF;
                 v := substr(v, 2);
             END IF;
             CONTINUE;
@@ -95,8 +94,9 @@ BEGIN
             v := substr(v, 2);
             CONTINUE;
         END IF;
-        IF e = 'X' THEN v := substr(v, 2); CONTINUE; END IF;
+        IF e = 'X' THEN IF left(v, 1) IN ('.', ',') THEN v := substr(v, 2); END IF; CONTINUE; END IF;
         v := ltrim(v);
+        IF e LIKE 'FF%' AND v !~ '^[0-9]' THEN CONTINUE; END IF;
         IF v = '' THEN
             IF NOT seen OR e IN ('YYYY', 'RRRR', 'YY', 'RR', 'MM', 'DD', 'MON', 'MONTH') THEN
                 PERFORM ora.fail(1840, 'input value not long enough for date format');

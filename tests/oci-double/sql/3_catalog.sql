@@ -218,8 +218,11 @@ CREATE FUNCTION ora.banner() RETURNS text LANGUAGE sql STABLE AS $$
 $$;
 CREATE VIEW "SYS"."V$VERSION" AS SELECT ora.banner() AS "BANNER", 0::numeric AS "CON_ID";
 CREATE VIEW "SYS"."V$INSTANCE" AS SELECT current_database()::text AS "INSTANCE_NAME", ora.setting('server_version') AS "VERSION", 'OPEN'::text AS "STATUS";
-CREATE VIEW "SYS"."V$SESSION" AS SELECT pid::numeric AS "SID", pid::numeric AS "SERIAL#", upper(datname::text) AS "SERVICE_NAME", state AS "STATUS"
-    FROM pg_stat_activity WHERE datname = current_database();
+CREATE VIEW "SYS"."V$SESSION" AS SELECT pid::numeric AS "SID", pid::numeric AS "SERIAL#", substr(application_name, 5) AS "USERNAME",
+    upper(datname::text) AS "SERVICE_NAME", CASE state WHEN 'active' THEN 'ACTIVE' ELSE 'INACTIVE' END AS "STATUS", 'USER'::text AS "TYPE"
+    FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'ora %' AND ora.privileges(ora.me(), '-', '-') = 'ALL';
+CREATE VIEW "SYS"."V$DATABASE" AS SELECT upper(current_database()::text) AS "NAME", 'READ WRITE'::text AS "OPEN_MODE",
+    'PRIMARY'::text AS "DATABASE_ROLE" WHERE ora.privileges(ora.me(), '-', '-') = 'ALL';
 CREATE VIEW "SYS"."PRODUCT_COMPONENT_VERSION" AS
     SELECT 'Oracle Database'::text AS "PRODUCT", ora.setting('server_version') AS "VERSION", 'Production'::text AS "STATUS";
 CREATE VIEW "SYS"."GLOBAL_NAME" AS SELECT upper(current_database()::text) AS "GLOBAL_NAME";

@@ -86,6 +86,8 @@ fn statement_attribute(statement: &StatementData, attribute: u32, out: &Out) -> 
     Ok(match attribute {
         // The number of columns is known once the statement has been described.
         18 => out.put(u32::try_from(statement.columns.len()).unwrap_or(0)),
+        // The statement's function, which the crate asks for after DDL: ALTER SESSION stands for all that makes no type.
+        10 => out.put(52_u16),
         9 => out.put(u32::try_from(statement.touched).unwrap_or(u32::MAX)),
         24 => out.put(statement.probe.kind as u16),
         73 => out.put(statement.failed_rows),

@@ -59,6 +59,21 @@ impl Session {
         Ok(Outcome::default())
     }
 
+    /// Ends another session, as an administrator may.
+    pub(crate) fn kill_session(&mut self, which: &str) -> Ora<Outcome> {
+        let allowed = self.ask("SELECT ora.privileges(ora.me(), '-', '-')")?;
+        if allowed.first().and_then(|a| a.cell(0)) != Some("ALL") {
+            return Err(OraError::plain(1031));
+        }
+        let sid = which.split(',').next().and_then(|s| s.trim().parse::<u32>().ok());
+        let sid = sid.ok_or_else(|| OraError::new(26, "missing or invalid session ID"))?;
+        let found = self.ask(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = {sid}"))?;
+        if found.first().is_none_or(|a| a.rows.is_empty()) {
+            return Err(OraError::new(30, "User session ID does not exist."));
+        }
+        Ok(Outcome::default())
+    }
+
     /// Runs a definition, which commits what was open before and itself.
     pub(crate) fn define(&mut self, ddl: &Ddl) -> Ora<Outcome> {
         self.commit_now()?;

@@ -80,6 +80,7 @@ impl Session {
             }
             Statement::SetTransaction(what) => self.set_transaction(what),
             Statement::AlterSession(sets) => self.alter_session(sets),
+            Statement::KillSession(which) => self.kill_session(which),
             Statement::Ddl(ddl) => self.define(ddl),
             Statement::Block(block) => self.run_block(request, &parsed, block),
             _ => self.run_marked(request, &parsed),

@@ -83,7 +83,8 @@ impl Session {
                 format!("set_config({}, {}, false)", literal(&format!("buktor.{name}")), literal(value))
             })
             .collect();
-        self.ask(&format!("SELECT {}", list.join(", "))).map(|_| ())
+        let name = literal(&format!("ora {}", self.user));
+        self.ask(&format!("SELECT {}, set_config('application_name', {name}, false)", list.join(", "))).map(|_| ())
     }
 
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Ora<()> {

@@ -368,6 +368,8 @@ pub(crate) enum Statement {
     SetTransaction(&'static str),
     LockTable(Vec<Table>, String, Wait),
     AlterSession(Vec<(Name, String)>),
+    /// `ALTER SYSTEM KILL SESSION 'sid,serial#'`.
+    KillSession(String),
     Ddl(Box<Ddl>),
     Block(Box<Block>),
     Call(Path, Vec<(Option<Name>, Expr)>),

@@ -65,6 +65,14 @@ impl Parser<'_> {
             "SET" if self.words(&["SET", "TRANSACTION"]) => self.set_transaction(),
             "LOCK" => self.lock_table(),
             "ALTER" if self.words(&["ALTER", "SESSION"]) => self.alter_session(),
+            "ALTER" if self.words(&["ALTER", "SYSTEM"]) => {
+                if !self.words(&["KILL", "SESSION"]) {
+                    return Err(self.fail(2065));
+                }
+                let Tok::Str(which) = self.next() else { return Err(self.fail(26)) };
+                self.one_of(&["IMMEDIATE", "NOREPLAY"]);
+                Ok(Statement::KillSession(which))
+            }
             "CREATE" | "DROP" | "ALTER" | "TRUNCATE" | "COMMENT" | "GRANT" | "REVOKE" | "RENAME" => {
                 self.ddl().map(|d| Statement::Ddl(Box::new(d)))
             }
