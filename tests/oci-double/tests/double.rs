@@ -13,12 +13,14 @@ use oracle::sql_type::{Clob, OracleType, Timestamp};
 use oracle::{Connection, Error, ErrorKind, InitParams};
 
 fn server() -> String {
-    env::var("BUKTOR_TEST_POSTGRES").expect("start the tests with `bash tests/run.sh`, which sets BUKTOR_TEST_POSTGRES")
+    env::var("BUKTOR_TEST_POSTGRES")
+        .expect("start the tests with `bash tests/run.sh`, which sets BUKTOR_TEST_POSTGRES")
 }
 
 fn connect_to(address: &str, user: &str, password: &str) -> Result<Connection, Error> {
     if !InitParams::is_initialized() {
-        let folder = env::var("BUKTOR_TEST_ORACLE_CLIENT").expect("tests/run.sh sets BUKTOR_TEST_ORACLE_CLIENT");
+        let folder =
+            env::var("BUKTOR_TEST_ORACLE_CLIENT").expect("tests/run.sh sets BUKTOR_TEST_ORACLE_CLIENT");
         InitParams::new().oracle_client_lib_dir(folder).unwrap().init().unwrap();
     }
     Connection::connect(user, password, address)
@@ -55,7 +57,10 @@ fn code<T>(result: Result<T, Error>) -> i32 {
 
 fn texts(connection: &Connection, sql: &str) -> Vec<Option<String>> {
     let rows = connection.query(sql, &[]).unwrap();
-    rows.flat_map(|row| row.unwrap().sql_values().iter().map(|v| v.get().unwrap()).collect::<Vec<Option<String>>>()).collect()
+    rows.flat_map(|row| {
+        row.unwrap().sql_values().iter().map(|v| v.get().unwrap()).collect::<Vec<Option<String>>>()
+    })
+    .collect()
 }
 
 #[test]
@@ -103,9 +108,18 @@ fn values_of_all_types_come_back() {
     lob.read_to_string(&mut text).unwrap();
     assert_eq!(text.len(), 40_000);
     let types: Vec<String> = row.column_info().iter().map(|c| c.oracle_type().to_string()).collect();
-    assert_eq!(types[..7], ["NUMBER(0,-127)", "NUMBER(10,2)", "VARCHAR2(20)", "NVARCHAR2(20)", "CHAR(5)", "DATE", "TIMESTAMP"].map(|t| if t == "NUMBER(0,-127)" { "NUMBER" } else { t }));
+    assert_eq!(
+        types[..7],
+        ["NUMBER(0,-127)", "NUMBER(10,2)", "VARCHAR2(20)", "NVARCHAR2(20)", "CHAR(5)", "DATE", "TIMESTAMP"]
+            .map(|t| if t == "NUMBER(0,-127)" { "NUMBER" } else { t })
+    );
     // NULLs, with the bare type.
-    connection.execute("UPDATE v SET n = :1, v = :2, d = :3", &[&number, &OracleType::Varchar2(1), &OracleType::Date]).unwrap();
+    connection
+        .execute(
+            "UPDATE v SET n = :1, v = :2, d = :3",
+            &[&number, &OracleType::Varchar2(1), &OracleType::Date],
+        )
+        .unwrap();
     assert_eq!(texts(&connection, "SELECT n, v, d FROM v"), [None, None, None]);
 }
 
@@ -122,7 +136,8 @@ fn arrays_tell_their_rows_and_errors() {
     }
     let error = batch.execute().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BatchErrors);
-    let seen: Vec<(u32, i32)> = error.batch_errors().unwrap().iter().map(|e| (e.offset(), e.code())).collect();
+    let seen: Vec<(u32, i32)> =
+        error.batch_errors().unwrap().iter().map(|e| (e.offset(), e.code())).collect();
     assert_eq!(seen, [(1, 1400), (3, 1438)]);
     assert_eq!(batch.row_counts().unwrap(), [1, 0, 1, 0]);
     drop(batch);
@@ -140,7 +155,8 @@ fn arrays_tell_their_rows_and_errors() {
 }
 
 fn admin_of(connection: &Connection) -> Connection {
-    let name: String = connection.query_row_as("SELECT SYS_CONTEXT('USERENV', 'DB_NAME') FROM DUAL", &[]).unwrap();
+    let name: String =
+        connection.query_row_as("SELECT SYS_CONTEXT('USERENV', 'DB_NAME') FROM DUAL", &[]).unwrap();
     admin(&name)
 }
 
@@ -158,13 +174,20 @@ fn a_text_that_is_bound_without_its_type_scans() {
 #[test]
 fn rows_that_were_made_tell_their_keys() {
     let connection = his(&database());
-    run(&connection, "CREATE TABLE t (id NUMBER(9) GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name VARCHAR2(9))");
-    let statement =
-        connection.execute("INSERT INTO t (name) VALUES (:1) RETURNING id INTO :2", &[&"a", &OracleType::Varchar2(40)]);
+    run(
+        &connection,
+        "CREATE TABLE t (id NUMBER(9) GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name VARCHAR2(9))",
+    );
+    let statement = connection
+        .execute("INSERT INTO t (name) VALUES (:1) RETURNING id INTO :2", &[&"a", &OracleType::Varchar2(40)]);
     assert_eq!(statement.unwrap().returned_values::<_, String>(2).unwrap(), ["1"]);
-    let none = connection.execute("UPDATE t SET name = 'b' WHERE id = 5 RETURNING id INTO :1", &[&OracleType::Number(0, 0)]);
+    let none = connection
+        .execute("UPDATE t SET name = 'b' WHERE id = 5 RETURNING id INTO :1", &[&OracleType::Number(0, 0)]);
     assert!(none.unwrap().returned_values::<_, String>(1).unwrap().is_empty());
-    run(&connection, "CREATE PROCEDURE p (a IN VARCHAR2, b OUT NUMBER) AS BEGIN INSERT INTO t (name) VALUES (a) RETURNING id INTO b; END;");
+    run(
+        &connection,
+        "CREATE PROCEDURE p (a IN VARCHAR2, b OUT NUMBER) AS BEGIN INSERT INTO t (name) VALUES (a) RETURNING id INTO b; END;",
+    );
     let statement = connection.execute("BEGIN p(:1, :2); END;", &[&"c", &OracleType::Number(0, 0)]).unwrap();
     assert_eq!(statement.bind_value::<_, String>(2).unwrap(), "2");
 }
@@ -212,9 +235,10 @@ fn proxy(to: String) -> Proxy {
         for client in listener.incoming() {
             let client = client.unwrap();
             let server = TcpStream::connect(&to).unwrap();
-            for (mut from, mut into) in
-                [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server.try_clone().unwrap(), client.try_clone().unwrap())]
-            {
+            for (mut from, mut into) in [
+                (client.try_clone().unwrap(), server.try_clone().unwrap()),
+                (server.try_clone().unwrap(), client.try_clone().unwrap()),
+            ] {
                 let (cut, deaf) = (cut.clone(), deaf.clone());
                 thread::spawn(move || {
                     from.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
@@ -222,7 +246,9 @@ fn proxy(to: String) -> Proxy {
                     while !cut.load(Ordering::SeqCst) {
                         match from.read(&mut bytes) {
                             Ok(0) => break,
-                            Ok(n) if !deaf.load(Ordering::SeqCst) && into.write_all(&bytes[..n]).is_err() => break,
+                            Ok(n) if !deaf.load(Ordering::SeqCst) && into.write_all(&bytes[..n]).is_err() => {
+                                break;
+                            }
                             _ => {}
                         }
                     }
@@ -267,8 +293,9 @@ fn killed_sessions_and_faults_have_their_numbers() {
     let name = database();
     let (connection, admin) = (his(&name), admin(&name));
     run(&connection, "CREATE TABLE t (id NUMBER)");
-    let session: String =
-        admin.query_row_as("SELECT sid || ',' || serial# FROM v$session WHERE username = :1", &[&"HIS"]).unwrap();
+    let session: String = admin
+        .query_row_as("SELECT sid || ',' || serial# FROM v$session WHERE username = :1", &[&"HIS"])
+        .unwrap();
     run(&admin, &format!("ALTER SYSTEM KILL SESSION '{session}' IMMEDIATE"));
     thread::sleep(Duration::from_millis(200));
     let error = connection.execute("INSERT INTO t VALUES (1)", &[]).unwrap_err();
@@ -295,26 +322,34 @@ fn in_a_process_of_its_own(test: &str, settings: &[(&str, &str)]) -> bool {
 
 #[test]
 fn an_old_client_has_no_time_outs_and_no_row_counts() {
-    if in_a_process_of_its_own("an_old_client_has_no_time_outs_and_no_row_counts", &[("BUKTOR_OCI_CLIENT_VERSION", "11.2.0.4.0")]) {
+    if in_a_process_of_its_own(
+        "an_old_client_has_no_time_outs_and_no_row_counts",
+        &[("BUKTOR_OCI_CLIENT_VERSION", "11.2.0.4.0")],
+    ) {
         return;
     }
     let connection = his(&database());
     run(&connection, "CREATE TABLE t (id NUMBER PRIMARY KEY, d TIMESTAMP, l CLOB)");
     assert_eq!(code(connection.set_call_timeout(Some(Duration::from_secs(1)))), 1050);
-    let mut batch = connection.batch("INSERT INTO t (id, l) VALUES (:1, :2)", 10).with_batch_errors().build().unwrap();
+    let mut batch =
+        connection.batch("INSERT INTO t (id, l) VALUES (:1, :2)", 10).with_batch_errors().build().unwrap();
     for id in [1, 1, 2] {
         batch.append_row(&[&id, &"text"]).unwrap();
     }
     let error = batch.execute().unwrap_err();
     assert_eq!(error.batch_errors().unwrap().iter().map(|e| e.offset()).collect::<Vec<_>>(), [1]);
     assert_eq!(texts(&connection, "SELECT id, l FROM t ORDER BY id").len(), 4);
-    let statement = connection.execute("INSERT INTO t (id) VALUES (9) RETURNING id INTO :1", &[&OracleType::Varchar2(9)]);
+    let statement =
+        connection.execute("INSERT INTO t (id) VALUES (9) RETURNING id INTO :1", &[&OracleType::Varchar2(9)]);
     assert_eq!(statement.unwrap().returned_values::<_, String>(1).unwrap(), ["9"]);
 }
 
 #[test]
 fn a_client_that_is_too_old_is_refused() {
-    if in_a_process_of_its_own("a_client_that_is_too_old_is_refused", &[("BUKTOR_OCI_CLIENT_VERSION", "10.2.0.1.0")]) {
+    if in_a_process_of_its_own(
+        "a_client_that_is_too_old_is_refused",
+        &[("BUKTOR_OCI_CLIENT_VERSION", "10.2.0.1.0")],
+    ) {
         return;
     }
     let folder = env::var("BUKTOR_TEST_ORACLE_CLIENT").unwrap();

@@ -6,7 +6,9 @@ use std::ptr;
 
 use crate::ffi::handle::{self, Data, Handle, StatementData};
 use crate::ffi::memory::{Slot, bound_type, text_of};
-use crate::ffi::{CONTINUE, ERROR, INVALID_HANDLE, NO_DATA, SUCCESS, SUCCESS_WITH_INFO, bind, connect, guard, tell};
+use crate::ffi::{
+    CONTINUE, ERROR, INVALID_HANDLE, NO_DATA, SUCCESS, SUCCESS_WITH_INFO, bind, connect, guard, tell,
+};
 use crate::ora::{Ora, OraError};
 use crate::plan::BindType;
 use crate::run::value::read;
@@ -61,7 +63,13 @@ pub unsafe extern "C" fn OCIStmtPrepare2(
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCIStmtRelease(stmtp: *mut Handle, _errhp: *mut Handle, _key: *const c_char, _length: u32, _mode: u32) -> i32 {
+pub unsafe extern "C" fn OCIStmtRelease(
+    stmtp: *mut Handle,
+    _errhp: *mut Handle,
+    _key: *const c_char,
+    _length: u32,
+    _mode: u32,
+) -> i32 {
     let Some(statement) = handle::statement(stmtp) else { return INVALID_HANDLE };
     for bind in statement.binds.drain(..) {
         handle::free(bind);
@@ -147,7 +155,8 @@ pub unsafe extern "C" fn OCIStmtExecute(
         let same = statement.columns.len() == outcome.columns.len()
             && statement.columns.iter().zip(&outcome.columns).all(|(a, b)| a.name == b.name);
         if !same {
-            statement.names = outcome.columns.iter().map(|c| CString::new(c.name.clone()).unwrap_or_default()).collect();
+            statement.names =
+                outcome.columns.iter().map(|c| CString::new(c.name.clone()).unwrap_or_default()).collect();
         }
         statement.columns = outcome.columns;
         statement.rows = outcome.rows;
@@ -178,9 +187,19 @@ pub unsafe extern "C" fn OCIStmtExecute(
     })
 }
 
-fn execute(svchp: *mut Handle, statement: &mut StatementData, iters: u32, offset: u32, mode: u32) -> Ora<Outcome> {
+fn execute(
+    svchp: *mut Handle,
+    statement: &mut StatementData,
+    iters: u32,
+    offset: u32,
+    mode: u32,
+) -> Ora<Outcome> {
     let describe_only = mode & (DESCRIBE_ONLY | PARSE_ONLY) != 0;
-    let binds = if describe_only && statement.binds.is_empty() { Vec::new() } else { bind::by_placeholder(statement)? };
+    let binds = if describe_only && statement.binds.is_empty() {
+        Vec::new()
+    } else {
+        bind::by_placeholder(statement)?
+    };
     let mut types = Vec::with_capacity(binds.len());
     for pointer in &binds {
         let Some(bind) = handle::bind(*pointer) else { return Err(OraError::plain(1008)) };
@@ -220,7 +239,8 @@ fn give_back(statement: &StatementData, outcome: &Outcome) -> Ora<()> {
     let binds = bind::by_placeholder(statement)?;
     for (run, rows) in outcome.returned.iter().enumerate() {
         for (column, (place, ty)) in outcome.into.iter().zip(&outcome.into_types).enumerate() {
-            let values: Vec<Val> = rows.iter().map(|row| read(row.get(column).and_then(|c| c.as_deref()), *ty)).collect();
+            let values: Vec<Val> =
+                rows.iter().map(|row| read(row.get(column).and_then(|c| c.as_deref()), *ty)).collect();
             let Some(pointer) = binds.get(*place) else { continue };
             bind::give_back(*pointer, run, &values)?;
         }
@@ -317,7 +337,12 @@ pub unsafe extern "C" fn OCIStmtGetNextResult(
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn OCIRowidToChar(rowid: *mut Handle, out: *mut c_char, size: *mut u16, errhp: *mut Handle) -> i32 {
+pub unsafe extern "C" fn OCIRowidToChar(
+    rowid: *mut Handle,
+    out: *mut c_char,
+    size: *mut u16,
+    errhp: *mut Handle,
+) -> i32 {
     guard(errhp, || {
         let Some(Data::Rowid(text)) = handle::of(rowid).map(|h| &h.data) else { return Ok(INVALID_HANDLE) };
         // SAFETY: the caller's buffer and its size.

@@ -67,7 +67,8 @@ impl Session {
         }
         let sid = which.split(',').next().and_then(|s| s.trim().parse::<u32>().ok());
         let sid = sid.ok_or_else(|| OraError::new(26, "missing or invalid session ID"))?;
-        let found = self.ask(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = {sid}"))?;
+        let found =
+            self.ask(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = {sid}"))?;
         if found.first().is_none_or(|a| a.rows.is_empty()) {
             return Err(OraError::new(30, "User session ID does not exist."));
         }

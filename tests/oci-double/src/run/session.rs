@@ -84,7 +84,8 @@ impl Session {
             })
             .collect();
         let name = literal(&format!("ora {}", self.user));
-        self.ask(&format!("SELECT {}, set_config('application_name', {name}, false)", list.join(", "))).map(|_| ())
+        self.ask(&format!("SELECT {}, set_config('application_name', {name}, false)", list.join(", ")))
+            .map(|_| ())
     }
 
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Ora<()> {
