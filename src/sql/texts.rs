@@ -98,6 +98,8 @@ fn by_tsql(column: &Column) -> &'static [&'static str] {
         // The driver might not know its code page.
         _ if column.storage == Storage::NVarChar => &["CAST(", " AS nvarchar(max))"],
         "timestamp" | "rowversion" => &["", ""],
+        // Drivers read them as doubles, which have fewer digits.
+        "money" | "smallmoney" => &["CAST(", " AS decimal(19,4))"],
         // It holds no (max), and is not converted to one.
         "sql_variant" => &["CAST(", " AS nvarchar(4000))"],
         known if cast_to(known, Use::Compared).is_some() => &["", ""],

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tiberius::{Config, SqlBrowser};
+use tiberius::{Config, SqlBrowser, error::Error};
 use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 
 use super::{Open, SqlServer, ladder, refused, settle};
@@ -124,8 +124,9 @@ async fn browse(place: &Place, instance: &str) -> Result<Target, HisError> {
                 let port = port.map_err(|error| refused::browser(place, instance, &error.to_string()))?;
                 return Ok(Target { host: place.host.clone(), port });
             }
+            // What the Browser does not know it does not answer.
+            Ok(Err(Error::Conversion(_))) | Err(_) => failure = Some("no answer".to_owned()),
             Ok(Err(error)) => failure = Some(super::driver_words(&error)),
-            Err(_) => failure = Some("no answer".to_owned()),
         }
     }
     Err(refused::browser(place, instance, &failure.unwrap_or_default()))

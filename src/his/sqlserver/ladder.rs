@@ -21,6 +21,8 @@ use crate::{
 
 /// Bytes of a packet: what other clients ask for.
 const PACKET_BYTES: u32 = 8000;
+/// Words of tiberius where the server does not encrypt so much.
+const DECLINED: &str = "encryption level";
 /// A name that no certificate has: where `tls` is `off`, a server that encrypts all the same is noticed.
 const NO_NAME: &str = "off.invalid";
 
@@ -200,7 +202,7 @@ impl Failure {
     pub(super) fn is_of_encryption(&self) -> bool {
         match self {
             Self::Driver(Error::Tls(_)) => true,
-            Self::Driver(Error::Protocol(words)) => words.contains("encryption level"),
+            Self::Driver(Error::Protocol(words)) => words.contains(DECLINED),
             Self::Driver(Error::Io { kind, .. }) => matches!(
                 kind,
                 ErrorKind::InvalidData
@@ -217,6 +219,9 @@ impl Failure {
     fn words(&self) -> String {
         match self {
             Self::Driver(Error::Tls(words)) => certificate(words).to_owned(),
+            Self::Driver(Error::Protocol(words)) if words.contains(DECLINED) => {
+                "the server offers none".to_owned()
+            }
             Self::Driver(error) => driver_words(error),
             Self::NotSqlServer => "no answer of SQL Server's".to_owned(),
         }

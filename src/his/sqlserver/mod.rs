@@ -43,6 +43,8 @@ const PRODUCT: &str = "SQL Server";
 const STATEMENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of values that a statement of many rows has: beyond it nothing is won, and its locks are held longer.
 const STATEMENT_BYTES_BEST: usize = 1024 * 1024;
+/// Says how many transactions are open behind it: where one was begun within ours, COMMIT has ended that one alone.
+const COMMIT: &str = "COMMIT TRANSACTION; SELECT @@TRANCOUNT";
 /// What the last answer of a writing statement calls the rows that it matched.
 const MATCHED: &str = "matched";
 
@@ -188,8 +190,9 @@ impl SqlServer {
             // COMMIT is not even sent: nothing is unknown.
             return Err(self.lost("it was lost before"));
         }
-        match self.say("COMMIT TRANSACTION").await {
-            Ok(()) => {
+        match self.ask(COMMIT, &[]).await {
+            Ok(left) if left.iter().flatten().flatten().any(|count| count != "0") => Err(still_open()),
+            Ok(_) => {
                 self.open = Open::No;
                 Ok(())
             }
@@ -319,6 +322,16 @@ fn said(error: &TokenError) -> HisError {
     let (number, words) = (error.code(), error.message().to_owned());
     let class = faults::sqlserver::class(number, error.class(), &words);
     HisError::server(class, PRODUCT, number.into(), words, faults::sqlserver::is_duplicate(number))
+}
+
+/// That a COMMIT has kept nothing, because it was another transaction's.
+fn still_open() -> HisError {
+    HisError::plain(
+        FaultClass::Config,
+        "sqlserver-open",
+        "a statement of the mapping, or a procedure or trigger of the HIS, has begun a transaction of its own and not ended it \
+         (BEGIN TRANSACTION without COMMIT): nothing was kept",
+    )
 }
 
 /// A value that the driver could not read.

@@ -128,14 +128,17 @@ fn uncovered(place: &Place, error: &Error, words: &str) -> HisError {
     let is_closed = matches!(error, Error::Io { kind, .. } if *kind != ErrorKind::InvalidData);
     let (kind, advice) = match place.tls {
         Tls::Off => {
+            // tiberius begins to encrypt all the same, where the server demands it.
+            let begun =
+                !is_closed || matches!(error, Error::Io { message, .. } if message.contains("tls handshake"));
+            if !begun {
+                let message = format!("the connection to {at} broke off before the login was done: {words}");
+                return unreachable_for("sqlserver-broken-off", message);
+            }
             let message = format!(
                 "the server at {at} demands an encrypted connection, and database.tls is \"off\": set it to \"prefer\" or \
                  \"require\" ({words})"
             );
-            if is_closed {
-                let message = format!("the connection to {at} broke off before the login was done: {words}");
-                return unreachable_for("sqlserver-broken-off", message);
-            }
             return HisError::plain(FaultClass::Login, "sqlserver-tls", message);
         }
         Tls::Verify if matches!(error, Error::Tls(_)) => (

@@ -12,6 +12,7 @@ mod refusals;
 mod rows;
 mod sqlite;
 mod sqlserver;
+mod tsql;
 mod writes;
 
 use his::{His, Kind};

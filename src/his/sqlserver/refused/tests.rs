@@ -64,6 +64,8 @@ fn failures_of_the_connection() {
     check(Tls::Prefer, &closed, true, FaultClass::Unreachable, "sqlserver-tls", "why");
     check(Tls::Off, &untrusted, true, FaultClass::Login, "sqlserver-tls", "database.tls is \"off\"");
     check(Tls::Off, &closed, true, FaultClass::Unreachable, "sqlserver-broken-off", "before the login");
+    let begun = Error::Io { kind: ErrorKind::UnexpectedEof, message: "tls handshake eof".into() };
+    check(Tls::Off, &begun, true, FaultClass::Login, "sqlserver-tls", "demands an encrypted");
     check(Tls::Prefer, &declined, false, FaultClass::Unreachable, "sqlserver-protocol", "does not speak");
     let timed = io(ErrorKind::TimedOut);
     check(Tls::Prefer, &timed, false, FaultClass::Unreachable, "sqlserver-broken-off", "broke off");
