@@ -49,14 +49,13 @@ impl Drop for Server {
 impl SqlServer {
     pub(crate) fn create() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let his = if let Ok(address) = env::var("BUKTOR_TEST_SQLSERVER") {
+        if let Ok(address) = env::var("BUKTOR_TEST_SQLSERVER") {
             Self::on_real_server(&address, runtime)
         } else {
             let (server, port) = start();
             let admin = ("sa".to_owned(), ADMIN_PASSWORD.to_owned());
             Self { port, admin, name: "his".into(), login: LOGIN.into(), runtime, _server: Some(server) }
-        };
-        his
+        }
     }
 
     /// A database and a login of the test's own.
@@ -69,7 +68,7 @@ impl SqlServer {
             Self { port, admin, name: "master".into(), login: name.clone(), runtime, _server: None };
         his.run(&format!("CREATE DATABASE {name}")).unwrap();
         his.run(&format!("CREATE LOGIN {name} WITH PASSWORD = '{PASSWORD}', CHECK_POLICY = OFF")).unwrap();
-        his.name = name.clone();
+        his.name.clone_from(&name);
         his.run(&format!("CREATE USER {name} FOR LOGIN {name}")).unwrap();
         his
     }
@@ -85,7 +84,7 @@ impl SqlServer {
             config.trust_cert();
             let tcp = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
             tcp.set_nodelay(true).unwrap();
-            Client::connect(config, tcp.compat_write()).await.unwrap()
+            Box::pin(Client::connect(config, tcp.compat_write())).await.unwrap()
         })
     }
 

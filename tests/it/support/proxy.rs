@@ -190,8 +190,8 @@ fn carry(mut from: &TcpStream, mut to: &TcpStream, asking: bool, shared: &Shared
     }
 }
 
-/// Whether the bytes hold a COMMIT: a query packet of MySQL's (`COM_QUERY`, 3), a batch of SQL Server's (UTF-16), or a query of
-/// PostgreSQL's, which stands for Oracle.
+/// Whether the bytes hold a COMMIT: a query packet of `MySQL`'s (`COM_QUERY`, 3), a batch of SQL Server's (UTF-16), or a query of
+/// `PostgreSQL`'s, which stands for Oracle.
 fn is_commit(bytes: &[u8]) -> bool {
     let holds = |words: &[u8]| bytes.windows(words.len()).any(|w| w.eq_ignore_ascii_case(words));
     holds(b"\x03COMMIT") || holds(b"C\0O\0M\0M\0I\0T\0") || holds(b"COMMIT\0")
