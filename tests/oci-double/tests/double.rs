@@ -19,8 +19,7 @@ fn server() -> String {
 
 fn connect_to(address: &str, user: &str, password: &str) -> Result<Connection, Error> {
     if !InitParams::is_initialized() {
-        let folder =
-            env::var("BUKTOR_TEST_OCI_DOUBLE").expect("tests/run.sh sets BUKTOR_TEST_OCI_DOUBLE");
+        let folder = env::var("BUKTOR_TEST_OCI_DOUBLE").expect("tests/run.sh sets BUKTOR_TEST_OCI_DOUBLE");
         InitParams::new().oracle_client_lib_dir(folder).unwrap().init().unwrap();
     }
     Connection::connect(user, password, address)
