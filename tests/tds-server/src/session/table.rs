@@ -49,7 +49,9 @@ impl Session {
             _ => return Err(err(166, "The object name contains prefixes that are not allowed here.").into()),
         };
         if object.starts_with('#') {
-            return Err(err(50_000, "tds-server: temporary tables are not kept here, table variables are").into());
+            return Err(
+                err(50_000, "tds-server: temporary tables are not kept here, table variables are").into()
+            );
         }
         let schema = if schema.is_empty() { "dbo".into() } else { schema };
         let id = self.catalog.schema_id(&schema).ok_or_else(|| {
