@@ -60,23 +60,7 @@ impl Compiler<'_> {
                 }
                 Ok(format!("({}({}))", negated(*not), parts.join(" OR ")))
             }
-            Expr::InQuery(value, query, not) => {
-                let value = self.value(value)?;
-                let (sql, columns) = self.query(query)?;
-                let [column] = columns.as_slice() else {
-                    return Err(err(
-                        116,
-                        "Only one expression can be specified in the select list when the subquery is not introduced with EXISTS.",
-                    ));
-                };
-                let alias = self.alias();
-                let member = Typed {
-                    collation: column.collation.clone(),
-                    ..Typed::new(format!("{alias}.\"{}\"", column.sql), column.ty)
-                };
-                let (a, b, collate) = self.comparable(&value, &member)?;
-                Ok(format!("({a}{collate} {}IN (SELECT {b} FROM ({sql}) AS {alias}))", negated(*not)))
-            }
+            Expr::InQuery(value, query, not) => self.member(value, query, negated(*not)),
             Expr::Between(value, low, high, not) => {
                 let (value, low, high) = (self.value(value)?, self.value(low)?, self.value(high)?);
                 let (a, b, first) = self.comparable(&value, &low)?;
@@ -84,19 +68,7 @@ impl Compiler<'_> {
                 Ok(format!("({}({a} >= {b}{first} AND {c} <= {d}{second}))", negated(*not)))
             }
             Expr::Like(value, pattern, escape, not) => {
-                let (value, pattern) = (self.value(value)?, self.value(pattern)?);
-                let escape = match escape {
-                    Some(escape) => self.value(escape)?.sql,
-                    None => "NULL".to_owned(),
-                };
-                let name = value
-                    .collation
-                    .as_ref()
-                    .or(pattern.collation.as_ref())
-                    .unwrap_or(&self.env.facts.collation);
-                let sensitive = i32::from(collation::is_sensitive(name));
-                let (text, pattern) = (as_text(&value), as_text(&pattern));
-                Ok(format!("({}tlike({text}, {pattern}, {escape}, {sensitive}))", negated(*not)))
+                self.like(value, pattern, escape.as_deref(), negated(*not))
             }
             Expr::Exists(query) => {
                 let (sql, _) = self.query(query)?;
@@ -109,5 +81,36 @@ impl Compiler<'_> {
                 "An expression of non-boolean type specified in a context where a condition is expected, near ')'.",
             )),
         }
+    }
+
+    fn member(&mut self, value: &Expr, query: &crate::sql::ast::Query, not: &str) -> Compiled<String> {
+        let value = self.value(value)?;
+        let (sql, columns) = self.query(query)?;
+        let [column] = columns.as_slice() else {
+            return Err(err(
+                116,
+                "Only one expression can be specified in the select list when the subquery is not introduced with EXISTS.",
+            ));
+        };
+        let alias = self.alias();
+        let member = Typed {
+            collation: column.collation.clone(),
+            ..Typed::new(format!("{alias}.\"{}\"", column.sql), column.ty)
+        };
+        let (a, b, collate) = self.comparable(&value, &member)?;
+        Ok(format!("({a}{collate} {not}IN (SELECT {b} FROM ({sql}) AS {alias}))"))
+    }
+
+    fn like(&mut self, value: &Expr, pattern: &Expr, escape: Option<&Expr>, not: &str) -> Compiled<String> {
+        let (value, pattern) = (self.value(value)?, self.value(pattern)?);
+        let escape = match escape {
+            Some(escape) => self.value(escape)?.sql,
+            None => "NULL".to_owned(),
+        };
+        let name =
+            value.collation.as_ref().or(pattern.collation.as_ref()).unwrap_or(&self.env.facts.collation);
+        let sensitive = i32::from(collation::is_sensitive(name));
+        let (text, pattern) = (as_text(&value), as_text(&pattern));
+        Ok(format!("({not}tlike({text}, {pattern}, {escape}, {sensitive}))"))
     }
 }

@@ -77,45 +77,9 @@ impl Compiler<'_> {
             }
             Expr::Case(operand, whens, other) => self.case(operand.as_deref(), whens, other.as_deref()),
             Expr::Call(call) => self.call(call),
-            Expr::Cast(value, ty, style, lenient) => {
-                let value = self.value(value)?;
-                let style = match style {
-                    Some(style) => {
-                        let style = self.value(style)?;
-                        convert(&style, T::Int, "0")
-                    }
-                    None => "0".to_owned(),
-                };
-                let collation = if value.ty.is_text() { value.collation.clone() } else { None };
-                Ok(Typed { collation, ..Typed::new(cast(&value, *ty, &style, *lenient)?, *ty) })
-            }
-            Expr::Query(query) => {
-                let (sql, columns) = self.query(query)?;
-                let [column] = columns.as_slice() else {
-                    return Err(err(
-                        116,
-                        "Only one expression can be specified in the select list when the subquery is not introduced with EXISTS.",
-                    ));
-                };
-                let sql = format!("(SELECT tsingle(\"{}\") FROM ({sql}))", column.sql);
-                Ok(Typed { collation: column.collation.clone(), ..Typed::new(sql, column.ty) })
-            }
-            Expr::Collate(inner, name) => {
-                let inner = self.value(inner)?;
-                let lower = name.to_lowercase();
-                let collation = match lower.as_str() {
-                    "database_default" | "catalog_default" => self.env.facts.collation.clone(),
-                    _ if collation::exists(name) => name.clone(),
-                    _ => return Err(err_class(448, 16, 1, format!("Invalid collation '{name}'."))),
-                };
-                if !inner.ty.is_text() {
-                    return Err(err(
-                        447,
-                        format!("Expression type {} is invalid for COLLATE clause.", inner.ty.name()),
-                    ));
-                }
-                Ok(Typed { collation: Some(collation), column: None, ..inner })
-            }
+            Expr::Cast(value, ty, style, lenient) => self.cast(value, *ty, style.as_deref(), *lenient),
+            Expr::Query(query) => self.subquery(query),
+            Expr::Collate(inner, name) => self.collate(inner, name),
             Expr::Default => Err(crate::error::syntax_keyword("DEFAULT")),
             _ => Err(err_class(
                 4145,
@@ -124,6 +88,48 @@ impl Compiler<'_> {
                 "An expression of non-boolean type specified in a context where a condition is expected, near ')'.",
             )),
         }
+    }
+
+    fn cast(&mut self, value: &Expr, ty: SqlType, style: Option<&Expr>, lenient: bool) -> Compiled<Typed> {
+        let value = self.value(value)?;
+        let style = match style {
+            Some(style) => {
+                let style = self.value(style)?;
+                convert(&style, T::Int, "0")
+            }
+            None => "0".to_owned(),
+        };
+        let collation = if value.ty.is_text() { value.collation.clone() } else { None };
+        Ok(Typed { collation, ..Typed::new(cast(&value, ty, &style, lenient)?, ty) })
+    }
+
+    fn subquery(&mut self, query: &crate::sql::ast::Query) -> Compiled<Typed> {
+        let (sql, columns) = self.query(query)?;
+        let [column] = columns.as_slice() else {
+            return Err(err(
+                116,
+                "Only one expression can be specified in the select list when the subquery is not introduced with EXISTS.",
+            ));
+        };
+        let sql = format!("(SELECT tsingle(\"{}\") FROM ({sql}))", column.sql);
+        Ok(Typed { collation: column.collation.clone(), ..Typed::new(sql, column.ty) })
+    }
+
+    fn collate(&mut self, inner: &Expr, name: &str) -> Compiled<Typed> {
+        let inner = self.value(inner)?;
+        let lower = name.to_lowercase();
+        let collation = match lower.as_str() {
+            "database_default" | "catalog_default" => self.env.facts.collation.clone(),
+            _ if collation::exists(name) => name.to_owned(),
+            _ => return Err(err_class(448, 16, 1, format!("Invalid collation '{name}'."))),
+        };
+        if !inner.ty.is_text() {
+            return Err(err(
+                447,
+                format!("Expression type {} is invalid for COLLATE clause.", inner.ty.name()),
+            ));
+        }
+        Ok(Typed { collation: Some(collation), column: None, ..inner })
     }
 
     fn text(&mut self, text: &str, national: bool) -> Typed {

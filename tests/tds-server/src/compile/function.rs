@@ -54,8 +54,9 @@ impl Compiler<'_> {
         Err(err_class(195, 15, 10, format!("'{}' is not a recognized built-in function name.", call.name)))
     }
 
-    fn aggregate(&mut self, call: &Call) -> Compiled<Option<Typed>> {
-        let over = match &call.over {
+    /// `OVER (...)`, or nothing.
+    fn over(&mut self, call: &Call) -> Compiled<String> {
+        Ok(match &call.over {
             None => String::new(),
             Some((partition, order)) => {
                 let mut words = Vec::new();
@@ -80,7 +81,11 @@ impl Compiler<'_> {
                 }
                 format!(" OVER ({})", words.join(" "))
             }
-        };
+        })
+    }
+
+    fn aggregate(&mut self, call: &Call) -> Compiled<Option<Typed>> {
+        let over = self.over(call)?;
         let one = |this: &mut Self| -> Compiled<Typed> {
             arguments(&call.name, 1, 1, call.args.len())?;
             this.value(&call.args[0])
@@ -233,7 +238,8 @@ impl Compiler<'_> {
         Ok(Some(Typed { collation, ..Typed::new(sql, ty) }))
     }
 
-    fn plain_function(&mut self, call: &Call) -> Compiled<Option<Typed>> {
+    /// ISNULL, COALESCE, NULLIF.
+    fn null_function(&mut self, call: &Call) -> Compiled<Option<Typed>> {
         if is("ISNULL", (2, 2), call)? {
             let args = self.all(call)?;
             let ty = if args[0].ty == T::Null { args[1].ty } else { args[0].ty };
@@ -268,6 +274,13 @@ impl Compiler<'_> {
             let (a, b, collate) = self.comparable(&args[0], &args[1])?;
             let sql = format!("(CASE WHEN {a} = {b}{collate} THEN NULL ELSE {} END)", args[0].sql);
             return Ok(Some(Typed { collation: args[0].collation.clone(), ..Typed::new(sql, args[0].ty) }));
+        }
+        Ok(None)
+    }
+
+    fn plain_function(&mut self, call: &Call) -> Compiled<Option<Typed>> {
+        if let Some(value) = self.null_function(call)? {
+            return Ok(Some(value));
         }
         let (least, most) = match call.name.as_str() {
             "ABS" | "SIGN" | "CEILING" | "FLOOR" => (1, 1),

@@ -47,51 +47,49 @@ pub(crate) fn dates(name: &str, args: &[Value]) -> Outcome {
                 err(535, "The datediff function resulted in an overflow. The number of dateparts separating two date/time instances is too large. Try to use datediff with a less precise datepart.")
             })
         }
-        _ => {
-            let at = moment(&args[1])?.local();
-            let (y, m, d) = date_of(at.days);
-            if name == "datename" && matches!(part, "month" | "weekday") {
-                const MONTHS: [&str; 12] = [
-                    "January",
-                    "February",
-                    "March",
-                    "April",
-                    "May",
-                    "June",
-                    "July",
-                    "August",
-                    "September",
-                    "October",
-                    "November",
-                    "December",
-                ];
-                const DAYS: [&str; 7] =
-                    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-                let word =
-                    if part == "month" { MONTHS[(m - 1) as usize] } else { DAYS[(at.days % 7) as usize] };
-                return Ok(Value::Text(word.into()));
-            }
-            let n = match part {
-                "year" => y,
-                "quarter" => (m + 2) / 3,
-                "month" => m,
-                "dayofyear" => at.days - days_of(y, 1, 1).unwrap_or(0) + 1,
-                "day" => d,
-                "weekday" => (at.days + 1) % 7 + 1,
-                "week" => {
-                    (at.days - days_of(y, 1, 1).unwrap_or(0) + (days_of(y, 1, 1).unwrap_or(0) + 1) % 7) / 7
-                        + 1
-                }
-                "hour" => at.ticks / (60 * MINUTE),
-                "minute" => at.ticks / MINUTE % 60,
-                "second" => at.ticks / 10_000_000 % 60,
-                "millisecond" => at.ticks / 10_000 % 1000,
-                "microsecond" => at.ticks / 10 % 1_000_000,
-                _ => at.ticks % 10_000_000 * 100,
-            };
-            Ok(if name == "datename" { Value::Text(n.to_string()) } else { Value::Integer(n) })
-        }
+        _ => part_of(name, part, moment(&args[1])?.local()),
     }
+}
+
+/// DATEPART and DATENAME.
+fn part_of(name: &str, part: &str, at: Moment) -> Outcome {
+    let (y, m, d) = date_of(at.days);
+    if name == "datename" && matches!(part, "month" | "weekday") {
+        const MONTHS: [&str; 12] = [
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
+        ];
+        const DAYS: [&str; 7] =
+            ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+        let word = if part == "month" { MONTHS[(m - 1) as usize] } else { DAYS[(at.days % 7) as usize] };
+        return Ok(Value::Text(word.into()));
+    }
+    let n = match part {
+        "year" => y,
+        "quarter" => (m + 2) / 3,
+        "month" => m,
+        "dayofyear" => at.days - days_of(y, 1, 1).unwrap_or(0) + 1,
+        "day" => d,
+        "weekday" => (at.days + 1) % 7 + 1,
+        "week" => (at.days - days_of(y, 1, 1).unwrap_or(0) + (days_of(y, 1, 1).unwrap_or(0) + 1) % 7) / 7 + 1,
+        "hour" => at.ticks / (60 * MINUTE),
+        "minute" => at.ticks / MINUTE % 60,
+        "second" => at.ticks / 10_000_000 % 60,
+        "millisecond" => at.ticks / 10_000 % 1000,
+        "microsecond" => at.ticks / 10 % 1_000_000,
+        _ => at.ticks % 10_000_000 * 100,
+    };
+    Ok(if name == "datename" { Value::Text(n.to_string()) } else { Value::Integer(n) })
 }
 
 pub(crate) fn canonical_part(part: &str) -> Result<&'static str, SqlError> {

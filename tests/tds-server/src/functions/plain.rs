@@ -99,19 +99,28 @@ fn texts(name: &str, args: &[Value], page: CodePage) -> Outcome {
                 cut(&text, start + length, total)
             ))
         }
+        _ => return more_texts(name, args, &text),
+    })
+}
+
+/// The functions that look for something in a text, or put marks around it.
+fn more_texts(name: &str, args: &[Value], text: &str) -> Outcome {
+    let units = |t: &str| t.encode_utf16().collect::<Vec<u16>>();
+    let n = |i: usize| args.get(i).map_or(0, number);
+    Ok(match name {
         "charindex" => {
             let haystack = text_of(&args[1]);
             let fold = |t: &str| if n(3) != 0 { t.to_owned() } else { t.to_lowercase() };
-            let (needle, haystack) = (units(&fold(&text)), units(&fold(&haystack)));
+            let (needle, haystack) = (units(&fold(text)), units(&fold(&haystack)));
             let from = (n(2) - 1).max(0) as usize;
             let found = (!needle.is_empty() && needle.len() <= haystack.len())
                 .then(|| (from..=haystack.len() - needle.len()).find(|i| haystack[*i..].starts_with(&needle)))
                 .flatten();
             Value::Integer(found.map_or(0, |i| i as i64 + 1))
         }
-        "replace" => Value::Text(replace(&text, &text_of(&args[1]), &text_of(&args[2]), n(3) != 0)),
+        "replace" => Value::Text(replace(text, &text_of(&args[1]), &text_of(&args[2]), n(3) != 0)),
         "quotename" => {
-            if units(&text).len() > 128 {
+            if units(text).len() > 128 {
                 return Ok(Value::Null);
             }
             let mark = args.get(1).map_or_else(|| "[".to_owned(), text_of);
@@ -130,12 +139,8 @@ fn texts(name: &str, args: &[Value], page: CodePage) -> Outcome {
             text.bytes().fold(7i32, |n, b| n.wrapping_mul(31).wrapping_add(i32::from(b))),
         )),
         _ => {
-            return Err(err_class(
-                195,
-                15,
-                10,
-                format!("'{name}' is not a recognized built-in function name."),
-            ));
+            let message = format!("'{name}' is not a recognized built-in function name.");
+            return Err(err_class(195, 15, 10, message));
         }
     })
 }

@@ -52,35 +52,8 @@ impl Session {
                 };
                 self.server.faults().at_commit(deed);
             }
-            "buktor_test_fail" => {
-                let (number_, class) =
-                    (number(1).unwrap_or(50_000) as i32, number(2).unwrap_or(16).clamp(0, 25) as u8);
-                let message = if args.len() > 4 {
-                    text(4)
-                } else {
-                    format!("tds-server: the fault {number_} that a test asked for.")
-                };
-                let deed = Deed::Fail(err_class(number_, class, 1, message));
-                self.server.faults().on_statement(&text(0), deed, number(3).unwrap_or(1).max(1) as u32);
-            }
-            "buktor_test_drop" => {
-                self.server.faults().on_statement(&text(0), Deed::Drop, number(1).unwrap_or(1).max(1) as u32);
-            }
-            "buktor_test_delay" => {
-                let deed = Deed::Delay(number(1).unwrap_or(0).unsigned_abs());
-                self.server.faults().on_statement(&text(0), deed, number(2).unwrap_or(1).max(1) as u32);
-            }
-            "buktor_test_deadlock" => {
-                let deed = Deed::Fail(err_class(
-                    1205,
-                    13,
-                    51,
-                    format!(
-                        "Transaction (Process ID {}) was deadlocked on lock resources with another process and has been chosen as the deadlock victim. Rerun the transaction.",
-                        self.spid
-                    ),
-                ));
-                self.server.faults().on_statement(&text(0), deed, number(1).unwrap_or(1).max(1) as u32);
+            "buktor_test_fail" | "buktor_test_drop" | "buktor_test_delay" | "buktor_test_deadlock" => {
+                self.fault_on_statement(name, args);
             }
             "buktor_test_kill_others" => self.server.kill_others(self.spid),
             "buktor_test_shutdown" => {
@@ -120,6 +93,44 @@ impl Session {
             }
         }
         Ok(Flow::Next)
+    }
+
+    /// A fault that waits for a statement like the pattern.
+    fn fault_on_statement(&self, name: &str, args: &[Arg]) {
+        let text = |i: usize| args.get(i).map(|a| text_of(&a.value)).unwrap_or_default();
+        let number = |i: usize| text(i).trim().parse::<i64>().ok();
+        match name {
+            "buktor_test_fail" => {
+                let (number_, class) =
+                    (number(1).unwrap_or(50_000) as i32, number(2).unwrap_or(16).clamp(0, 25) as u8);
+                let message = if args.len() > 4 {
+                    text(4)
+                } else {
+                    format!("tds-server: the fault {number_} that a test asked for.")
+                };
+                let deed = Deed::Fail(err_class(number_, class, 1, message));
+                self.server.faults().on_statement(&text(0), deed, number(3).unwrap_or(1).max(1) as u32);
+            }
+            "buktor_test_drop" => {
+                self.server.faults().on_statement(&text(0), Deed::Drop, number(1).unwrap_or(1).max(1) as u32);
+            }
+            "buktor_test_delay" => {
+                let deed = Deed::Delay(number(1).unwrap_or(0).unsigned_abs());
+                self.server.faults().on_statement(&text(0), deed, number(2).unwrap_or(1).max(1) as u32);
+            }
+            _ => {
+                let deed = Deed::Fail(err_class(
+                    1205,
+                    13,
+                    51,
+                    format!(
+                        "Transaction (Process ID {}) was deadlocked on lock resources with another process and has been chosen as the deadlock victim. Rerun the transaction.",
+                        self.spid
+                    ),
+                ));
+                self.server.faults().on_statement(&text(0), deed, number(1).unwrap_or(1).max(1) as u32);
+            }
+        }
     }
 
     fn list(&mut self, name: &str, lines: Vec<String>) {

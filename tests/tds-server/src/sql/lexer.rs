@@ -71,56 +71,10 @@ pub(crate) fn lex(text: &str, mut quoted: bool) -> Result<Vec<Token>, SqlError> 
                 at += length;
                 continue;
             }
-            '\'' => {
-                let (value, length) = delimited(rest, '\'', 1).ok_or_else(|| unclosed(rest, line))?;
-                at += length;
-                Kind::Text(value, false)
-            }
-            'N' | 'n' if rest[1..].starts_with('\'') => {
-                let (value, length) = delimited(rest, '\'', 2).ok_or_else(|| unclosed(rest, line))?;
-                at += length;
-                Kind::Text(value, true)
-            }
-            '[' | '"' => {
-                let close = if c == '[' { ']' } else { '"' };
-                let (value, length) = delimited(rest, close, 1).ok_or_else(|| unclosed(rest, line))?;
-                at += length;
-                if c == '"' && !quoted { Kind::Text(value, false) } else { name(value, line)? }
-            }
-            '@' => {
-                let length = 1 + rest[1..].find(|c: char| !is_name(c)).unwrap_or(rest.len() - 1);
-                at += length;
-                Kind::Variable(rest[..length].to_owned())
-            }
-            '0' if rest[1..].starts_with(['x', 'X']) => {
-                let digits: String = rest[2..].chars().take_while(char::is_ascii_hexdigit).collect();
-                at += 2 + digits.len();
-                let even = if digits.len() % 2 == 1 { format!("0{digits}") } else { digits };
-                Kind::Hex(
-                    (0..even.len())
-                        .step_by(2)
-                        .filter_map(|i| u8::from_str_radix(&even[i..i + 2], 16).ok())
-                        .collect(),
-                )
-            }
-            c if c.is_ascii_digit() || c == '.' && rest[1..].starts_with(|d: char| d.is_ascii_digit()) => {
-                let (kind, length) = number(rest);
+            _ => {
+                let (kind, length) = word(c, rest, quoted, line)?;
                 at += length;
                 kind
-            }
-            c if c.is_alphabetic() || matches!(c, '_' | '#' | '$') => {
-                let length = rest.find(|c: char| !is_name(c)).unwrap_or(rest.len());
-                at += length;
-                Kind::Word(rest[..length].to_owned())
-            }
-            _ => {
-                if let Some(mark) = MARKS.iter().find(|m| rest.starts_with(**m)) {
-                    at += mark.len();
-                    Kind::Mark(mark)
-                } else {
-                    at += c.len_utf8();
-                    Kind::Odd(c)
-                }
             }
         };
         line += text[start..at].matches('\n').count() as u32;
@@ -129,6 +83,47 @@ pub(crate) fn lex(text: &str, mut quoted: bool) -> Result<Vec<Token>, SqlError> 
     }
     tokens.push(Token { kind: Kind::End, line, start: text.len(), end: text.len() });
     Ok(tokens)
+}
+
+/// The word at the head of `rest`, which begins with `c`, and its length in bytes.
+fn word(c: char, rest: &str, quoted: bool, line: u32) -> Result<(Kind, usize), SqlError> {
+    Ok(match c {
+        '\'' => {
+            let (value, length) = delimited(rest, '\'', 1).ok_or_else(|| unclosed(rest, line))?;
+            (Kind::Text(value, false), length)
+        }
+        'N' | 'n' if rest[1..].starts_with('\'') => {
+            let (value, length) = delimited(rest, '\'', 2).ok_or_else(|| unclosed(rest, line))?;
+            (Kind::Text(value, true), length)
+        }
+        '[' | '"' => {
+            let close = if c == '[' { ']' } else { '"' };
+            let (value, length) = delimited(rest, close, 1).ok_or_else(|| unclosed(rest, line))?;
+            (if c == '"' && !quoted { Kind::Text(value, false) } else { name(value, line)? }, length)
+        }
+        '@' => {
+            let length = 1 + rest[1..].find(|c: char| !is_name(c)).unwrap_or(rest.len() - 1);
+            (Kind::Variable(rest[..length].to_owned()), length)
+        }
+        '0' if rest[1..].starts_with(['x', 'X']) => {
+            let digits: String = rest[2..].chars().take_while(char::is_ascii_hexdigit).collect();
+            let length = 2 + digits.len();
+            let even = if digits.len() % 2 == 1 { format!("0{digits}") } else { digits };
+            let pairs = (0..even.len()).step_by(2);
+            (Kind::Hex(pairs.filter_map(|i| u8::from_str_radix(&even[i..i + 2], 16).ok()).collect()), length)
+        }
+        c if c.is_ascii_digit() || c == '.' && rest[1..].starts_with(|d: char| d.is_ascii_digit()) => {
+            number(rest)
+        }
+        c if c.is_alphabetic() || matches!(c, '_' | '#' | '$') => {
+            let length = rest.find(|c: char| !is_name(c)).unwrap_or(rest.len());
+            (Kind::Word(rest[..length].to_owned()), length)
+        }
+        _ => match MARKS.iter().find(|m| rest.starts_with(**m)) {
+            Some(mark) => (Kind::Mark(mark), mark.len()),
+            None => (Kind::Odd(c), c.len_utf8()),
+        },
+    })
 }
 
 /// `SET QUOTED_IDENTIFIER ON|OFF` works while the text is read.

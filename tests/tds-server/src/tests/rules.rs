@@ -191,3 +191,45 @@ async fn the_catalog_describes_tables() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn indexed_computed_columns_need_seven_options() {
+    let fixture = start(|_| {}).await;
+    let made = "CREATE TABLE z (a int NULL, b AS (a + 1)); CREATE INDEX ix ON z (b)";
+    run(&mut fixture.connect().await, made).await;
+    check_all(
+        &fixture,
+        &[
+            ("INSERT INTO z (a) VALUES (1); SELECT b FROM z", "2"),
+            ("SET ANSI_WARNINGS OFF; INSERT INTO z (a) VALUES (1)", "error 1934"),
+            ("SET QUOTED_IDENTIFIER OFF; UPDATE z SET a = 1", "error 1934"),
+            ("SET NUMERIC_ROUNDABORT ON; DELETE FROM z", "error 1934"),
+            ("SET CONCAT_NULL_YIELDS_NULL OFF; DELETE FROM z", "error 1934"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn instead_of_triggers_take_the_rows() {
+    let fixture = start(|_| {}).await;
+    let mut db = fixture.connect().await;
+    run(
+        &mut db,
+        "CREATE TABLE a (id int NOT NULL PRIMARY KEY, v varchar(5)); CREATE TABLE b (id int, v varchar(5))",
+    )
+    .await;
+    run(&mut db, "CREATE TRIGGER tr ON a INSTEAD OF INSERT AS INSERT INTO b SELECT id, v FROM inserted")
+        .await;
+    run(&mut db, "INSERT INTO a VALUES (1, 'x'), (2, 'y')").await;
+    assert_eq!(show(&mut db, "SELECT COUNT(*) FROM a").await, "0");
+    assert_eq!(show(&mut db, "SELECT id, v FROM b ORDER BY id").await, "1|x;2|y");
+    run(&mut db, "CREATE TABLE c (id int IDENTITY PRIMARY KEY, p int REFERENCES a (id) ON DELETE CASCADE)")
+        .await;
+    run(
+        &mut db,
+        "DISABLE TRIGGER tr ON a; INSERT INTO a VALUES (1, 'x'); INSERT INTO c (p) VALUES (1); DELETE FROM a",
+    )
+    .await;
+    assert_eq!(show(&mut db, "SELECT COUNT(*) FROM c").await, "0");
+}
