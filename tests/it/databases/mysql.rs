@@ -7,6 +7,21 @@ use crate::support::mariadb::{Admin, His};
 
 pub(crate) struct MySql(His);
 
+impl Drop for MySql {
+    fn drop(&mut self) {
+        // The server of tests/run.sh goes with all that is in it.
+        if std::env::var("BUKTOR_TEST_MYSQL").is_ok() {
+            let name = &self.0.name;
+            // What stays begins with `his_` and harms nothing.
+            self.0
+                .try_sql(&format!(
+                    "DROP DATABASE IF EXISTS {name}_b; DROP DATABASE {name}; DROP USER {name}@'%'"
+                ))
+                .ok();
+        }
+    }
+}
+
 impl MySql {
     pub(crate) fn create() -> Self {
         let Ok(address) = std::env::var("BUKTOR_TEST_MYSQL") else { return Self(His::shared()) };

@@ -38,7 +38,7 @@ impl Oracle {
             env::var(name).unwrap_or_else(|_| panic!("{missing}"))
         };
         let (address, client) = (read("BUKTOR_TEST_ORACLE"), read("BUKTOR_TEST_ORACLE_CLIENT"));
-        let is_double = env::var("BUKTOR_TEST_OCI_DOUBLE").is_ok_and(|folder| folder == client);
+        let is_double = is_double();
         let (admin, port) = admin_of(&address, "oracle://");
         let service = address.rsplit('/').next().unwrap().to_owned();
         if !InitParams::is_initialized() {
@@ -104,6 +104,25 @@ impl Oracle {
                  BEGIN SELECT {table}_seq.NEXTVAL INTO :NEW.{column} FROM DUAL; END;"
             ),
         ]
+    }
+}
+
+/// Whether the client library is the double.
+pub(super) fn is_double() -> bool {
+    let client = env::var("BUKTOR_TEST_ORACLE_CLIENT").ok();
+    client.is_some() && client == env::var("BUKTOR_TEST_OCI_DOUBLE").ok()
+}
+
+impl Drop for Oracle {
+    fn drop(&mut self) {
+        // The double's whole database goes with its server.
+        if !self.is_double && !std::thread::panicking() {
+            let system = self.connect_as(&self.admin.0, &self.admin.1);
+            for user in [self.login.clone(), format!("{}_B", self.owner), self.owner.clone()] {
+                // Few tests have the second; a session of the daemon's may still be there.
+                system.execute(&format!("DROP USER {user} CASCADE"), &[]).ok();
+            }
+        }
     }
 }
 

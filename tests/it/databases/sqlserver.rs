@@ -29,7 +29,7 @@ pub(crate) struct SqlServer {
     login: String,
     runtime: tokio::runtime::Runtime,
     /// The test server; none where it is the vendor's.
-    _server: Option<Server>,
+    server: Option<Server>,
 }
 
 /// A TDS test server with its folder.
@@ -46,6 +46,24 @@ impl Drop for Server {
     }
 }
 
+impl Drop for SqlServer {
+    fn drop(&mut self) {
+        if self.server.is_none() && !std::thread::panicking() {
+            let name = std::mem::replace(&mut self.name, "master".to_owned());
+            let mut session = self.connect();
+            let statements = [
+                format!("ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE"),
+                format!("DROP DATABASE {name}"),
+                format!("DROP LOGIN {name}"),
+            ];
+            for statement in statements {
+                // What stays begins with `his_` and harms nothing.
+                self.batch(&mut session, &statement).ok();
+            }
+        }
+    }
+}
+
 impl SqlServer {
     pub(crate) fn create() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -54,7 +72,7 @@ impl SqlServer {
         } else {
             let (server, port) = start();
             let admin = ("sa".to_owned(), ADMIN_PASSWORD.to_owned());
-            Self { port, admin, name: "his".into(), login: LOGIN.into(), runtime, _server: Some(server) }
+            Self { port, admin, name: "his".into(), login: LOGIN.into(), runtime, server: Some(server) }
         }
     }
 
@@ -64,8 +82,7 @@ impl SqlServer {
         let (admin, port) = admin_of(address, "sqlserver://");
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("his_{}_{number}", std::process::id());
-        let mut his =
-            Self { port, admin, name: "master".into(), login: name.clone(), runtime, _server: None };
+        let mut his = Self { port, admin, name: "master".into(), login: name.clone(), runtime, server: None };
         his.run(&format!("CREATE DATABASE {name}")).unwrap();
         his.run(&format!("CREATE LOGIN {name} WITH PASSWORD = '{PASSWORD}', CHECK_POLICY = OFF")).unwrap();
         his.name.clone_from(&name);
