@@ -88,6 +88,9 @@ pub const REFUSED_BACKOFF: Duration = Duration::from_mins(1);
 /// Logins in a row that the server refuses before the daemon makes no more by itself: Oracle locks an account after ten
 /// (`FAILED_LOGIN_ATTEMPTS`), and a policy of Windows after as few as five.
 pub const LOGINS_REFUSED_MAX: u32 = 3;
+/// How long an event in doubt waits for a moment in which nobody writes its table (Oracle): a COMMIT that was on its way does
+/// not take so long.
+pub const QUIET_TIME_MAX: Duration = Duration::from_mins(1);
 /// Delay before an event that waits for its parent row is tried again without a sign.
 pub const PARENT_BACKOFF: Duration = Duration::from_mins(1);
 /// Age after which the description of the HIS tables is read again.

@@ -138,6 +138,19 @@ pub async fn row(
     one(find(session, &select, &[values]).await?.into_iter().next().unwrap_or_default())
 }
 
+/// Waits until no transaction is open any more that has written the table, where a locking read cannot: what it has inserted
+/// is then there for good or not at all. Where that takes long it is an error of class `Busy`.
+pub async fn quiet(session: &mut dyn Session, table: &Table) -> Result<(), HisError> {
+    let Some(statement) = select::quiet(table, session.dialect()) else { return Ok(()) };
+    session.begin().await?;
+    let locked = session.execute(&statement).await;
+    if locked.as_ref().is_err_and(HisError::is_of_connection) {
+        return locked.map(drop);
+    }
+    session.rollback().await?;
+    locked.map(drop)
+}
+
 /// Generated keys of rows that are equal in all these cells, NULL to NULL: three at most.
 pub async fn alike(
     session: &mut dyn Session,

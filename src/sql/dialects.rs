@@ -32,6 +32,7 @@ pub static MYSQL: Dialect = Dialect {
     limit: Limit::Limit,
     locking_hint: "",
     locking_read: " LOCK IN SHARE MODE",
+    quiet_table: None,
 };
 
 /// The embedded HIS: <https://sqlite.org/lang_upsert.html>, <https://sqlite.org/limits.html>.
@@ -58,6 +59,7 @@ pub static SQLITE: Dialect = Dialect {
     limit: Limit::Limit,
     locking_hint: "",
     locking_read: "",
+    quiet_table: None,
 };
 
 /// SQL Server 2008 R2 to 2022. Of its 2,100 parameters `sp_executesql` takes two:
@@ -88,6 +90,7 @@ pub static TSQL: Dialect = Dialect {
     limit: Limit::Top,
     locking_hint: " WITH (READCOMMITTEDLOCK)",
     locking_read: "",
+    quiet_table: None,
 };
 
 /// Oracle 11g R2 to 23ai: <https://docs.oracle.com/en/database/oracle/oracle-database/19/sqlrf/MERGE.html>.
@@ -114,4 +117,5 @@ pub static ORACLE: Dialect = Dialect {
     limit: Limit::RowNum,
     locking_hint: "",
     locking_read: " FOR UPDATE WAIT 5",
+    quiet_table: Some(("LOCK TABLE ", " IN SHARE MODE WAIT 2")),
 };

@@ -207,6 +207,9 @@ pub struct Dialect {
     pub locking_hint: &'static str,
     /// At the end of such a question.
     pub locking_read: &'static str,
+    /// Before and after a table's name: waits until nobody is writing the table, where a locking read does not see rows
+    /// that others have inserted and not committed.
+    pub quiet_table: Option<(&'static str, &'static str)>,
 }
 
 impl Dialect {

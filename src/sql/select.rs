@@ -111,6 +111,17 @@ pub fn between<'v>(
     Statement { sql: sql.done(), params: vec![first, last], binds: binds.into() }
 }
 
+/// What waits until nobody is writing a table, in a transaction that ends behind it; none where a locking read does.
+#[must_use]
+pub fn quiet<'v>(table: &Table, dialect: &Dialect) -> Option<Statement<'v>> {
+    let (before, after) = dialect.quiet_table?;
+    let mut sql = Sql::new(dialect);
+    sql.push(before);
+    sql.table(table);
+    sql.push(after);
+    Some(Statement { sql: sql.done(), params: Vec::new(), binds: [].into() })
+}
+
 /// A column of rows that are equal in all these cells, NULL to NULL. Documents are not compared: the database would
 /// compare their texts. Nor is what the database cannot compare.
 #[must_use]

@@ -2,11 +2,12 @@
 //! reconnects, describes again on drift. Decides nothing about events.
 
 use std::{
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     config::Database,
@@ -48,6 +49,8 @@ pub(super) struct Link {
     hurried: bool,
     distrusted: bool,
     lookups: Lookups,
+    /// Tables of events in doubt that somebody has been writing ever since.
+    busy_tables: HashMap<String, Instant>,
 }
 
 struct Bound {
@@ -76,6 +79,7 @@ impl Link {
             hurried: false,
             distrusted: false,
             lookups: Lookups::default(),
+            busy_tables: HashMap::new(),
         }
     }
 
@@ -294,6 +298,7 @@ impl Link {
         values: &[Vec<&SqlValue>],
         lock: bool,
     ) -> Result<Vec<Marked>, HisError> {
+        self.quiet(table, lock).await?;
         let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
         let found = ask::marked(&mut **session, table, generated, matches, values, lock).await;
         self.used(found)
@@ -308,10 +313,28 @@ impl Link {
         wanted: Wanted<'_>,
         lock: bool,
     ) -> Result<Vec<Option<Vec<Option<String>>>>, HisError> {
+        self.quiet(table, lock).await?;
         let keys: Vec<SqlValue> = keys.iter().map(|key| SqlValue::of_key(key)).collect();
         let Some(session) = &mut self.session else { return Err(HisError::not_connected()) };
         let found = ask::rows(&mut **session, table, generated, &keys, wanted, lock).await;
         self.used(found)
+    }
+
+    /// See [`ask::quiet`]. Where the table is never quiet, or may not be locked, what is there now counts in the end.
+    async fn quiet(&mut self, table: &Table, lock: bool) -> Result<(), HisError> {
+        let Some(session) = self.session.as_mut().filter(|_| lock) else { return Ok(()) };
+        match ask::quiet(&mut **session, table).await {
+            Ok(()) => drop(self.busy_tables.remove(&table.title())),
+            Err(error) if error.is_of_connection() => return self.used(Err(error)),
+            Err(error) if error.class == FaultClass::Busy => {
+                let since = *self.busy_tables.entry(table.title()).or_insert_with(Instant::now);
+                if since.elapsed() < limits::QUIET_TIME_MAX {
+                    return Err(error);
+                }
+            }
+            Err(error) => debug!(code = error.code, "a table in doubt cannot be locked; it is read as it is"),
+        }
+        Ok(())
     }
 
     /// See [`his::alike`].

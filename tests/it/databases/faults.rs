@@ -90,6 +90,28 @@ pub(super) fn a_crash_before_commit_inserts_once(his: &His) {
     his.assert_rows("SELECT day FROM slot_of ORDER BY sid", &["fr", "mo"]);
 }
 
+/// Where a locking read does not see what others insert, the verdict "it is not there" waits until nobody writes the table.
+pub(super) fn a_row_in_doubt_is_not_made_again_while_its_table_is_written(his: &His) {
+    his.sql(SLOTS);
+    let proxy = Proxy::before(his.port(), Network::Pass);
+    let site = Site::new(his.section_at(proxy.port)).mapping(slots());
+    let daemon = site.start();
+    apply(&site, &daemon, "first", &event(&json!({"appointment_id": 9, "day": "fr"})));
+    proxy.set(Network::DownBeforeCommit);
+    send(&daemon, "a", &event(&json!({"appointment_id": 1, "day": "mo"})));
+    proxy.wait_down();
+    daemon.kill();
+    // The row of the lost transaction, as its server process would still hold it.
+    let held = his.hold("INSERT INTO slot_of (day) VALUES ('theirs')");
+    proxy.set(Network::Pass);
+    let _daemon = site.start();
+    site.wait_count("deferred", 1);
+    assert_eq!(site.count("applied"), 1);
+    drop(held);
+    site.wait_state("a", "applied");
+    his.assert_rows("SELECT day FROM slot_of ORDER BY sid", &["fr", "mo"]);
+}
+
 pub(super) fn kill_9_under_load_loses_and_doubles_nothing(his: &His) {
     his.sql(VISITS);
     let site = site(his, visits());

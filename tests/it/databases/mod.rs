@@ -22,6 +22,8 @@ fn lacks(kind: Kind, case: &str) -> Option<&'static str> {
     const FILE: &str = "a file has no network between it and the daemon";
     const NO_TEXT: &str =
         "not on a real server: a COMMIT is no text in Oracle's protocol, so that no proxy can cut it";
+    const ONE_ROW: &str = "a_row_in_doubt_is_not_made_again_while_its_table_is_written";
+    const READS_WAIT: &str = "its locking reads wait for the row itself, and for no other one";
     let at_commit = [
         "a_commit_that_never_arrived_makes_one_row",
         "a_commit_whose_answer_was_lost_makes_one_row",
@@ -36,6 +38,8 @@ fn lacks(kind: Kind, case: &str) -> Option<&'static str> {
     ];
     match kind {
         Kind::Oracle if at_commit.contains(&case) && !oracle::is_double() => Some(NO_TEXT),
+        Kind::MySql | Kind::SqlServer | Kind::Sqlite if case == ONE_ROW => Some(READS_WAIT),
+        Kind::Oracle if case == ONE_ROW && !oracle::is_double() => Some(NO_TEXT),
         Kind::Sqlite if at_commit.contains(&case) || of_network.contains(&case) => Some(FILE),
         Kind::Sqlite if case == "a_table_of_another_schema" => Some("a file has one schema"),
         Kind::Sqlite if case == "a_procedure_is_called" => Some("SQLite has no procedures"),
@@ -106,6 +110,7 @@ cases! {
     faults::a_plain_commit_whose_answer_was_lost_is_not_done_twice,
     faults::a_crash_after_commit_keeps_the_link,
     faults::a_crash_before_commit_inserts_once,
+    faults::a_row_in_doubt_is_not_made_again_while_its_table_is_written,
     faults::kill_9_under_load_loses_and_doubles_nothing,
     faults::a_database_that_is_down_at_the_start_is_caught_up_with,
     faults::a_network_that_stalls_is_left_and_found_again,

@@ -217,7 +217,13 @@ impl Session {
     /// The failure of a statement, by what kind of statement it was.
     fn explain(&mut self, failure: &Failure, statement: &Statement) -> OraError {
         let mut error = self.failed(failure);
-        let waited = matches!(statement, Statement::Select(q) if matches!(q.lock.as_ref().map(|l| &l.wait), Some(Wait::Seconds(_))));
+        let waited = match statement {
+            Statement::Select(query) => {
+                matches!(query.lock.as_ref().map(|l| &l.wait), Some(Wait::Seconds(_)))
+            }
+            Statement::LockTable(_, _, wait) => matches!(wait, Wait::Seconds(_)),
+            _ => false,
+        };
         if error.code == 54 && waited {
             error = OraError::plain(30006);
         }

@@ -69,8 +69,17 @@ impl Session {
                 for table in tables {
                     list.push(planner.target(table, "SELECT")?.sql());
                 }
-                let mode = if mode == "EXCLUSIVE" { "EXCLUSIVE" } else { "ROW SHARE" };
+                // The modes conflict with each other as PostgreSQL's of the same name do.
+                let mode = match mode.as_str() {
+                    "ROW SHARE" | "SHARE UPDATE" => "ROW SHARE",
+                    "ROW EXCLUSIVE" | "SHARE" | "SHARE ROW EXCLUSIVE" | "EXCLUSIVE" => mode,
+                    _ => return Err(OraError::plain(1737)),
+                };
                 let nowait = if *wait == Wait::Never { " NOWAIT" } else { "" };
+                if let Wait::Seconds(n) = wait {
+                    ready.before = format!("SET LOCAL lock_timeout = '{}ms'", (*n * 1000).max(1));
+                    ready.after = "SET LOCAL lock_timeout = 0".to_owned();
+                }
                 ready.sql = format!("LOCK TABLE {} IN {mode} MODE{nowait}", list.join(", "));
             }
             Statement::Block(_) | Statement::Call(..) => {
