@@ -60,6 +60,17 @@ impl HisError {
         }
     }
 
+    /// The loss of a connection in which COMMIT was under way.
+    pub(crate) fn of_commit(self) -> Self {
+        const UNKNOWN: &str = "it is not known whether the transaction was committed";
+        Self {
+            class: FaultClass::CommitUnknown,
+            message: format!("{UNKNOWN}: {}", self.message),
+            public: format!("{UNKNOWN}: {}", self.public),
+            ..self
+        }
+    }
+
     /// Whether the server has counted a wrong password: enough of them lock the account.
     pub(crate) fn counts_against_account(&self) -> bool {
         faults::WRONG_PASSWORD.contains(&self.code.as_str())

@@ -273,13 +273,7 @@ impl Oracle {
                 self.open = false;
                 Ok(())
             }
-            Err(error) if error.class == FaultClass::Unreachable => {
-                let words =
-                    format!("it is not known whether the transaction was committed: {}", error.message);
-                let public =
-                    format!("it is not known whether the transaction was committed: {}", error.public);
-                Err(HisError { class: FaultClass::CommitUnknown, message: words, public, ..error })
-            }
+            Err(error) if error.class == FaultClass::Unreachable => Err(error.of_commit()),
             Err(error) => Err(error),
         }
     }

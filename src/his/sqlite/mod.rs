@@ -93,7 +93,7 @@ impl Sqlite {
 
     async fn keep(&mut self) -> Result<(), HisError> {
         self.say("COMMIT").await.map_err(|error| match error.class {
-            FaultClass::Unreachable => HisError { class: FaultClass::CommitUnknown, ..error },
+            FaultClass::Unreachable => error.of_commit(),
             _ => error,
         })
     }

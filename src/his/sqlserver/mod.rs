@@ -198,11 +198,7 @@ impl SqlServer {
             }
             // What is no word of the server's is no word about the transaction.
             Err(error) if error.class == FaultClass::Unreachable || error.code == UNREAD => {
-                let words =
-                    format!("it is not known whether the transaction was committed: {}", error.message);
-                let public =
-                    format!("it is not known whether the transaction was committed: {}", error.public);
-                Err(HisError { class: FaultClass::CommitUnknown, message: words, public, ..error })
+                Err(error.of_commit())
             }
             Err(error) => Err(error),
         }
