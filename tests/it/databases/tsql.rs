@@ -321,3 +321,108 @@ fn a_merge_of_the_configurations_own_is_run() {
     apply(&site, &daemon, "b", &json!({"event_type": "visit", "visit_id": 1, "note": "second"}));
     his.assert_rows("SELECT id, note FROM visits", &["1|second"]);
 }
+
+#[test]
+fn keys_of_every_type_find_their_row() {
+    let his = his();
+    let keys = [
+        ("CHAR(6)", json!("A1"), json!("A1   ")),
+        ("VARCHAR(6)", json!("A1"), json!("a1 ")),
+        ("NVARCHAR(6)", json!("Жа"), json!("жа")),
+        ("NCHAR(6)", json!("Жа"), json!("Жа")),
+        ("VARCHAR(6) COLLATE Cyrillic_General_CS_AS", json!("Жа"), json!("Жа  ")),
+        ("DATETIME", json!("2026-03-05T09:00:00.001"), json!("2026-03-05T09:00:00Z")),
+        ("SMALLDATETIME", json!("2026-03-05T09:00:59"), json!("2026-03-05T09:00:00")),
+        ("DATETIME2(3)", json!("2026-03-05T09:00:00.1239"), json!("2026-03-05T09:00:00.123")),
+        ("DATETIMEOFFSET(0)", json!("2026-03-05T09:00:00+05:30"), json!("2026-03-05T03:30:00Z")),
+        ("TIME(2)", json!("09:00:00.129"), json!("09:00:00.12")),
+        ("DATE", json!("2026-03-05"), json!("2026-03-05T23:00:00")),
+        ("DECIMAL(12,4)", json!("1.5"), json!("1.5000")),
+        ("MONEY", json!("1.5"), json!(1.5)),
+        ("FLOAT", json!(0.1), json!("0.1")),
+        ("REAL", json!(0.1), json!("0.1")),
+        ("BIGINT", json!("9223372036854775807"), json!(i64::MAX)),
+        ("BIT", json!(true), json!(1)),
+        (
+            "UNIQUEIDENTIFIER",
+            json!("6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+            json!("6F9619FF8B86D011B42D00C04FC964FF"),
+        ),
+        ("VARBINARY(6)", json!("A1"), json!("A1")),
+        ("BINARY(6)", json!("A1"), json!("A1")),
+    ];
+    let mut mapping = serde_json::Map::new();
+    for (index, (kind, ..)) in keys.iter().enumerate() {
+        let table = format!("keyed{index}");
+        his.run(&format!(
+            "CREATE TABLE {table} (k {kind} NOT NULL PRIMARY KEY, note NVARCHAR(40), once INT)"
+        ));
+        mapping.insert(
+            table.clone(),
+            json!({"table": table, "key": "k", "fields": {"k": "k", "note": "note",
+            "n": {"column": "once", "write": "if_null"}}}),
+        );
+    }
+    let site = site(&his, mapping.into());
+    let daemon = site.start();
+    for round in ["first", "second"] {
+        for (index, (_, first, second)) in keys.iter().enumerate() {
+            let key = if round == "first" { first } else { second };
+            let n = if round == "first" { json!(null) } else { json!(7) };
+            let event = json!({"event_type": format!("keyed{index}"), "k": key, "note": round, "n": n});
+            send(&daemon, &format!("{round}{index}"), &event);
+        }
+    }
+    for (index, (kind, ..)) in keys.iter().enumerate() {
+        for round in ["first", "second"] {
+            site.wait_state(&format!("{round}{index}"), "applied");
+        }
+        let rows = his.rows(&format!("SELECT note, once FROM keyed{index}"));
+        assert_eq!(rows, ["second|7"], "{kind}");
+    }
+}
+
+#[test]
+fn triggers_that_answer_and_count_do_not_confuse() {
+    let his = his();
+    his.run("CREATE TABLE trail (n INT IDENTITY(1000,1) PRIMARY KEY, what NVARCHAR(40))");
+    his.run("CREATE TABLE visits (id INT NOT NULL PRIMARY KEY, note NVARCHAR(40))");
+    his.run("CREATE TABLE bills (n INT IDENTITY PRIMARY KEY, note NVARCHAR(40))");
+    for table in ["visits", "bills"] {
+        his.run(&format!(
+            "CREATE TRIGGER busy_{table} ON {table} AFTER INSERT, UPDATE, DELETE AS BEGIN
+                SELECT 99 AS matched, 98 AS made;
+                INSERT INTO trail (what) VALUES (N'a'), (N'b'), (N'c');
+                SELECT 77 AS matched;
+                UPDATE trail SET what = N'd';
+             END"
+        ));
+    }
+    let fields = json!({"visit_id": "id", "note": "note"});
+    let site = site(
+        &his,
+        json!({
+            "visit": {"table": "visits", "fields": fields, "on": {"deleted": {"action": "delete"}}},
+            "visit_change": {"table": "visits", "action": "update", "key": "visit_id", "fields": fields},
+            "visit_once": {"table": "visits", "action": "insert", "key": "visit_id", "fields": fields},
+            "bill": {"table": "bills", "generated_key": "n", "fields": {"note": "note"}},
+        }),
+    );
+    let daemon = site.start();
+    let visit = |kind: &str, id: u32, note: &str| json!({"event_type": kind, "visit_id": id, "note": note});
+    apply(&site, &daemon, "a", &visit("visit", 1, "new"));
+    apply(&site, &daemon, "b", &visit("visit", 1, "newer"));
+    apply(&site, &daemon, "c", &visit("visit_change", 1, "changed"));
+    apply(&site, &daemon, "d", &visit("visit_once", 2, "once"));
+    send(&daemon, "e", &visit("visit_change", 3, "absent"));
+    assert_eq!(site.wait_state("e", "parked")["cause"], "no-row");
+    send(&daemon, "f", &visit("visit_once", 2, "again"));
+    site.wait_state("f", "parked");
+    for note in ["one", "two"] {
+        apply(&site, &daemon, note, &json!({"event_type": "bill", "bill_id": 5, "note": note}));
+    }
+    his.assert_rows("SELECT id, note FROM visits ORDER BY id", &["1|changed", "2|once"]);
+    his.assert_rows("SELECT n, note FROM bills", &["1|two"]);
+    apply(&site, &daemon, "g", &visit("visit.deleted", 1, "gone"));
+    his.assert_rows("SELECT id FROM visits", &["2"]);
+}
