@@ -210,6 +210,9 @@ impl Target<'_> {
         if year < 1 {
             return misfit("not-a-time", "its year is 0");
         }
+        if year > 9999 {
+            return misfit("not-a-time", "its year has more than four digits");
+        }
         Ok(value)
     }
 

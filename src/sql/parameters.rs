@@ -3,7 +3,7 @@
 //! database to say. Knows no mapping: a name is a text here.
 
 use crate::sql::{
-    ident::Dialect,
+    ident::{Dialect, Procedures},
     parameters::{
         rules::{begins_block, check},
         tokens::{Kind, Token, place, placeholder, token, tokens},
@@ -66,6 +66,11 @@ pub fn parse(sql: &str, dialect: &Dialect) -> Result<ParsedSql, String> {
             _ => pieces.push(Piece::Text(token.text.to_owned())),
         }
     }
+    if needs_semicolon(statement, dialect) {
+        // Behind a comment on a line of its own.
+        let end = if statement.last().is_some_and(|t| t.kind == Kind::Blank) { "\n;" } else { ";" };
+        pieces.push(Piece::Text(end.to_owned()));
+    }
     if names > dialect.params_max {
         return Err(format!(
             "has {names} parameters, and the database takes {} in one statement; write fewer",
@@ -73,6 +78,13 @@ pub fn parse(sql: &str, dialect: &Dialect) -> Result<ParsedSql, String> {
         ));
     }
     Ok(ParsedSql { pieces })
+}
+
+/// `MERGE` alone is nothing to SQL Server without a semicolon at its end (10713):
+/// <https://learn.microsoft.com/sql/t-sql/statements/merge-transact-sql>.
+fn needs_semicolon(statement: &[Token<'_>], dialect: &Dialect) -> bool {
+    let is_merge = |token: &Token<'_>| token.kind == Kind::Word && token.text.eq_ignore_ascii_case("MERGE");
+    dialect.procedures == Procedures::Exec && statement.iter().any(is_merge)
 }
 
 /// The words and names of a statement that [`ParsedSql::render`] has made, in their order and without what quotes them; parts

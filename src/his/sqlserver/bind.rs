@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use chrono::Offset;
+use chrono::{Datelike, Offset};
 use chrono_tz::Tz;
 use tiberius::{ColumnData, IntoSql};
 
@@ -45,6 +45,8 @@ fn bound(value: &SqlValue, zone: Tz) -> ColumnData<'_> {
         SqlValue::DateTime(at) => iso(&mut out, *at),
         SqlValue::Instant(at) => {
             let local = at.with_timezone(&zone);
+            // Where the local year has no four digits, the same moment is told in UTC.
+            let local = if (1..=9999).contains(&local.year()) { local } else { at.with_timezone(&Tz::UTC) };
             iso(&mut out, local.naive_local());
             // Offsets of old times had seconds, which the server has no place for.
             let minutes = local.offset().fix().local_minus_utc() / 60;
@@ -105,6 +107,9 @@ mod tests {
         check(&moment, zone, &text("2026-03-05T08:00:00.5+05:30"));
         check(&moment, chrono_tz::America::St_Johns, &text("2026-03-04T23:00:00.5-03:30"));
         check(&moment, chrono_tz::UTC, &text("2026-03-05T02:30:00.5+00:00"));
+        let last =
+            NaiveDate::from_ymd_opt(9999, 12, 31).expect("a day").and_hms_opt(23, 0, 0).expect("a time");
+        check(&SqlValue::Instant(Utc.from_utc_datetime(&last)), zone, &text("9999-12-31T23:00:00+00:00"));
         // Before 1900 or so a place had its own time, to the second.
         let old = NaiveDate::from_ymd_opt(1850, 1, 1).expect("a day").and_hms_opt(12, 0, 0).expect("a time");
         let old = SqlValue::Instant(Utc.from_utc_datetime(&old));

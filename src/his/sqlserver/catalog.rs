@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use super::SqlServer;
+use tiberius::ColumnData;
+
+use super::{SqlServer, question};
 use crate::{
     his::{HisError, near},
     model::table::{Schema, Table, TableName, Trigger},
@@ -84,10 +86,13 @@ pub(super) async fn names(session: &mut SqlServer) -> Result<Vec<TableName>, His
 }
 
 async fn all(session: &mut SqlServer) -> Result<Vec<Place>, HisError> {
-    let sql = format!(
-        "SELECT s.name, o.name FROM sys.objects o {SCHEMA_OF} WHERE o.type IN ('U', 'V', 'SN') AND o.is_ms_shipped = 0"
-    );
-    let rows = session.ask(&sql, &[]).await?;
+    let kinds = "o.type IN ('U', 'V', 'SN')";
+    let queries = [
+        format!("SELECT s.name, o.name FROM sys.objects o {SCHEMA_OF} WHERE {kinds} AND o.is_ms_shipped = 0"),
+        format!("SELECT s.name, o.name FROM sys.objects o {SCHEMA_OF} WHERE {kinds}"),
+        format!("SELECT s.name, o.name FROM sys.tables o {SCHEMA_OF}"),
+    ];
+    let rows = session.ask_plainly(&queries.each_ref().map(String::as_str), &[]).await?;
     let place = |mut row: Answer| Place { schema: row.text(), table: row.text() };
     Ok(rows.into_iter().map(answer).map(place).collect())
 }
@@ -140,7 +145,9 @@ async fn tables_of(session: &mut SqlServer, tables: &[Found]) -> Result<BTreeMap
     let mut described = BTreeMap::new();
     for Found { id, schema, name, view } in tables.iter().cloned() {
         let (may, hidden) = privileges::read(session, id, &schema, &name).await?;
-        let triggers = triggers.remove(&id).unwrap_or_default();
+        let hidden = hidden || triggers.is_none();
+        let triggers = triggers.as_mut().and_then(|all| all.remove(&id)).unwrap_or_default();
+        let on_insert = |trigger: &Trigger| trigger.event.is_empty() || trigger.event == "INSERT";
         let table = Table {
             view,
             // Which views take writes, the server says when they are written: 4405 and its kin.
@@ -150,7 +157,7 @@ async fn tables_of(session: &mut SqlServer, tables: &[Found]) -> Result<BTreeMap
             columns: columns.remove(&id).unwrap_or_default(),
             unique: unique.remove(&id).unwrap_or_default(),
             references: references.remove(&id).unwrap_or_default(),
-            insert_triggers: hidden || triggers.iter().any(|trigger| trigger.event == "INSERT"),
+            insert_triggers: hidden || triggers.iter().any(on_insert),
             triggers,
             triggers_hidden: hidden,
             ignore_case: session.facts.ignores_case(),
@@ -229,14 +236,22 @@ async fn objects(
         places.map(|place| place.table.clone()).collect::<BTreeSet<_>>().into_iter().collect();
     let mut objects = Vec::new();
     for chunk in names.chunks(QUESTION_MAX) {
-        let sql = format!(
-            "SELECT o.object_id, s.name, o.name, o.type, y.base_object_name FROM sys.objects o {SCHEMA_OF} \
-             LEFT JOIN sys.synonyms y ON y.object_id = o.object_id \
-             WHERE o.type IN ('U', 'V', 'SN') AND o.name IN ({})",
-            placeholders(chunk.len())
-        );
-        let params: Vec<&str> = chunk.iter().map(String::as_str).collect();
-        for mut row in session.ask(&sql, &params).await?.into_iter().map(answer) {
+        let named = format!("o.name IN ({})", placeholders(chunk.len()));
+        let queries = [
+            format!(
+                "SELECT o.object_id, s.name, o.name, o.type, y.base_object_name FROM sys.objects o {SCHEMA_OF} \
+                 LEFT JOIN sys.synonyms y ON y.object_id = o.object_id \
+                 WHERE o.type IN ('U', 'V', 'SN') AND {named}"
+            ),
+            format!(
+                "SELECT o.object_id, s.name, o.name, o.type FROM sys.objects o {SCHEMA_OF} \
+                 WHERE o.type IN ('U', 'V') AND {named}"
+            ),
+            format!("SELECT o.object_id, s.name, o.name FROM sys.tables o {SCHEMA_OF} WHERE {named}"),
+        ];
+        let values: Vec<ColumnData<'_>> = chunk.iter().map(|name| question::text(name)).collect();
+        let rows = session.ask_plainly(&queries.each_ref().map(String::as_str), &values).await?;
+        for mut row in rows.into_iter().map(answer) {
             let (id, schema, name, kind) = (row.number(), row.text(), row.text(), row.text());
             let synonym = row.cell().filter(|_| kind == "SN");
             objects.push(Object { found: Found { id, schema, name, view: kind == "V" }, synonym });
@@ -258,33 +273,41 @@ fn answer(row: Vec<Option<String>>) -> Answer {
     Answer { cells: row.into_iter() }
 }
 
-/// Asks about tables by their numbers; the first column of each row is the table's. `sql` ends where the list begins.
-async fn ask(
-    session: &mut SqlServer,
-    sql: &str,
-    ids: &[i32],
-    gently: bool,
-) -> Result<Vec<(i32, Answer)>, HisError> {
+/// Asks about tables by their numbers, by the first of these queries that the server takes; the first column of each row is
+/// the table's number. A query ends where the list begins.
+async fn ask(session: &mut SqlServer, queries: &[&str], ids: &[i32]) -> Result<Vec<(i32, Answer)>, HisError> {
     let mut answers = Vec::new();
     for chunk in ids.chunks(QUESTION_MAX) {
-        let ids: Vec<String> = chunk.iter().map(ToString::to_string).collect();
-        let params: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let sql = format!("{sql} ({})", placeholders(params.len()));
-        let rows = if gently {
-            session.ask_gently(&sql, &params).await?
-        } else {
-            session.ask(&sql, &params).await?
-        };
+        let list = placeholders(chunk.len());
+        let queries: Vec<String> = queries.iter().map(|sql| format!("{sql} ({list})")).collect();
+        let queries: Vec<&str> = queries.iter().map(String::as_str).collect();
+        let values: Vec<ColumnData<'_>> = chunk.iter().map(|id| ColumnData::I32(Some(*id))).collect();
+        let rows = session.ask_plainly(&queries, &values).await?;
         answers.extend(rows.into_iter().map(answer).map(|mut row| (row.number(), row)));
     }
     Ok(answers)
 }
 
+/// The same where an answer is not indispensable. None where the server has none.
+async fn ask_gently(
+    session: &mut SqlServer,
+    queries: &[&str],
+    ids: &[i32],
+) -> Result<Option<Vec<(i32, Answer)>>, HisError> {
+    match ask(session, queries, ids).await {
+        Err(error) if question::is_refusal(&error) => Ok(None),
+        answers => answers.map(Some),
+    }
+}
+
+/// The tables that foreign keys lead to, as far as the server tells.
 async fn references(session: &mut SqlServer, ids: &[i32]) -> Result<BTreeMap<i32, Vec<String>>, HisError> {
     let sql = "SELECT f.parent_object_id, o.name FROM sys.foreign_keys f \
                JOIN sys.objects o ON o.object_id = f.referenced_object_id WHERE f.parent_object_id IN";
+    let plain = "SELECT f.parent_object_id, o.name FROM sys.foreign_keys f \
+                 JOIN sys.tables o ON o.object_id = f.referenced_object_id WHERE f.parent_object_id IN";
     let mut references: BTreeMap<i32, Vec<String>> = BTreeMap::new();
-    for (id, mut row) in ask(session, sql, ids, false).await? {
+    for (id, mut row) in ask_gently(session, &[sql, plain], ids).await?.unwrap_or_default() {
         let table = row.text();
         let tables = references.entry(id).or_default();
         if !tables.contains(&table) {
@@ -294,12 +317,19 @@ async fn references(session: &mut SqlServer, ids: &[i32]) -> Result<BTreeMap<i32
     Ok(references)
 }
 
-/// The tables' triggers that are on, as far as the login sees them.
-async fn triggers(session: &mut SqlServer, ids: &[i32]) -> Result<BTreeMap<i32, Vec<Trigger>>, HisError> {
+/// The tables' triggers that are on, as far as the login sees them; the event is empty where the server does not tell. None
+/// where it tells nothing at all.
+async fn triggers(
+    session: &mut SqlServer,
+    ids: &[i32],
+) -> Result<Option<BTreeMap<i32, Vec<Trigger>>>, HisError> {
     let sql = "SELECT t.parent_id, t.name, e.type_desc, t.is_instead_of_trigger FROM sys.triggers t \
                JOIN sys.trigger_events e ON e.object_id = t.object_id WHERE t.is_disabled = 0 AND t.parent_id IN";
+    let plain =
+        "SELECT t.parent_id, t.name, NULL FROM sys.triggers t WHERE t.is_disabled = 0 AND t.parent_id IN";
+    let Some(answers) = ask_gently(session, &[sql, plain], ids).await? else { return Ok(None) };
     let mut triggers: BTreeMap<i32, Vec<Trigger>> = BTreeMap::new();
-    for (id, mut row) in ask(session, sql, ids, false).await? {
+    for (id, mut row) in answers {
         let (name, event) = (row.text(), row.text());
         let timing = if row.is_set() { "INSTEAD OF" } else { "AFTER" };
         triggers.entry(id).or_default().push(Trigger { name, event, timing: timing.to_owned() });
@@ -307,5 +337,5 @@ async fn triggers(session: &mut SqlServer, ids: &[i32]) -> Result<BTreeMap<i32, 
     for triggers in triggers.values_mut() {
         triggers.sort_by(|a, b| (&a.name, &a.event).cmp(&(&b.name, &b.event)));
     }
-    Ok(triggers)
+    Ok(Some(triggers))
 }

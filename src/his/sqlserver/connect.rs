@@ -42,7 +42,7 @@ pub(super) async fn open(database: &Database, place: &Place) -> Result<SqlServer
     };
     let mut routes = 0;
     let (client, cover) = loop {
-        match ladder::climb(place, &target).await? {
+        match ladder::climb(place, &target, database.connect_time).await? {
             ladder::Climbed::There(client, cover) => break (*client, cover),
             ladder::Climbed::SentOn(next) if routes < ROUTES_MAX => {
                 routes += 1;

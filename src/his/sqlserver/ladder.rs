@@ -2,10 +2,10 @@
 //! down as `database.tls` allows. Each step is a connection of its own. A step down follows from a failure of encryption
 //! alone, never from a refused login.
 
-use std::{io::ErrorKind, path::Path};
+use std::{io::ErrorKind, path::Path, time::Duration};
 
 use tiberius::{AuthMethod, Client, Config, EncryptionLevel, error::Error};
-use tokio::{net::TcpStream, task::JoinSet};
+use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 use super::{
@@ -23,6 +23,9 @@ use crate::{
 const PACKET_BYTES: u32 = 8000;
 /// Words of tiberius where the server does not encrypt so much.
 const DECLINED: &str = "encryption level";
+/// How much of the time for connecting the encryption of the login may take, where the server has just declined more: one
+/// that has no encryption at all may well wait for ever for the end of what it does not understand.
+const DECLINED_SHARE: u32 = 3;
 /// A name that no certificate has: where `tls` is `off`, a server that encrypts all the same is noticed.
 const NO_NAME: &str = "off.invalid";
 
@@ -91,7 +94,11 @@ fn cure(facts: &Facts) -> &'static str {
 }
 
 /// Connects and logs in.
-pub(super) async fn climb(place: &Place, target: &Target) -> Result<Climbed, HisError> {
+pub(super) async fn climb(
+    place: &Place,
+    target: &Target,
+    connect_time: Duration,
+) -> Result<Climbed, HisError> {
     let steps: &[EncryptionLevel] = match place.tls {
         Tls::Off => &[EncryptionLevel::NotSupported],
         Tls::Prefer => &[EncryptionLevel::Required, EncryptionLevel::Off, EncryptionLevel::NotSupported],
@@ -99,7 +106,9 @@ pub(super) async fn climb(place: &Place, target: &Target) -> Result<Climbed, His
     };
     let mut first: Option<Failure> = None;
     for step in steps {
-        match attempt(config(place, target, *step)?, reach(place, target).await?).await {
+        let attempt = attempt(config(place, target, *step)?, reach(place, target).await?);
+        let limit = if *step == EncryptionLevel::Off { connect_time / DECLINED_SHARE } else { Duration::MAX };
+        match timeout(limit, attempt).await.unwrap_or(Err(Failure::Silent)) {
             Ok(client) => {
                 let why = first.map(|failure| failure.words());
                 let cover = match step {
@@ -184,6 +193,8 @@ pub(super) enum Failure {
     Driver(Error),
     /// The driver's decoder gave up on what came; it does so by a panic.
     NotSqlServer,
+    /// Nothing came within the time of that step.
+    Silent,
 }
 
 /// In a task of its own, because tiberius may panic at a first packet that is not SQL Server's. The task ends with the set,
@@ -212,6 +223,7 @@ impl Failure {
                     | ErrorKind::BrokenPipe
                     | ErrorKind::Other
             ),
+            Self::Silent => true,
             Self::Driver(_) | Self::NotSqlServer => false,
         }
     }
@@ -224,6 +236,7 @@ impl Failure {
             }
             Self::Driver(error) => driver_words(error),
             Self::NotSqlServer => "no answer of SQL Server's".to_owned(),
+            Self::Silent => "no answer".to_owned(),
         }
     }
 
@@ -231,7 +244,7 @@ impl Failure {
         match self {
             Self::Driver(Error::Server(error)) => refused::denied(error, place),
             Self::Driver(error) => refused::broken_off(place, error, &self.words(), self.is_of_encryption()),
-            Self::NotSqlServer => refused::not_sql_server(place),
+            Self::NotSqlServer | Self::Silent => refused::not_sql_server(place),
         }
     }
 }
@@ -281,6 +294,43 @@ mod tests {
         let nothing = Cover::Nothing(Some("why".into()));
         check(&nothing, Some("10.50"), &["password can be read", "KB3135244"]);
         check(&nothing, None, &["2016 SP1"]);
+    }
+
+    /// A server that has no encryption, and waits for a login while it gets a TLS handshake.
+    #[tokio::test]
+    async fn a_server_without_encryption_is_not_waited_for() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            let mut silent = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut packet = [0; 4096];
+                let _ = stream.read(&mut packet).await;
+                // VERSION and ENCRYPTION = NOT_SUP.
+                let options = [0, 0, 11, 0, 6, 1, 0, 17, 0, 1, 255, 14, 0, 0, 0, 0, 0, 2];
+                let header = [4, 1, 0, 26, 0, 0, 1, 0];
+                stream.write_all(&[&header[..], &options].concat()).await.expect("a client");
+                let _ = stream.read(&mut packet).await;
+                if packet[0] == 0x12 {
+                    silent.push(stream);
+                }
+            }
+        });
+        let login =
+            SqlServerLogin::Sql { user: "sa".into(), password: crate::config::Secret::new("x".to_owned()) };
+        let place = Place {
+            host: "127.0.0.1".into(),
+            at: crate::config::SqlServerAt::Port(port),
+            login,
+            database: String::new(),
+            schema: None,
+            tls: Tls::Prefer,
+            ca_file: None,
+        };
+        let target = Target { host: place.host.clone(), port };
+        let climbed = timeout(Duration::from_secs(4), climb(&place, &target, Duration::from_secs(3))).await;
+        assert!(climbed.is_ok_and(|climbed| climbed.is_err()));
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod connect;
 mod grants;
 mod kind;
 mod ladder;
+mod question;
 mod refused;
 mod remarks;
 mod settle;
@@ -47,6 +48,8 @@ const STATEMENT_BYTES_BEST: usize = 1024 * 1024;
 const COMMIT: &str = "COMMIT TRANSACTION; SELECT @@TRANCOUNT";
 /// What the last answer of a writing statement calls the rows that it matched.
 const MATCHED: &str = "matched";
+/// Where it does so in its text.
+const TELLS_MATCHED: &str = " AS matched";
 
 /// A connection to SQL Server.
 pub(super) struct SqlServer {
@@ -152,23 +155,6 @@ impl SqlServer {
         self.run(sql, Vec::new()).await.map(drop)
     }
 
-    /// Runs a query; gives its rows as texts.
-    async fn ask(&mut self, sql: &str, params: &[&str]) -> Result<Vec<Vec<Option<String>>>, HisError> {
-        let values = params.iter().map(|param| ColumnData::String(Some((*param).into()))).collect();
-        Ok(last(self.run(sql, values).await?))
-    }
-
-    /// The same where an answer is not indispensable: an odd server or a missing privilege gives no row.
-    async fn ask_gently(&mut self, sql: &str, params: &[&str]) -> Result<Vec<Vec<Option<String>>>, HisError> {
-        match self.ask(sql, params).await {
-            Err(error) if !error.is_of_connection() => {
-                tracing::debug!(code = error.code, "the server does not answer a question about itself");
-                Ok(Vec::new())
-            }
-            answer => answer,
-        }
-    }
-
     async fn start(&mut self) -> Result<(), HisError> {
         if !matches!(self.open, Open::No) {
             self.undo().await?;
@@ -181,7 +167,14 @@ impl SqlServer {
     async fn undo(&mut self) -> Result<(), HisError> {
         self.open = Open::No;
         // An error has often done it already.
-        self.say("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION").await
+        match self.say("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION").await {
+            // The transaction may be open still, and its end is the connection's.
+            Err(error) if error.class != FaultClass::Unreachable => {
+                self.usable = false;
+                Err(self.lost(&format!("it was given up, because a ROLLBACK failed ({})", error.code)))
+            }
+            answer => answer,
+        }
     }
 
     async fn keep(&mut self) -> Result<(), HisError> {
@@ -216,13 +209,20 @@ impl SqlServer {
     }
 
     /// What the last answer says that it matched: the HIS's triggers may have answered before it. Statements of the
-    /// configuration's own say nothing.
+    /// configuration's own say nothing; of any other it is the sign that all of it was run.
     async fn write(&mut self, statement: &Statement<'_>) -> Result<u64, HisError> {
         let answer = self.call(statement).await?;
         let row = answer.last().and_then(|rows| rows.last());
         let is_count = |row: &&Row| matches!(row.columns(), [only] if only.name() == MATCHED);
         let count = row.filter(is_count).and_then(|row| cell::texts(row).into_iter().next().flatten());
-        Ok(count.and_then(|count| count.parse().ok()).unwrap_or(0))
+        match count.and_then(|count| count.parse().ok()) {
+            Some(count) => Ok(count),
+            None if statement.sql.contains(TELLS_MATCHED) => {
+                self.usable = false;
+                Err(self.lost("the server ended a statement without saying what it did"))
+            }
+            None => Ok(0),
+        }
     }
 
     async fn read(&mut self, statement: &Statement<'_>) -> Result<Vec<Vec<Option<String>>>, HisError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{PRODUCT, SqlServer};
+use super::{PRODUCT, SqlServer, question::is_refusal};
 use crate::{
     config::{SqlServer as Place, SqlServerLogin},
     his::HisError,
@@ -12,10 +12,22 @@ use crate::{
 /// nothing is kept by half; the seven from `ANSI_NULLS` on are what tables with indexed views and computed columns demand
 /// (1934). `DATEFORMAT`, because a configuration's own SQL may get `2026-03-05 09:00:00`, in which a login with another
 /// language would read the third of May. The language itself stays: the HIS's triggers may go by it.
-const SETTINGS: &str = "SET XACT_ABORT ON; SET NOCOUNT ON; SET DEADLOCK_PRIORITY LOW; SET ANSI_NULLS ON; \
-     SET ANSI_WARNINGS ON; SET ANSI_PADDING ON; SET QUOTED_IDENTIFIER ON; SET CONCAT_NULL_YIELDS_NULL ON; SET ARITHABORT ON; \
-     SET NUMERIC_ROUNDABORT OFF; SET DATEFORMAT ymd; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-     SET TEXTSIZE 2147483647; SET IMPLICIT_TRANSACTIONS OFF";
+const SETTINGS: [&str; 14] = [
+    "SET XACT_ABORT ON",
+    "SET NOCOUNT ON",
+    "SET DEADLOCK_PRIORITY LOW",
+    "SET ANSI_NULLS ON",
+    "SET ANSI_WARNINGS ON",
+    "SET ANSI_PADDING ON",
+    "SET QUOTED_IDENTIFIER ON",
+    "SET CONCAT_NULL_YIELDS_NULL ON",
+    "SET ARITHABORT ON",
+    "SET NUMERIC_ROUNDABORT OFF",
+    "SET DATEFORMAT ymd",
+    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET TEXTSIZE 2147483647",
+    "SET IMPLICIT_TRANSACTIONS OFF",
+];
 
 /// What the server says of itself.
 #[derive(Clone, Debug, Default)]
@@ -96,36 +108,56 @@ fn year((major, minor): (u32, u32)) -> &'static str {
 
 /// Prepares a session.
 pub(super) async fn settle(session: &mut SqlServer, lock_time: Duration) -> Result<(), HisError> {
-    session.say(SETTINGS).await?;
-    set_lock_time(session, lock_time).await?;
-    let product = "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)), \
-                   CAST(SERVERPROPERTY('Edition') AS nvarchar(128))";
-    let mut row = first(session.ask_gently(product, &[]).await?);
-    (session.facts.product_version, session.facts.edition) = (row.next().flatten(), row.next().flatten());
-    let place = "SELECT DB_NAME(), SCHEMA_NAME(), USER_NAME()";
-    let mut row = first(session.ask_gently(place, &[]).await?);
-    for own in [&mut session.facts.database, &mut session.facts.schema, &mut session.facts.user] {
-        if let Some(name) = row.next().flatten().filter(|name| !name.is_empty()) {
-            *own = name;
+    if !said(session, &SETTINGS.join("; ")).await? {
+        for setting in SETTINGS {
+            if !said(session, setting).await? {
+                tracing::warn!(setting, "the HIS database refuses a setting of the session");
+            }
         }
     }
-    let collation = "SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Collation') AS nvarchar(128)), \
-                     CAST(COLLATIONPROPERTY(CAST(DATABASEPROPERTYEX(DB_NAME(), 'Collation') AS nvarchar(128)), \
-                     'CodePage') AS int)";
-    let mut row = first(session.ask_gently(collation, &[]).await?);
-    session.facts.collation = row.next().flatten().unwrap_or_default();
-    session.facts.code_page = row.next().flatten().and_then(|page| page.parse().ok());
+    set_lock_time(session, lock_time).await?;
+    session.facts.product_version =
+        tell(session, "CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128))").await?;
+    session.facts.edition = tell(session, "CAST(SERVERPROPERTY('Edition') AS nvarchar(128))").await?;
+    if let Some(name) = tell(session, "DB_NAME()").await? {
+        session.facts.database = name;
+    }
+    if let Some(name) = tell(session, "SCHEMA_NAME()").await? {
+        session.facts.schema = name;
+    }
+    if let Some(name) = tell(session, "USER_NAME()").await? {
+        session.facts.user = name;
+    }
+    let collation = "CAST(DATABASEPROPERTYEX(DB_NAME(), 'Collation') AS nvarchar(128))";
+    session.facts.collation = tell(session, collation).await?.unwrap_or_default();
+    let page = format!("CAST(COLLATIONPROPERTY({collation}, 'CodePage') AS int)");
+    session.facts.code_page = tell(session, &page).await?.and_then(|page| page.parse().ok());
     Ok(())
 }
 
-fn first(rows: Vec<Vec<Option<String>>>) -> std::vec::IntoIter<Option<String>> {
-    rows.into_iter().next().unwrap_or_default().into_iter()
+/// What the server has for an expression; none where it has nothing or does not know it.
+async fn tell(session: &mut SqlServer, expression: &str) -> Result<Option<String>, HisError> {
+    let rows = session.ask_gently(&format!("SELECT {expression}"), &[]).await?;
+    Ok(rows.into_iter().flatten().next().flatten().filter(|told| !told.is_empty()))
+}
+
+/// Whether the server took what has no answer.
+async fn said(session: &mut SqlServer, sql: &str) -> Result<bool, HisError> {
+    match session.say(sql).await {
+        Err(error) if is_refusal(&error) => Ok(false),
+        answer => answer.map(|()| true),
+    }
 }
 
 /// By default a lock is waited for without an end.
 pub(super) async fn set_lock_time(session: &mut SqlServer, time: Duration) -> Result<(), HisError> {
     let millis = time.as_millis().clamp(1, 1_000_000_000);
-    session.say(&format!("SET LOCK_TIMEOUT {millis}")).await
+    if !said(session, &format!("SET LOCK_TIMEOUT {millis}")).await? {
+        tracing::warn!(
+            "the HIS database takes no LOCK_TIMEOUT: a lock is waited for as long as a statement may last"
+        );
+    }
+    Ok(())
 }
 
 #[cfg(test)]

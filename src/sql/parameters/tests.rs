@@ -106,6 +106,12 @@ fn sql_servers_statements() {
     check("EXEC book @id = :a, @at = :b", "EXEC book @id = @P1, @at = @P2 <- a b");
     check("EXECUTE [dbo].[book :x] :a, :a;", "EXECUTE [dbo].[book :x] @P1, @P2 <- a a");
     check("exec @r = p :a OUTPUT", "exec @r = p @P1 OUTPUT <- a");
+    let merge =
+        "MERGE INTO t USING (SELECT :a AS k) s ON t.k = s.k WHEN NOT MATCHED THEN INSERT (k) VALUES (s.k)";
+    let merged = merge.replace(":a", "@P1");
+    check(merge, &format!("{merged}; <- a"));
+    check(&format!("{merge} ; "), &format!("{merged} \n; <- a"));
+    check(&format!("{merge} -- x"), &format!("{merged} -- x\n; <- a"));
     check("EXEC p /* ' /* :x */ :y */ :a -- :z", "EXEC p /* ' /* :x */ :y */ @P1 -- :z <- a");
     check("EXEC p /* /* */ :a", "! line 1, column 8: the comment is not closed");
     check("EXEC p 'it''s :x', \":y\"\"\", [:z]]], :a", "EXEC p 'it''s :x', \":y\"\"\", [:z]]], @P1 <- a");

@@ -13,6 +13,7 @@ mod rows;
 mod sqlite;
 mod sqlserver;
 mod tsql;
+mod tsql_faults;
 mod writes;
 
 use his::{His, Kind};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Answer, ask};
+use super::{Answer, ask, ask_gently};
 use crate::{
     his::{
         HisError,
@@ -25,10 +25,16 @@ pub(super) async fn read(
                CAST(COLLATIONPROPERTY(c.collation_name, 'CodePage') AS int) \
                FROM sys.columns c LEFT JOIN sys.types t ON t.user_type_id = c.system_type_id \
                LEFT JOIN sys.types u ON u.user_type_id = c.user_type_id WHERE c.object_id IN";
+    let plain = "SELECT c.object_id, c.column_id, c.name, t.name, NULL, c.max_length, c.precision, c.scale, c.is_nullable, \
+                 c.is_identity, c.is_computed, c.default_object_id, c.collation_name \
+                 FROM sys.columns c LEFT JOIN sys.types t ON t.user_type_id = c.system_type_id WHERE c.object_id IN";
+    let plainest = "SELECT c.object_id, c.column_id, c.name, t.name, NULL, c.max_length, c.precision, c.scale, c.is_nullable, \
+                    c.is_identity, c.is_computed FROM sys.columns c JOIN sys.types t ON t.user_type_id = c.system_type_id \
+                    WHERE c.object_id IN";
     let defaults = defaults(session, ids).await?;
     let periods = periods(session, ids).await?;
     let mut columns: BTreeMap<i32, Vec<(i32, Column)>> = BTreeMap::new();
-    for (id, mut row) in ask(session, sql, ids, false).await? {
+    for (id, mut row) in ask(session, &[sql, plain, plainest], ids).await? {
         let position = row.number();
         let place = (id, position);
         let default = defaults.get(&place).map(String::as_str);
@@ -55,7 +61,8 @@ fn column(row: &mut Answer, default: Option<&str>, period: bool, database_page: 
         max_length,
         precision,
         scale,
-        code_page: page.as_deref().and_then(|page| page.parse().ok()),
+        // Where the server does not tell, it is most likely the database's.
+        code_page: page.as_deref().and_then(|page| page.parse().ok()).or(database_page),
     };
     let filling = kind::Filling {
         identity,
@@ -79,7 +86,7 @@ fn column(row: &mut Answer, default: Option<&str>, period: bool, database_page: 
 async fn defaults(session: &mut SqlServer, ids: &[i32]) -> Result<BTreeMap<(i32, i32), String>, HisError> {
     let sql = "SELECT d.parent_object_id, d.parent_column_id, d.definition FROM sys.default_constraints d \
                WHERE d.parent_object_id IN";
-    let rows = ask(session, sql, ids, true).await?;
+    let rows = ask_gently(session, &[sql], ids).await?.unwrap_or_default();
     Ok(rows.into_iter().map(|(id, mut row)| ((id, row.number()), row.text())).collect())
 }
 
@@ -89,6 +96,6 @@ async fn periods(session: &mut SqlServer, ids: &[i32]) -> Result<BTreeSet<(i32, 
         return Ok(BTreeSet::new());
     }
     let sql = "SELECT c.object_id, c.column_id FROM sys.columns c WHERE c.generated_always_type <> 0 AND c.object_id IN";
-    let rows = ask(session, sql, ids, true).await?;
+    let rows = ask_gently(session, &[sql], ids).await?.unwrap_or_default();
     Ok(rows.into_iter().map(|(id, mut row)| (id, row.number())).collect())
 }

@@ -30,8 +30,12 @@ pub(super) async fn read(
                JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id \
                WHERE i.is_disabled = 0 AND i.is_hypothetical = 0 AND i.type IN (1, 2) AND k.key_ordinal > 0 \
                AND k.is_included_column = 0 AND i.object_id IN";
+    let plain = "SELECT i.object_id, i.name, i.is_unique, i.is_primary_key, i.has_filter, k.key_ordinal, c.name \
+                 FROM sys.indexes i JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id \
+                 JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id \
+                 WHERE i.is_disabled = 0 AND k.key_ordinal > 0 AND i.object_id IN";
     let mut reading: BTreeMap<(i32, String), Reading> = BTreeMap::new();
-    for (id, mut row) in ask(session, sql, ids, false).await? {
+    for (id, mut row) in ask(session, &[sql, plain], ids).await? {
         let (name, unique) = (row.text(), row.is_set());
         let (primary, filtered) = (row.is_set(), row.is_set());
         let (place, column): (i32, String) = (row.number(), row.text());

@@ -1,8 +1,13 @@
 //! What the login may do with a table. Where the server does not say, nothing is claimed.
 
+use tiberius::ColumnData;
+
 use super::{answer, names::Place};
 use crate::{
-    his::{HisError, sqlserver::SqlServer},
+    his::{
+        HisError,
+        sqlserver::{SqlServer, question},
+    },
     model::table::{ColumnName, Grant, Privileges},
     sql::ident::TSQL,
 };
@@ -17,7 +22,7 @@ pub(super) async fn read(
     let object = quoted(&Place { schema: schema.to_owned(), table: name.to_owned() });
     let may = |privilege: &str| format!("HAS_PERMS_BY_NAME(@P1, 'OBJECT', '{privilege}')");
     let all = ["SELECT", "INSERT", "UPDATE", "DELETE", "VIEW DEFINITION"].map(may).join(", ");
-    let rows = session.ask_gently(&format!("SELECT {all}"), &[&object]).await?;
+    let rows = session.ask_gently(&format!("SELECT {all}"), &[question::text(&object)]).await?;
     let Some(mut row) = rows.into_iter().next().map(answer) else {
         return Ok((Privileges::default(), true));
     };
@@ -51,7 +56,7 @@ async fn columns(
         "SELECT c.name FROM sys.columns c WHERE c.object_id = @P2 \
          AND HAS_PERMS_BY_NAME(@P1, 'OBJECT', '{privilege}', c.name, 'COLUMN') = 1"
     );
-    let rows = session.ask_gently(&sql, &[object, &id.to_string()]).await?;
+    let rows = session.ask_gently(&sql, &[question::text(object), ColumnData::I32(Some(id))]).await?;
     Ok(rows.into_iter().flatten().flatten().map(ColumnName).collect())
 }
 
