@@ -6,6 +6,7 @@ use std::sync::Arc;
 use oracle::{Batch, Connection, DbError, Error, Statement, StatementType, sql_type::OracleType};
 
 use super::{
+    BROKEN_OFF,
     bind::{self, Bound, Typed},
     cell, fault,
 };
@@ -89,7 +90,12 @@ fn array(connection: &Connection, sql: &str, rows: &[Vec<Bound>], counts: bool) 
     fill(&mut batch, rows, &types).map_err(|error| fault::of(&error))?;
     match batch.execute() {
         Ok(()) if counts => {
-            batch.row_counts().map(|rows| rows.iter().sum()).map_err(|error| fault::of(&error))
+            let matched = batch.row_counts().map_err(|error| fault::of(&error))?;
+            // One row that matched none and one that matched two are not two.
+            match matched.iter().position(|matched| *matched > 1) {
+                Some(row) => Err(many_matched(row, matched.get(row).copied().unwrap_or(0))),
+                None => Ok(matched.iter().sum()),
+            }
         }
         Ok(()) => Ok(rows.len() as u64),
         Err(error) => {
@@ -127,6 +133,11 @@ fn of_batch(error: &Error, failed: &[DbError]) -> HisError {
     first
 }
 
+/// The key of that row matched several.
+fn many_matched(row: usize, matched: u64) -> HisError {
+    HisError { refused: vec![row], ..HisError::many_rows(matched) }
+}
+
 fn row_of(error: &DbError) -> usize {
     usize::try_from(error.offset()).unwrap_or(usize::MAX)
 }
@@ -162,17 +173,21 @@ fn one_by_one(
     rows: &[Vec<Bound>],
     types: &[OracleType],
 ) -> Result<u64, HisError> {
-    let run = || -> Result<u64, Error> {
+    let run = || -> Result<Vec<u64>, Error> {
         let mut statement = connection.statement(sql).build()?;
-        let mut matched = 0;
+        let mut matched = Vec::with_capacity(rows.len());
         for row in rows {
             bind_row(&mut statement, row, types)?;
             statement.execute(&[])?;
-            matched += statement.row_count()?;
+            matched.push(statement.row_count()?);
         }
         Ok(matched)
     };
-    run().map_err(|error| fault::of(&error))
+    let matched = run().map_err(|error| fault::of(&error))?;
+    match matched.iter().position(|matched| *matched > 1) {
+        Some(row) => Err(many_matched(row, matched.get(row).copied().unwrap_or(0))),
+        None => Ok(matched.iter().sum()),
+    }
 }
 
 /// Inserts rows whose last placeholder gives the row's key back, which the table kept in a column of that storage.
@@ -212,6 +227,17 @@ pub(super) fn query(connection: &Connection, work: &Work) -> Result<Vec<Vec<Opti
         Ok(rows)
     };
     run().map_err(|error| fault::of(&error))
+}
+
+/// Whether the server answers: by the client's own means, or, where it lacks them, by a question.
+pub(super) fn ping(connection: &Connection) -> Result<(), HisError> {
+    match connection.ping().map_err(|error| fault::of(&error)) {
+        Err(error) if error.code != BROKEN_OFF && !error.is_of_connection() => {
+            let answer = connection.query_row_as::<String>("SELECT USER FROM DUAL", &[]);
+            answer.map(drop).map_err(|error| fault::of(&error))
+        }
+        answer => answer,
+    }
 }
 
 fn bind_row(statement: &mut Statement, row: &[Bound], types: &[OracleType]) -> Result<(), Error> {
