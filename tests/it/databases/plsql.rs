@@ -158,3 +158,241 @@ fn a_commit_that_was_broken_off_makes_one_row() {
     his.assert_rows("SELECT note FROM bills ORDER BY note", &["first", "second"]);
     wait_until("nothing is left", || site.count("applied") == 2);
 }
+
+#[test]
+fn rows_are_found_by_keys_of_each_type() {
+    let his = his();
+    let keys = [
+        ("CHAR(10)", json!("A-1"), json!("A-2")),
+        ("CHAR(10 CHAR)", json!("Zoë"), json!("Zo")),
+        ("NCHAR(6)", json!("漢字"), json!("漢")),
+        ("VARCHAR2(40 CHAR)", json!("Zoë 😀"), json!("zoë 😀")),
+        ("VARCHAR2(10 BYTE)", json!("éééé"), json!("éééé ")),
+        ("NVARCHAR2(10)", json!("😀"), json!("😀😀")),
+        ("NUMBER", json!("12345678901234567890.123456789"), json!("12345678901234567890.12345679")),
+        ("NUMBER(38)", json!("99999999999999999999999999999999999999"), json!("-1")),
+        ("NUMBER(5,2)", json!(123.45), json!("123.4")),
+        ("NUMBER(3,5)", json!("0.00123"), json!("0.00124")),
+        ("NUMBER(5,-2)", json!(1200), json!(1300)),
+        ("FLOAT(53)", json!(0.5), json!(0.25)),
+        ("BINARY_DOUBLE", json!(0.1), json!(0.2)),
+        ("DATE", json!("2026-10-25T02:30:00"), json!("2026-10-25T02:30:01")),
+        ("TIMESTAMP(0)", json!("0001-01-01T00:00:00"), json!("9999-12-31T23:59:59")),
+        ("TIMESTAMP(3)", json!("2026-10-25T02:30:00.123"), json!("2026-10-25T02:30:00.124")),
+        ("TIMESTAMP(6) WITH LOCAL TIME ZONE", json!("2026-10-25T00:30:00Z"), json!("2026-10-25T01:30:00Z")),
+        ("RAW(8)", json!("abc"), json!("abd")),
+    ];
+    let mut mapping = json!({});
+    for (index, (declared, ..)) in keys.iter().enumerate() {
+        his.run(&format!("CREATE TABLE t{index} (k {declared} NOT NULL PRIMARY KEY, note VARCHAR2(9))"));
+        mapping[format!("kind{index}")] =
+            json!({"table": format!("t{index}"), "key": "k", "fields": {"k": "k", "note": "note"}});
+    }
+    let site = site(&his, mapping).with(json!({"database": {"timezone": "Europe/Berlin"}}));
+    let daemon = site.start();
+    for round in ["first", "second"] {
+        for (index, (_, one, other)) in keys.iter().enumerate() {
+            for (key, name) in [(one, "one"), (other, "other")] {
+                let event = json!({"event_type": format!("kind{index}"), "k": key, "note": round});
+                send(&daemon, &format!("{round}-{index}-{name}"), &event);
+            }
+        }
+        site.wait_count("applied", if round == "first" { 36 } else { 72 });
+    }
+    for (index, (declared, ..)) in keys.iter().enumerate() {
+        let rows = his.rows(&format!("SELECT note FROM t{index}"));
+        assert_eq!(rows, ["second", "second"], "{declared}");
+    }
+}
+
+#[test]
+fn long_texts_and_moments_arrive_as_they_were() {
+    let his = his();
+    his.run(
+        "CREATE TABLE visits (id NUMBER(9) NOT NULL PRIMARY KEY, body CLOB, wide NCLOB, here TIMESTAMP(6) WITH LOCAL TIME ZONE,
+         zoned TIMESTAMP(3) WITH TIME ZONE, single BINARY_FLOAT, sign RAW(8), picture BLOB, note VARCHAR2(4000 CHAR))",
+    );
+    let fields = json!({"visit_id": "id", "body": "body", "wide": "wide", "local": "here", "zoned": "zoned",
+        "single": "single", "raw": "sign", "picture": "picture", "note": "note"});
+    let site = site(&his, json!({"visit": {"table": "visits", "fields": fields}}))
+        .with(json!({"database": {"timezone": "Europe/Berlin"}}));
+    let daemon = site.start();
+    let long = "Zoë 😀 漢字 ".repeat(20_000);
+    for (id, text) in [(1, ""), (2, "x"), (3, long.as_str()), (4, "y")] {
+        let event = json!({"event_type": "visit", "visit_id": id, "body": text, "wide": text, "picture": text,
+            "local": "2026-10-25T01:30:00.5Z", "zoned": "2026-10-25T00:30:00.123Z", "single": 0.1, "raw": "abc",
+            "note": "é".repeat(2000)});
+        apply(&site, &daemon, &format!("v{id}"), &event);
+        apply(&site, &daemon, &format!("w{id}"), &event);
+    }
+    his.assert_rows("SELECT COUNT(*), COUNT(body), COUNT(wide), COUNT(picture) FROM visits", &["4|3|3|3"]);
+    assert_eq!(his.rows("SELECT body FROM visits WHERE id = 3"), [long.as_str()]);
+    assert_eq!(his.rows("SELECT wide FROM visits WHERE id = 3"), [long.as_str()]);
+    his.assert_rows("SELECT LENGTH(note) FROM visits WHERE id = 4", &["2000"]);
+    his.assert_rows(
+        "SELECT TO_CHAR(zoned, 'YYYY-MM-DD HH24:MI:SS.FF3 TZH:TZM') FROM visits WHERE id = 1",
+        &["2026-10-25 02:30:00.123 +02:00"],
+    );
+}
+
+#[test]
+fn empty_texts_identify_nothing() {
+    let his = his();
+    his.run("CREATE TABLE visits (id VARCHAR2(9) NOT NULL PRIMARY KEY, note VARCHAR2(9) DEFAULT 'none')");
+    his.run("INSERT INTO visits (id, note) VALUES ('1', 'kept')");
+    let fields = json!({"visit_id": "id", "note": {"column": "note", "write": "if_null"}});
+    let site = site(
+        &his,
+        json!({"visit": {"table": "visits", "fields": fields, "on": {"deleted": {"action": "delete"},
+            "updated": {"action": "update"}}}}),
+    );
+    let daemon = site.start();
+    for (id, event) in [("a", "visit"), ("b", "visit.updated"), ("c", "visit.deleted")] {
+        send(&daemon, id, &json!({"event_type": event, "visit_id": "", "note": "new"}));
+        let cause = site.wait_state(id, "parked")["cause"].to_string();
+        assert!(cause.contains("null:visit.visit_id"), "{id}: {cause}");
+    }
+    apply(&site, &daemon, "d", &json!({"event_type": "visit", "visit_id": "1", "note": ""}));
+    his.assert_rows("SELECT id, note FROM visits", &["1|kept"]);
+}
+
+#[test]
+fn a_client_that_cannot_be_loaded_is_told() {
+    let his = his();
+    let site = site(&his, json!({"visit": {"table": "visits", "fields": {"visit_id": "id"}}}));
+    let folder = site.path("client");
+    std::fs::create_dir(&folder).unwrap();
+    let site = site.with(json!({"database": {"client_dir": folder.to_str().unwrap()}}));
+    let check = |site: &crate::support::daemon::Site, words: &[&str]| {
+        let told = site.cli(&["check"]).assert_code(1);
+        assert!(words.iter().all(|part| told.contains(part)), "{words:?}: {told}");
+    };
+    check(&site, &["there is no client library", "Instant Client Basic", "version 19"]);
+    std::fs::write(folder.join("libclntsh.so.23.1"), "x").unwrap();
+    check(&site, &["ln -s libclntsh.so.23.1 libclntsh.so"]);
+    std::fs::write(folder.join("libclntsh.so"), "text").unwrap();
+    check(&site, &["unpack the package there anew"]);
+    let mut elf = b"\x7fELF\x01\x01\x01".to_vec();
+    elf.resize(16, 0);
+    elf.extend([3, 0, 3, 0]);
+    elf.resize(8192, 0);
+    std::fs::write(folder.join("libclntsh.so"), elf).unwrap();
+    check(&site, &["made for 32-bit programs", "Linux"]);
+}
+
+/// The `database` section with that address in place of host, port and service.
+fn section_of(his: &His, address: &serde_json::Value) -> serde_json::Value {
+    let mut section = his.section();
+    let keys = section.as_object_mut().unwrap();
+    for key in ["host", "port", "database"] {
+        keys.remove(key);
+    }
+    keys.extend(address.as_object().unwrap().clone());
+    section
+}
+
+#[test]
+fn each_way_to_write_the_address_leads_there() {
+    let his = his();
+    his.run("CREATE TABLE visits (id NUMBER(9) NOT NULL PRIMARY KEY)");
+    let (port, service) = (his.port(), his.section()["database"].as_str().unwrap().to_owned());
+    let check = |address: serde_json::Value, code: i32, words: &str| {
+        let mapping = json!({"visit": {"table": "visits", "fields": {"visit_id": "id"}}});
+        let site = crate::support::daemon::Site::new(section_of(&his, &address)).mapping(mapping);
+        let told = site.cli(&["check"]).assert_code(code);
+        assert!(told.contains(words), "{words}: {told}");
+    };
+    let place = format!("(ADDRESS=(PROTOCOL=TCP)(HOST=127.0.0.1)(PORT={port}))");
+    let host = json!({"host": "127.0.0.1", "port": port});
+    let with = |key: &str, value: &str| {
+        let mut address = host.clone();
+        address[key] = json!(value);
+        address
+    };
+    check(json!({"connect_string": format!("//127.0.0.1:{port}/{service}")}), 0, "");
+    check(json!({"connect_string": format!("127.0.0.1:{port}/{service}")}), 0, "");
+    check(
+        json!({"connect_string": format!("(DESCRIPTION={place}(CONNECT_DATA=(SERVICE_NAME={service})))")}),
+        0,
+        "",
+    );
+    check(json!({"connect_string": format!("(DESCRIPTION={place}(CONNECT_DATA=(SID={service})))")}), 0, "");
+    check(with("sid", &service), 0, "");
+    check(json!({"connect_string": "HISPROD"}), 1, "HISPROD is not known to Oracle's client");
+    his.run("BEGIN BUKTOR_FAULT.SETTING('reachable_as', 'sid'); END;");
+    check(with("database", &service), 69, &format!("write \"sid\": \"{service}\" in place of"));
+}
+
+#[test]
+fn a_wrong_password_locks_no_account() {
+    let his = his();
+    his.run("CREATE TABLE visits (id NUMBER(9) NOT NULL PRIMARY KEY)");
+    let mapping = json!({"visit": {"table": "visits", "fields": {"visit_id": "id"}}});
+    let mut site = site(&his, mapping);
+    let user = site_user(&his);
+    site.merge(json!({"database": {"password": "wrong-Hunter2"}}));
+    let daemon = site.start();
+    send(&daemon, "a", &json!({"event_type": "visit", "visit_id": 1}));
+    let failed = format!("SELECT COUNT(*) FROM BUKTOR_LOGINS WHERE username = '{user}'");
+    wait_until("it has tried", || his.number(&failed) > 0);
+    std::thread::sleep(std::time::Duration::from_secs(6));
+    assert!(his.number(&failed) <= 3, "{}", his.number(&failed));
+}
+
+fn site_user(his: &His) -> String {
+    his.section()["user"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn names_lead_to_their_tables() {
+    let his = his();
+    let schema = his.other_schema();
+    his.run("CREATE TABLE visits (id NUMBER(9) NOT NULL PRIMARY KEY)");
+    his.run("CREATE TABLE \"Mixed Case\" (\"Id\" NUMBER(9) NOT NULL PRIMARY KEY, \"order\" VARCHAR2(9))");
+    his.run(&format!("CREATE TABLE {schema}.bills (id NUMBER(9) NOT NULL PRIMARY KEY)"));
+    his.allow(&format!("{schema}.bills"));
+    his.run("CREATE SYNONYM first_name FOR visits");
+    his.run("CREATE SYNONYM second_name FOR first_name");
+    his.run("CREATE VIEW looked_at AS SELECT id FROM visits");
+    his.run(&format!("GRANT SELECT, INSERT, UPDATE ON looked_at TO {}", site_user(&his)));
+    let site = |mapping: serde_json::Value| site(&his, mapping);
+    for (id, table) in ["visits", "VISITS", "first_name", "second_name", "looked_at"].iter().enumerate() {
+        let site = site(json!({"visit": {"table": table, "fields": {"visit_id": "id"}}}));
+        let daemon = site.start();
+        apply(&site, &daemon, "a", &json!({"event_type": "visit", "visit_id": id}));
+        daemon.stop();
+    }
+    his.assert_rows("SELECT id FROM visits ORDER BY id", &["0", "1", "2", "3", "4"]);
+    let site = site(json!({
+        "visit": {"table": "Mixed Case", "fields": {"visit_id": "Id", "note": "order"}},
+        "bill": {"table": format!("{}.bills", schema.to_lowercase()), "fields": {"bill_id": "id"}},
+    }));
+    let daemon = site.start();
+    apply(&site, &daemon, "a", &json!({"event_type": "visit", "visit_id": 1, "note": "x"}));
+    apply(&site, &daemon, "b", &json!({"event_type": "bill", "bill_id": 1}));
+    his.assert_rows("SELECT \"order\" FROM \"Mixed Case\"", &["x"]);
+}
+
+#[test]
+fn a_statement_that_hangs_leaves_nothing_of_its_batch() {
+    let his = his();
+    his.run(
+        "CREATE TABLE bills (id NUMBER(9) GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, note VARCHAR2(40))",
+    );
+    his.run("CREATE TABLE lines (bill NUMBER(9) NOT NULL, note VARCHAR2(40))");
+    let steps = json!([
+        {"name": "bill", "table": "bills", "generated_key": "id", "fields": {"note": "note"}},
+        {"name": "line", "table": "lines", "action": "insert", "constants": {"note": "line"},
+            "fields": {"$bill.generated_key": "bill"}},
+    ]);
+    let site = site(&his, json!({"bill": {"steps": steps}}))
+        .with(json!({"database": {"statement_timeout_s": 2, "lock_timeout_s": 1}}));
+    let daemon = site.start();
+    his.run("BEGIN BUKTOR_FAULT.HANG('INSERT INTO%LINES%', 1); END;");
+    for id in ["a", "b", "c"] {
+        send(&daemon, id, &json!({"event_type": "bill", "bill_id": id, "note": id}));
+    }
+    site.wait_count("applied", 3);
+    his.assert_rows("SELECT note FROM bills ORDER BY note", &["a", "b", "c"]);
+    assert_eq!(his.number("SELECT COUNT(*) FROM lines"), 3);
+}
