@@ -24,6 +24,9 @@ const MERGES_AGAIN_MAX: usize = 2;
 /// The unique index that refuses such a row.
 const DUPLICATE: i32 = 1;
 
+/// "SQL command not properly ended", "missing expression" and their like, and "unimplemented feature".
+const UNKNOWN_SYNTAX: [&str; 5] = ["oracle-900", "oracle-907", "oracle-923", "oracle-933", "oracle-3001"];
+
 /// A statement with its rows of values.
 pub(super) struct Work {
     pub(super) sql: Arc<str>,
@@ -74,6 +77,8 @@ fn many(connection: &Connection, work: &Work) -> Result<u64, HisError> {
 /// Rows that have the same declarations.
 fn array(connection: &Connection, sql: &str, rows: &[Vec<Bound>], counts: bool) -> Result<u64, HisError> {
     let types = bind::types(rows);
+    // A row that is inserted, or merged by a unique key, is one; an update may have matched none.
+    let counts = counts && sql.starts_with("UPDATE ");
     let mut builder = connection.batch(sql, rows.len());
     builder.with_batch_errors();
     if counts {
@@ -89,14 +94,14 @@ fn array(connection: &Connection, sql: &str, rows: &[Vec<Bound>], counts: bool) 
     }
     fill(&mut batch, rows, &types).map_err(|error| fault::of(&error))?;
     match batch.execute() {
-        Ok(()) if counts => {
-            let matched = batch.row_counts().map_err(|error| fault::of(&error))?;
-            // One row that matched none and one that matched two are not two.
-            match matched.iter().position(|matched| *matched > 1) {
-                Some(row) => Err(many_matched(row, matched.get(row).copied().unwrap_or(0))),
-                None => Ok(matched.iter().sum()),
+        Ok(()) if counts => match batch.row_counts() {
+            Ok(matched) if matched.len() == rows.len() => sum(&matched),
+            // A client or server that does not tell: the same once more changes nothing, and is counted.
+            _ => {
+                drop(batch);
+                one_by_one(connection, sql, rows, &types)
             }
-        }
+        },
         Ok(()) => Ok(rows.len() as u64),
         Err(error) => {
             drop(batch);
@@ -133,9 +138,13 @@ fn of_batch(error: &Error, failed: &[DbError]) -> HisError {
     first
 }
 
-/// The key of that row matched several.
-fn many_matched(row: usize, matched: u64) -> HisError {
-    HisError { refused: vec![row], ..HisError::many_rows(matched) }
+/// The rows that all have matched; an error where the key of one matched several: one that matched none and one that matched
+/// two are not two.
+fn sum(matched: &[u64]) -> Result<u64, HisError> {
+    match matched.iter().enumerate().find(|(_, matched)| **matched > 1) {
+        Some((row, matched)) => Err(HisError { refused: vec![row], ..HisError::many_rows(*matched) }),
+        None => Ok(matched.iter().sum()),
+    }
 }
 
 fn row_of(error: &DbError) -> usize {
@@ -184,10 +193,7 @@ fn one_by_one(
         Ok(matched)
     };
     let matched = run().map_err(|error| fault::of(&error))?;
-    match matched.iter().position(|matched| *matched > 1) {
-        Some(row) => Err(many_matched(row, matched.get(row).copied().unwrap_or(0))),
-        None => Ok(matched.iter().sum()),
-    }
+    sum(&matched)
 }
 
 /// Inserts rows whose last placeholder gives the row's key back, which the table kept in a column of that storage.
@@ -216,8 +222,8 @@ pub(super) fn insert(
 pub(super) fn query(connection: &Connection, work: &Work) -> Result<Vec<Vec<Option<String>>>, HisError> {
     let none = Vec::new();
     let row = work.rows.first().unwrap_or(&none);
-    let run = || -> Result<Vec<Vec<Option<String>>>, Error> {
-        let mut statement = connection.statement(&work.sql).fetch_array_size(FETCH_ROWS).build()?;
+    let run = |sql: &str| -> Result<Vec<Vec<Option<String>>>, Error> {
+        let mut statement = connection.statement(sql).fetch_array_size(FETCH_ROWS).build()?;
         bind_row(&mut statement, row, &bind::types(std::slice::from_ref(row)))?;
         let mut rows = Vec::new();
         for answer in statement.query(&[])? {
@@ -226,7 +232,14 @@ pub(super) fn query(connection: &Connection, work: &Work) -> Result<Vec<Vec<Opti
         }
         Ok(rows)
     };
-    run().map_err(|error| fault::of(&error))
+    let answer = run(&work.sql).map_err(|error| fault::of(&error));
+    match (answer, work.sql.rsplit_once(" WAIT ")) {
+        // A gateway to another database may not know that; the call is broken off when its time is over.
+        (Err(error), Some((sql, _))) if UNKNOWN_SYNTAX.contains(&error.code.as_str()) => {
+            run(sql).map_err(|error| fault::of(&error))
+        }
+        (answer, _) => answer,
+    }
 }
 
 /// Whether the server answers: by the client's own means, or, where it lacks them, by a question.

@@ -59,6 +59,7 @@ fn nothing_but_the_plainest_views_is_needed() {
             ("%CHAR_USED%", 904),
             ("%VALIDATED%", 904),
             ("%R_OWNER%", 904),
+            ("%FOR UPDATE WAIT%", 933),
         ],
     );
     let site = site(
