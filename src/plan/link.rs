@@ -11,7 +11,7 @@ use crate::{
         entity::{Entity, key_parts, link_scope, scope_parts},
         event::EventKind,
         mapping::{GeneratedKey, Marker, MissingRow, Source, Step, What},
-        table::{ColumnName, ColumnType, Table, TextLength},
+        table::{ColumnName, ColumnType, Filled, Table, TextLength},
     },
     plan::{
         bind::Binder,
@@ -105,8 +105,10 @@ fn generated_column(
 ) -> Result<usize, Finding> {
     let (index, column) = column_of(table, &generated.column, at)?;
     let title = table.title();
-    // Oracle gives any column of the new row back, and nobody can tell what a trigger fills before it is there.
-    let may_be_filled = table.empty_is_null && table.insert_triggers;
+    // Oracle gives any column of the new row back, and nobody can tell what a trigger fills before it is there. A default
+    // may make keys, too: SYS_GUID().
+    let has_default = column.filled == Filled::ByDefault && !column.nullable;
+    let may_be_filled = table.empty_is_null && (table.insert_triggers || has_default);
     if !column.filled.is_counted() && !may_be_filled {
         let message = format!(
             "column {} of {title} is not numbered by the database (AUTO_INCREMENT, IDENTITY); name the column that is, or map this one and remove \"generated_key\"",

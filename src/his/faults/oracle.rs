@@ -96,7 +96,12 @@ pub(in crate::his) fn class(number: i32) -> FaultClass {
 
 /// The class of an error number while connecting, where a missing privilege or a trigger at logon is a matter of the login.
 pub(in crate::his) fn connect_class(number: i32) -> FaultClass {
-    match class(number) {
+    while_connecting(class(number))
+}
+
+/// What a class means while connecting.
+pub(in crate::his) fn while_connecting(class: FaultClass) -> FaultClass {
+    match class {
         FaultClass::Config | FaultClass::Rejected => FaultClass::Login,
         class => class,
     }
@@ -111,7 +116,7 @@ pub(in crate::his) fn dpi_class(number: i32) -> FaultClass {
         // Dates, lengths and numbers that Oracle has no place for.
         1016 | 1019 | 1042..=1045 | 1055 | 1057 => FaultClass::Rejected,
         // The client library: absent, without a function, too old; the server too old for it.
-        1047 | 1049 | 1050 | 1066 | 1072 | 1079 => FaultClass::Login,
+        1047 | 1049 | 1050 | 1066 | 1072 | 1079 => FaultClass::Config,
         _ => FaultClass::Unrecognised,
     }
 }

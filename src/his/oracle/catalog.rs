@@ -149,7 +149,9 @@ async fn read(
     places: &[Place],
     views: &BTreeSet<&Place>,
 ) -> Result<BTreeMap<Place, Arc<Table>>, HisError> {
-    let mut triggers = rights::triggers(session, places).await?;
+    let triggers = rights::triggers(session, places).await?;
+    let untold = triggers.is_none();
+    let mut triggers = triggers.unwrap_or_default();
     let mut keys = keys::read(session, places).await?;
     let mut columns = columns::read(session, places).await?;
     let writable = if views.is_empty() { BTreeMap::new() } else { rights::writable(session, places).await? };
@@ -167,7 +169,9 @@ async fn read(
         // To others than its owner a table's triggers are shown only with CREATE ANY TRIGGER.
         let hidden = !is_own && triggers.is_empty() && !rights.has("CREATE ANY TRIGGER");
         let columns = columns.remove(place).unwrap_or_default();
-        let columns = if triggers.iter().any(is_before_insert) {
+        let columns = if untold {
+            columns::filled(columns, &keys.unique, None)
+        } else if triggers.iter().any(is_before_insert) {
             let none = BTreeSet::new();
             let assigned = assigned.as_ref().map(|all| all.get(place).unwrap_or(&none));
             columns::filled(columns, &keys.unique, assigned)
@@ -242,13 +246,14 @@ async fn offer(session: &mut Oracle, name: &TableName) -> Result<Offer, HisError
 
 /// The tables, views and synonyms of an owner.
 async fn own_names(session: &mut Oracle, owner: &str) -> Result<Vec<String>, HisError> {
-    let mut all = Vec::new();
+    let tables = "SELECT TABLE_NAME FROM ALL_TABLES WHERE OWNER = :1 ORDER BY TABLE_NAME";
+    let tables = session.ask(tables.to_owned(), &[owner]).await?;
+    let mut all: Vec<String> = tables.into_iter().flatten().flatten().filter(|name| is_real(name)).collect();
     for sql in [
-        "SELECT TABLE_NAME FROM ALL_TABLES WHERE OWNER = :1 ORDER BY TABLE_NAME",
         "SELECT VIEW_NAME FROM ALL_VIEWS WHERE OWNER = :1 ORDER BY VIEW_NAME",
         "SELECT SYNONYM_NAME FROM ALL_SYNONYMS WHERE OWNER = :1 ORDER BY SYNONYM_NAME",
     ] {
-        let rows = session.ask(sql.to_owned(), &[owner]).await?;
+        let rows = session.ask_perhaps(sql.to_owned(), &[owner]).await?.unwrap_or_default();
         all.extend(rows.into_iter().flatten().flatten().filter(|name| is_real(name)));
     }
     Ok(all)
@@ -291,6 +296,24 @@ async fn ask_perhaps(
         answers.extend(rows.into_iter().filter_map(answer));
     }
     Ok(Some(answers))
+}
+
+/// The same for a view that may lack some columns: the least wanted stand last, and are left out one by one; `needed` are
+/// not. Tells how many were told.
+async fn ask_least(
+    session: &mut Oracle,
+    (wanted, needed): (&[&str], usize),
+    question: Question<'_>,
+    places: &[Place],
+) -> Result<(usize, Vec<Answer>), HisError> {
+    for count in (needed + 1..=wanted.len()).rev() {
+        let wanted = wanted.get(..count).unwrap_or(wanted).join(", ");
+        if let Some(answers) = ask_perhaps(session, Question { wanted: &wanted, ..question }, places).await? {
+            return Ok((count, answers));
+        }
+    }
+    let wanted = wanted.get(..needed).unwrap_or(wanted).join(", ");
+    Ok((needed, ask(session, Question { wanted: &wanted, ..question }, places).await?))
 }
 
 /// For a power of two of places, so that the server keeps few plans: the last one stands for the rest.

@@ -4,12 +4,12 @@
 use std::{path::PathBuf, time::Duration};
 
 use chrono::FixedOffset;
-use oracle::{Connection, Connector, Error};
+use oracle::{Connection, Connector, Error, ErrorKind};
 
 use super::{Oracle, client, fault, refusal, thread::Thread, zone};
 use crate::{
     config::{Database, Oracle as Place, OracleAddress, OracleTarget, Secret, Tls},
-    his::HisError,
+    his::{HisError, faults},
     model::outcome::FaultClass,
 };
 
@@ -17,6 +17,10 @@ use crate::{
 const STATEMENTS_KEPT_MAX: u32 = 64;
 /// "could not resolve the connect identifier": the short form of an address is switched off in a sqlnet.ora.
 const UNRESOLVED: i32 = 12_154;
+/// "user does not exist", of a schema.
+const NO_SCHEMA: i32 = 1435;
+/// The version that a server is taken for that does not tell it.
+const OLDEST: (i32, i32) = (11, 2);
 /// How the program calls itself in `V$SESSION`.
 const MODULE: &str = "buktor-middleware";
 
@@ -107,20 +111,17 @@ impl Target {
         let connection = self.log_in(client)?;
         let refused = |error: &Error| self.refused(error, client);
         let mut facts = Facts { client, ..Facts::default() };
-        let (version, _) = connection.server_version().map_err(|error| refused(&error))?;
-        facts.version = (version.major(), version.minor());
+        let version = perhaps(&connection, connection.server_version()).map_err(|error| refused(&error))?;
+        facts.version = version.map_or(OLDEST, |(version, _)| (version.major(), version.minor()));
         // An older client does not know how; a hanging call is then given up with its connection.
         facts.call_time = connection.set_call_timeout(Some(self.statement_time)).is_ok();
         // A name for administrators, nothing more.
         let _ = connection.set_module(MODULE);
-        let settle = || -> Result<(), Error> {
-            for setting in SETTINGS {
-                connection.execute(&format!("ALTER SESSION SET {setting}"), &[])?;
-            }
-            connection.execute(&zone::setting(self.offset), &[])?;
-            Ok(())
-        };
-        settle().map_err(|error| refused(&error))?;
+        let settings = SETTINGS.iter().map(|setting| format!("ALTER SESSION SET {setting}"));
+        for setting in settings.chain([zone::setting(self.offset)]) {
+            // Values are bound as what their columns are: no setting decides about one.
+            perhaps(&connection, connection.execute(&setting, &[])).map_err(|error| refused(&error))?;
+        }
         self.introduce(&connection, &mut facts).map_err(|error| refused(&error))?;
         Ok((connection, facts))
     }
@@ -146,37 +147,80 @@ impl Target {
             client,
             client_dir: self.client_dir.as_deref(),
         };
-        match error.oci_code() {
-            Some(number) => refusal::of(number, error.db_error().map_or("", oracle::DbError::message), &at),
-            None => fault::of(error),
+        if let Some(number) = error.oci_code() {
+            return refusal::of(number, error.db_error().map_or("", oracle::DbError::message), &at);
         }
+        let error = fault::of(error);
+        HisError { class: faults::oracle::while_connecting(error.class), ..error }
     }
 
     /// Who we are, where our tables are, and in which characters they are kept.
     fn introduce(&self, connection: &Connection, facts: &mut Facts) -> Result<(), Error> {
         let asked = "SELECT USER, SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM DUAL";
-        let (user, schema) = connection.query_row_as::<(String, Option<String>)>(asked, &[])?;
+        let told = perhaps(connection, connection.query_row_as::<(String, Option<String>)>(asked, &[]))?;
+        let (user, schema) = if let Some(told) = told {
+            told
+        } else {
+            let asked = "SELECT USER FROM DUAL";
+            let user = perhaps(connection, connection.query_row_as::<String>(asked, &[]))?;
+            (user.unwrap_or_else(|| self.user.to_uppercase()), None)
+        };
         facts.schema = schema.unwrap_or_else(|| user.clone());
         facts.user = user;
         if let Some(schema) = &self.schema {
             facts.schema = use_schema(connection, schema)?;
         }
         let asked = "SELECT VALUE FROM NLS_DATABASE_PARAMETERS WHERE PARAMETER = 'NLS_CHARACTERSET'";
-        facts.charset = connection.query_row_as::<Option<String>>(asked, &[])?.unwrap_or_default();
+        let charset = perhaps(connection, connection.query_row_as::<Option<String>>(asked, &[]))?;
+        facts.charset = charset.flatten().unwrap_or_default();
         Ok(())
     }
 }
 
-/// Makes the configured schema the one of names without an owner: as it is written, else in capitals.
+/// What is nice to have: none where the database refuses it; an error where the connection is lost.
+fn perhaps<T>(connection: &Connection, answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if fault::of(&error).is_of_connection() => Err(error),
+        Err(error) => {
+            tracing::debug!(code = fault::of(&error).code, "a setting of the session was left out");
+            // Nothing has been changed; a gateway to another database may answer nothing more before.
+            connection.rollback()?;
+            Ok(None)
+        }
+    }
+}
+
+/// Makes the configured schema the one of names without an owner: as it is written, else in capitals. Where the server can't
+/// change it, statements of the configuration's own have to name it, and those of this program do.
 fn use_schema(connection: &Connection, schema: &str) -> Result<String, Error> {
-    let set = |name: &str| {
-        let quoted = name.replace('"', "\"\"");
-        connection
-            .execute(&format!("ALTER SESSION SET CURRENT_SCHEMA = \"{quoted}\""), &[])
-            .map(|_| name.to_owned())
-    };
     let capitals = schema.to_uppercase();
-    set(schema).or_else(|error| if capitals == schema { Err(error) } else { set(&capitals) })
+    let mut refusal = None;
+    for name in names_of(connection, schema, &capitals)? {
+        let quoted = name.replace('"', "\"\"");
+        let set = connection.execute(&format!("ALTER SESSION SET CURRENT_SCHEMA = \"{quoted}\""), &[]);
+        match set {
+            Ok(_) => return Ok(name.to_owned()),
+            Err(error) if error.oci_code() == Some(NO_SCHEMA) => refusal = Some(error),
+            Err(error) => drop(perhaps(connection, Err::<(), _>(error))?),
+        }
+    }
+    refusal.map_or(Ok(capitals), Err)
+}
+
+/// The spellings to try: the one that is written stands behind where only the other one has tables that can be seen.
+fn names_of<'n>(connection: &Connection, written: &'n str, capitals: &'n str) -> Result<Vec<&'n str>, Error> {
+    if written == capitals {
+        return Ok(vec![written]);
+    }
+    let has_tables = |name: &str| {
+        let asked = "SELECT TABLE_NAME FROM ALL_TABLES WHERE OWNER = :1 AND ROWNUM <= 1";
+        let answer = connection.query_row_as::<String>(asked, &[&name]).map(drop);
+        let is_empty = answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::NoDataFound);
+        if is_empty { Ok(false) } else { perhaps(connection, answer).map(|found| found.is_some()) }
+    };
+    let is_in_capitals = !has_tables(written)? && has_tables(capitals)?;
+    Ok(if is_in_capitals { vec![capitals, written] } else { vec![written, capitals] })
 }
 
 /// The connect strings to try, in order.

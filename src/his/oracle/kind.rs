@@ -32,6 +32,15 @@ pub(super) struct Declared<'a> {
     pub(super) charset: &'a str,
 }
 
+impl Declared<'_> {
+    /// The length in characters. Where it is not told, that in bytes is never less; a national one takes two each.
+    fn characters(&self) -> u32 {
+        let bytes = self.bytes.unwrap_or(0);
+        let national = matches!(self.data_type, "NVARCHAR2" | "NCHAR");
+        self.characters.filter(|n| *n > 0).unwrap_or(if national { bytes / 2 } else { bytes })
+    }
+}
+
 /// What a column is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Kind {
@@ -44,7 +53,7 @@ pub(super) struct Kind {
 /// The column's type.
 pub(super) fn kind(declared: &Declared<'_>) -> Kind {
     let bytes = declared.bytes.unwrap_or(0);
-    let characters = declared.characters.unwrap_or(0);
+    let characters = declared.characters();
     let unlimited = |charset| ColumnType::Text { length: TextLength::Unlimited, charset };
     // Both national sets, AL16UTF16 and UTF8, count an emoji as two.
     let national =
@@ -130,7 +139,7 @@ fn is_single_byte(name: &str) -> bool {
 }
 
 fn text(declared: &Declared<'_>) -> ColumnType {
-    let (bytes, characters) = (declared.bytes.unwrap_or(0), declared.characters.unwrap_or(0));
+    let (bytes, characters) = (declared.bytes.unwrap_or(0), declared.characters());
     let length = match (declared.by_characters, is_single_byte(declared.charset)) {
         (true, _) => TextLength::Chars(characters.into()),
         (false, true) => TextLength::Chars(bytes.into()),
@@ -193,7 +202,7 @@ fn timestamp(data_type: &str) -> Option<(ColumnType, Storage)> {
 
 fn written(declared: &Declared<'_>) -> String {
     let name = declared.data_type;
-    let (bytes, characters) = (declared.bytes.unwrap_or(0), declared.characters.unwrap_or(0));
+    let (bytes, characters) = (declared.bytes.unwrap_or(0), declared.characters());
     match name {
         "VARCHAR2" | "CHAR" if declared.by_characters => format!("{name}({characters} CHAR)"),
         "VARCHAR2" | "CHAR" => format!("{name}({bytes} BYTE)"),

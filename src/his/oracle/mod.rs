@@ -137,7 +137,7 @@ impl Oracle {
         limit: Limit,
         begun: Instant,
     ) -> Result<T, HisError> {
-        self.thread.interrupt();
+        let broken = self.thread.interrupt();
         let Ok(answer) = timeout(BREAK_TIME, &mut answer).await else {
             self.thread.give_up();
             return Err(self.too_late(begun));
@@ -147,11 +147,11 @@ impl Oracle {
         match answer {
             // It was done in the very moment.
             Ok(value) => {
-                self.calm().await;
+                self.calm(broken).await;
                 Ok(value)
             }
             Err(error) if error.code == BROKEN_OFF && was_locked => {
-                self.calm().await;
+                self.calm(broken).await;
                 let message = format!(
                     "no answer from the HIS database within {:.1} s: somebody else keeps the row or the table locked, or the \
                      database is slow; the statement was broken off",
@@ -164,21 +164,24 @@ impl Oracle {
                 Err(self.too_late(begun))
             }
             Err(error) => {
-                self.calm().await;
+                self.calm(broken).await;
                 Err(error)
             }
         }
     }
 
     /// A break that came after its call was over meets the next one: here one that is there for it.
-    async fn calm(&mut self) {
+    async fn calm(&mut self, broken: oneshot::Receiver<()>) {
         if !self.usable {
             return;
         }
         self.usable = false;
-        let ping = |connection: &Connection| connection.ping().map_err(|error| fault::of(&error));
+        // While it is still on its way it could meet a COMMIT.
+        if timeout(BREAK_TIME, broken).await.is_err() {
+            return self.thread.give_up();
+        }
         for _ in 0..2 {
-            let Some(answer) = self.thread.start(ping) else { return };
+            let Some(answer) = self.thread.start(statement::ping) else { return };
             match timeout(BREAK_TIME, answer).await {
                 Ok(Ok(Ok(()))) => {
                     self.usable = true;
@@ -220,6 +223,10 @@ impl Oracle {
             Err(error) if error.is_of_connection() => Err(error),
             Err(error) => {
                 tracing::debug!(code = error.code, "a question about the HIS database was left out");
+                if !self.open {
+                    // A gateway to another database may answer nothing more before.
+                    self.undo().await?;
+                }
                 Ok(None)
             }
         }
@@ -241,11 +248,7 @@ impl Oracle {
         }
         let offset = zone::offset_now(self.timezone);
         if offset != self.offset {
-            let sql = zone::setting(offset);
-            self.call(Limit::Statement, move |connection| {
-                connection.execute(&sql, &[]).map(drop).map_err(|error| fault::of(&error))
-            })
-            .await?;
+            self.ask_perhaps(zone::setting(offset), &[]).await?;
             self.offset = offset;
         }
         if !self.usable {
@@ -273,7 +276,10 @@ impl Oracle {
                 self.open = false;
                 Ok(())
             }
-            Err(error) if error.class == FaultClass::Unreachable => Err(error.of_commit()),
+            // A break that meets COMMIT does not tell whether it came in time.
+            Err(error) if error.class == FaultClass::Unreachable || error.code == BROKEN_OFF => {
+                Err(error.of_commit())
+            }
             Err(error) => Err(error),
         }
     }
@@ -315,7 +321,7 @@ impl Oracle {
     }
 
     async fn sign_of_life(&mut self) -> Result<(), HisError> {
-        self.call(Limit::Statement, |connection| connection.ping().map_err(|error| fault::of(&error))).await
+        self.call(Limit::Statement, statement::ping).await
     }
 }
 

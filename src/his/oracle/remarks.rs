@@ -52,7 +52,8 @@ fn judge(facts: &Facts, answers: &Answers, zone: &str, offset: FixedOffset) -> V
             ),
         );
     }
-    if !matches!(facts.charset.as_str(), "AL32UTF8" | "UTF8") {
+    // Empty where the server does not tell.
+    if !matches!(facts.charset.as_str(), "AL32UTF8" | "UTF8" | "") {
         say(
             false,
             format!(
@@ -156,6 +157,7 @@ mod tests {
         check(|_, a| a.role = "PHYSICAL STANDBY".into(), &[(true, "(PHYSICAL STANDBY)")]);
         check(|_, a| a.open_mode = Some("READ ONLY".into()), &[(true, "(READ ONLY)")]);
         check(|f, _| f.charset = "WE8MSWIN1252".into(), &[(false, "WE8MSWIN1252")]);
+        check(|f, _| f.charset = String::new(), &[]);
         check(|f, _| f.call_time = false, &[(false, "cannot limit how long")]);
         check(|_, a| a.now_minutes = Some(0), &[(false, "UTC+00:00")]);
         check(|_, a| a.now_minutes = Some(-210), &[(false, "UTC-03:30")]);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use oracle::{Batch, Connection, DbError, Error, Statement, StatementType, sql_type::OracleType};
 
 use super::{
+    BROKEN_OFF,
     bind::{self, Bound, Typed},
     cell, fault,
 };
@@ -22,6 +23,9 @@ const FETCH_ROWS: u32 = 200;
 const MERGES_AGAIN_MAX: usize = 2;
 /// The unique index that refuses such a row.
 const DUPLICATE: i32 = 1;
+
+/// "SQL command not properly ended", "missing expression" and their like, and "unimplemented feature".
+const UNKNOWN_SYNTAX: [&str; 5] = ["oracle-900", "oracle-907", "oracle-923", "oracle-933", "oracle-3001"];
 
 /// A statement with its rows of values.
 pub(super) struct Work {
@@ -73,6 +77,8 @@ fn many(connection: &Connection, work: &Work) -> Result<u64, HisError> {
 /// Rows that have the same declarations.
 fn array(connection: &Connection, sql: &str, rows: &[Vec<Bound>], counts: bool) -> Result<u64, HisError> {
     let types = bind::types(rows);
+    // A row that is inserted, or merged by a unique key, is one; an update may have matched none.
+    let counts = counts && sql.starts_with("UPDATE ");
     let mut builder = connection.batch(sql, rows.len());
     builder.with_batch_errors();
     if counts {
@@ -88,9 +94,14 @@ fn array(connection: &Connection, sql: &str, rows: &[Vec<Bound>], counts: bool) 
     }
     fill(&mut batch, rows, &types).map_err(|error| fault::of(&error))?;
     match batch.execute() {
-        Ok(()) if counts => {
-            batch.row_counts().map(|rows| rows.iter().sum()).map_err(|error| fault::of(&error))
-        }
+        Ok(()) if counts => match batch.row_counts() {
+            Ok(matched) if matched.len() == rows.len() => sum(&matched),
+            // A client or server that does not tell: the same once more changes nothing, and is counted.
+            _ => {
+                drop(batch);
+                one_by_one(connection, sql, rows, &types)
+            }
+        },
         Ok(()) => Ok(rows.len() as u64),
         Err(error) => {
             drop(batch);
@@ -125,6 +136,15 @@ fn of_batch(error: &Error, failed: &[DbError]) -> HisError {
     let mut first = errors.into_iter().nth(lost).unwrap_or_else(|| fault::of(error));
     first.refused = failed.iter().map(row_of).collect();
     first
+}
+
+/// The rows that all have matched; an error where the key of one matched several: one that matched none and one that matched
+/// two are not two.
+fn sum(matched: &[u64]) -> Result<u64, HisError> {
+    match matched.iter().enumerate().find(|(_, matched)| **matched > 1) {
+        Some((row, matched)) => Err(HisError { refused: vec![row], ..HisError::many_rows(*matched) }),
+        None => Ok(matched.iter().sum()),
+    }
 }
 
 fn row_of(error: &DbError) -> usize {
@@ -162,17 +182,18 @@ fn one_by_one(
     rows: &[Vec<Bound>],
     types: &[OracleType],
 ) -> Result<u64, HisError> {
-    let run = || -> Result<u64, Error> {
+    let run = || -> Result<Vec<u64>, Error> {
         let mut statement = connection.statement(sql).build()?;
-        let mut matched = 0;
+        let mut matched = Vec::with_capacity(rows.len());
         for row in rows {
             bind_row(&mut statement, row, types)?;
             statement.execute(&[])?;
-            matched += statement.row_count()?;
+            matched.push(statement.row_count()?);
         }
         Ok(matched)
     };
-    run().map_err(|error| fault::of(&error))
+    let matched = run().map_err(|error| fault::of(&error))?;
+    sum(&matched)
 }
 
 /// Inserts rows whose last placeholder gives the row's key back, which the table kept in a column of that storage.
@@ -201,8 +222,8 @@ pub(super) fn insert(
 pub(super) fn query(connection: &Connection, work: &Work) -> Result<Vec<Vec<Option<String>>>, HisError> {
     let none = Vec::new();
     let row = work.rows.first().unwrap_or(&none);
-    let run = || -> Result<Vec<Vec<Option<String>>>, Error> {
-        let mut statement = connection.statement(&work.sql).fetch_array_size(FETCH_ROWS).build()?;
+    let run = |sql: &str| -> Result<Vec<Vec<Option<String>>>, Error> {
+        let mut statement = connection.statement(sql).fetch_array_size(FETCH_ROWS).build()?;
         bind_row(&mut statement, row, &bind::types(std::slice::from_ref(row)))?;
         let mut rows = Vec::new();
         for answer in statement.query(&[])? {
@@ -211,7 +232,25 @@ pub(super) fn query(connection: &Connection, work: &Work) -> Result<Vec<Vec<Opti
         }
         Ok(rows)
     };
-    run().map_err(|error| fault::of(&error))
+    let answer = run(&work.sql).map_err(|error| fault::of(&error));
+    match (answer, work.sql.rsplit_once(" WAIT ")) {
+        // A gateway to another database may not know that; the call is broken off when its time is over.
+        (Err(error), Some((sql, _))) if UNKNOWN_SYNTAX.contains(&error.code.as_str()) => {
+            run(sql).map_err(|error| fault::of(&error))
+        }
+        (answer, _) => answer,
+    }
+}
+
+/// Whether the server answers: by the client's own means, or, where it lacks them, by a question.
+pub(super) fn ping(connection: &Connection) -> Result<(), HisError> {
+    match connection.ping().map_err(|error| fault::of(&error)) {
+        Err(error) if error.code != BROKEN_OFF && !error.is_of_connection() => {
+            let answer = connection.query_row_as::<String>("SELECT USER FROM DUAL", &[]);
+            answer.map(drop).map_err(|error| fault::of(&error))
+        }
+        answer => answer,
+    }
 }
 
 fn bind_row(statement: &mut Statement, row: &[Bound], types: &[OracleType]) -> Result<(), Error> {

@@ -123,18 +123,22 @@ impl Thread {
     }
 
     /// Asks the server to break off what it does for this connection. Sending that may block as well: it has a thread of its
-    /// own, which ends with the connection at the latest.
-    pub(super) fn interrupt(&self) {
+    /// own, which ends with the connection at the latest. The receiver gets its answer when it has been sent.
+    pub(super) fn interrupt(&self) -> oneshot::Receiver<()> {
         let connection = self.connection.clone();
+        let (tell, sent) = oneshot::channel();
         let body = move || {
             if let Some(connection) = connection.upgrade() {
                 // Where it fails, the call does not come back, which is seen by the caller.
                 let _ = catch_unwind(AssertUnwindSafe(|| connection.break_execution()));
             }
+            // Nobody waits where the connection is given up.
+            let _ = tell.send(());
         };
         if let Err(error) = std::thread::Builder::new().name("oracle-break".to_owned()).spawn(body) {
             tracing::warn!(%error, "no thread could be started to break off a call of the HIS database");
         }
+        sent
     }
 
     /// Waits for it no more.
@@ -150,7 +154,7 @@ impl Drop for Thread {
             && self.ended.recv_timeout(CLOSE_TIME) == Err(mpsc::RecvTimeoutError::Timeout)
         {
             // A statement whose caller has gone: it must not keep its locks until it ends by itself.
-            self.interrupt();
+            drop(self.interrupt());
             self.fate.give_up();
         }
     }
@@ -188,9 +192,12 @@ fn serve<T>(
     }
     while let Ok(job) = queue.recv() {
         if job(&connection).is_break() {
-            return;
+            break;
         }
     }
+    // Logging off commits what is left open: <https://docs.oracle.com/en/database/oracle/oracle-database/19/lnoci/connect-authorize-and-initialize-functions.html>.
+    // The client library rolls back before, but does not try again where a late break meets that.
+    let _ = connection.rollback();
 }
 
 /// Its words hold no payload, which a panic's own could.

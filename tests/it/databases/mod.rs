@@ -8,6 +8,7 @@ mod his;
 mod keys;
 mod mysql;
 mod oracle;
+mod plsql;
 mod refusals;
 mod rows;
 mod sqlite;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Place, Question, ask, ask_perhaps};
+use super::{Place, Question, ask_least, ask_perhaps};
 use crate::{
     his::{
         HisError,
@@ -17,6 +17,22 @@ use crate::{
 /// Columns by their places and names.
 type Names = BTreeSet<(Place, String)>;
 
+/// What is asked about each column: first what is needed, then what a view may lack.
+const WANTED: [&str; 10] = [
+    "COLUMN_ID",
+    "COLUMN_NAME",
+    "DATA_TYPE",
+    "DATA_LENGTH",
+    "DATA_PRECISION",
+    "DATA_SCALE",
+    "NULLABLE",
+    "CHAR_USED",
+    "CHAR_LENGTH",
+    "DEFAULT_LENGTH",
+];
+/// How many of them are needed.
+const NEEDED: usize = 7;
+
 const OF_TABLE: Question<'static> =
     Question { owner: "OWNER", name: "TABLE_NAME", wanted: "", view: "ALL_TAB_COLUMNS", only: "" };
 
@@ -27,16 +43,16 @@ pub(super) async fn read(
     let computed = computed(session, places).await?;
     let counted = counted(session, places).await?;
     let folding = folding(session, places).await?;
-    let wanted = "COLUMN_ID, COLUMN_NAME, DATA_TYPE, DATA_LENGTH, CHAR_LENGTH, CHAR_USED, DATA_PRECISION, DATA_SCALE, \
-                  NULLABLE, DEFAULT_LENGTH";
     let charset = session.facts.charset.clone();
     let mut columns: BTreeMap<Place, Vec<(u32, Column)>> = BTreeMap::new();
-    for mut row in ask(session, Question { wanted, ..OF_TABLE }, places).await? {
+    let (told, rows) = ask_least(session, (&WANTED, NEEDED), OF_TABLE, places).await?;
+    for mut row in rows {
         let position = row.number().unwrap_or(u32::MAX);
-        let (name, data_type) = (row.text(), row.text());
-        let (bytes, characters, by_characters) = (row.number(), row.number(), row.text() == "C");
+        let (name, data_type, bytes) = (row.text(), row.text(), row.number());
         let (precision, scale, nullable) = (row.number(), row.number(), row.text() == "Y");
-        let has_default = row.cell().is_some();
+        let (by_characters, characters) = (row.text() == "C", row.number());
+        // Where it is not told, it may have one: the server says so if not.
+        let has_default = row.cell().is_some() || told < WANTED.len();
         let declared = kind::Declared {
             data_type: &data_type,
             bytes,
@@ -52,7 +68,7 @@ pub(super) async fn read(
             is_virtual: computed.contains(&at),
             is_identity: counted.always.contains(&at),
             counts: counted.all.contains(&at),
-            optional: has_default || nullable,
+            optional: has_default || nullable || counted.untold,
         };
         let column = Column {
             name: ColumnName(name),
@@ -131,6 +147,8 @@ async fn computed(session: &mut Oracle, places: &[Place]) -> Result<Names, HisEr
 struct Counted {
     always: Names,
     all: Names,
+    /// The catalog does not tell: any column may be one.
+    untold: bool,
 }
 
 async fn counted(session: &mut Oracle, places: &[Place]) -> Result<Counted, HisError> {
@@ -143,7 +161,9 @@ async fn counted(session: &mut Oracle, places: &[Place]) -> Result<Counted, HisE
     let answer = ask_perhaps(session, question, places).await?;
     if answer.is_none() {
         let question = Question { wanted: "COLUMN_NAME", only: " AND IDENTITY_COLUMN = 'YES'", ..OF_TABLE };
-        counted.all = names(ask_perhaps(session, question, places).await?.unwrap_or_default());
+        let answer = ask_perhaps(session, question, places).await?;
+        counted.untold = answer.is_none();
+        counted.all = names(answer.unwrap_or_default());
     }
     for mut row in answer.unwrap_or_default() {
         let at = (row.place.clone(), row.text());

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Place, Question, ask, ask_perhaps};
+use super::{Place, Question, ask, ask_least, ask_perhaps};
 use crate::{
     his::{HisError, oracle::Oracle},
     model::table::{Column, ColumnName, UniqueIndex},
@@ -38,6 +38,19 @@ impl Keys {
     }
 }
 
+/// What is asked about each constraint: first what is needed, then what a view may lack.
+const WANTED: [&str; 7] = [
+    "CONSTRAINT_NAME",
+    "CONSTRAINT_TYPE",
+    "R_OWNER",
+    "R_CONSTRAINT_NAME",
+    "VALIDATED",
+    "DEFERRED",
+    "INDEX_NAME",
+];
+/// How many of them are needed.
+const NEEDED: usize = 2;
+
 /// A constraint that makes a key.
 #[derive(Debug)]
 struct Constraint {
@@ -53,18 +66,17 @@ type Parts = BTreeMap<(Place, String), Vec<(u32, String)>>;
 pub(super) async fn read(session: &mut Oracle, places: &[Place]) -> Result<BTreeMap<Place, Keys>, HisError> {
     let of_table =
         Question { owner: "OWNER", name: "TABLE_NAME", wanted: "", view: "ALL_CONSTRAINTS", only: "" };
-    let wanted =
-        "CONSTRAINT_NAME, CONSTRAINT_TYPE, VALIDATED, DEFERRED, INDEX_NAME, R_OWNER, R_CONSTRAINT_NAME";
     let only = " AND STATUS = 'ENABLED' AND CONSTRAINT_TYPE IN ('P', 'U', 'R')";
     let mut constraints: BTreeMap<(Place, String), Constraint> = BTreeMap::new();
     let mut referred: Vec<(Place, (String, String))> = Vec::new();
-    for mut row in ask(session, Question { wanted, only, ..of_table }, places).await? {
-        let (name, kind, validated, deferred) = (row.text(), row.text(), row.text(), row.text());
-        let index = row.cell();
+    let (_, rows) = ask_least(session, (&WANTED, NEEDED), Question { only, ..of_table }, places).await?;
+    for mut row in rows {
+        let (name, kind, other) = (row.text(), row.text(), (row.text(), row.text()));
         if kind == "R" {
-            referred.push((row.place.clone(), (row.text(), row.text())));
+            referred.push((row.place, other));
             continue;
         }
+        let (validated, deferred, index) = (row.text(), row.text(), row.cell());
         // NOT VALIDATED: old rows may be duplicates. DEFERRED: the check comes with COMMIT, too late for one event.
         let sound = validated != "NOT VALIDATED" && deferred != "DEFERRED";
         constraints.insert((row.place, name), Constraint { primary: kind == "P", sound, index });
@@ -107,7 +119,7 @@ async fn indexes(
         Question { owner: "TABLE_OWNER", name: "TABLE_NAME", wanted: "", view: "ALL_INDEXES", only: "" };
     let wanted = "INDEX_NAME, COLUMN_POSITION, COLUMN_NAME";
     let question = Question { wanted, view: "ALL_IND_COLUMNS", ..of_table };
-    let mut parts = parts(ask(session, question, places).await?);
+    let mut parts = parts(ask_perhaps(session, question, places).await?.unwrap_or_default());
     for ((place, _), columns) in &parts {
         if let Some((_, first)) = columns.first() {
             keys.entry(place.clone()).or_default().indexed.insert(first.clone());

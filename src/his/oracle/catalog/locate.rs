@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Place, Question, ask};
+use super::{Place, Question, ask, ask_perhaps};
 use crate::{
     his::{HisError, oracle::Oracle},
     model::table::TableName,
@@ -96,14 +96,14 @@ async fn look(session: &mut Oracle, places: BTreeSet<Place>) -> Result<BTreeMap<
         let tables = ask(session, question, &open).await?;
         known.extend(tables.into_iter().map(|answer| (answer.place, Thing::Table)));
         let question = Question { name: "VIEW_NAME", view: "ALL_VIEWS", ..question };
-        for answer in ask(session, question, &open).await? {
+        for answer in ask_perhaps(session, question, &open).await?.unwrap_or_default() {
             known.entry(answer.place).or_insert(Thing::View);
         }
         let rest: Vec<Place> = open.iter().filter(|place| !known.contains_key(*place)).cloned().collect();
         let wanted = "TABLE_OWNER, TABLE_NAME, DB_LINK";
         let question = Question { name: "SYNONYM_NAME", wanted, view: "ALL_SYNONYMS", ..question };
         open = Vec::new();
-        for mut answer in ask(session, question, &rest).await? {
+        for mut answer in ask_perhaps(session, question, &rest).await?.unwrap_or_default() {
             let target = Place { owner: answer.text(), name: answer.text() };
             let link = answer.cell();
             if link.is_none() && asked.insert(target.clone()) {

@@ -88,11 +88,11 @@ impl Rights {
     }
 }
 
-/// The tables' triggers that fire, as far as the login sees them.
+/// The tables' triggers that fire, as far as the login sees them; none where the catalog does not tell.
 pub(super) async fn triggers(
     session: &mut Oracle,
     places: &[Place],
-) -> Result<BTreeMap<Place, Vec<Trigger>>, HisError> {
+) -> Result<Option<BTreeMap<Place, Vec<Trigger>>>, HisError> {
     let question = Question {
         owner: "TABLE_OWNER",
         name: "TABLE_NAME",
@@ -100,15 +100,16 @@ pub(super) async fn triggers(
         view: "ALL_TRIGGERS",
         only: " AND STATUS = 'ENABLED'",
     };
+    let Some(rows) = ask_perhaps(session, question, places).await? else { return Ok(None) };
     let mut triggers: BTreeMap<Place, Vec<Trigger>> = BTreeMap::new();
-    for mut row in ask_perhaps(session, question, places).await?.unwrap_or_default() {
+    for mut row in rows {
         let (name, kind, events) = (row.text(), row.text(), row.text());
         triggers.entry(row.place).or_default().extend(fires(&name, &kind, &events));
     }
     for triggers in triggers.values_mut() {
         triggers.sort_by(|a, b| (&a.name, &a.event).cmp(&(&b.name, &b.event)));
     }
-    Ok(triggers)
+    Ok(Some(triggers))
 }
 
 /// `BEFORE EACH ROW` of `INSERT OR UPDATE` is two.
