@@ -278,7 +278,7 @@ fn advice(event: &EventRow, awaits: bool) -> Option<String> {
             "add a mapping for its type to the configuration and restart; it is then applied by itself".to_owned()
         }
         EventState::Paused => {
-            "run `buktor-middleware check` and correct what it names; it is then applied by itself within a minute".to_owned()
+            "correct what the message says; `buktor-middleware check` tells what else does not fit (it does not look into statements and procedures). The event is then applied by itself within a minute".to_owned()
         }
         EventState::Waiting => {
             "nothing, if the row that it refers to is still to come: it is tried again by itself (`buktor-middleware sync --now` does so at once); else do what the message says, or enter that row in the HIS".to_owned()

@@ -174,7 +174,9 @@ fn advice(rehearsed: &Rehearsed) -> Option<&'static str> {
         }
         EventState::Parked => "correct the mapping, the table or what is sent, and rehearse it again",
         EventState::Unmapped => "add a mapping for its type to the configuration",
-        EventState::Paused => "run `buktor-middleware check` and correct what it names",
+        EventState::Paused => {
+            "correct what the message says; `buktor-middleware check` tells what else does not fit (it does not look into statements and procedures)"
+        }
         EventState::Deferred => "nothing: the daemon tries it again by itself; rehearse it again in a moment",
         EventState::Waiting => {
             "nothing, if the row that it refers to is still to come: the daemon waits for it; else enter that row in the HIS"

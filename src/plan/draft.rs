@@ -139,6 +139,12 @@ impl DraftStep {
         self.skipped
     }
 
+    /// Whether it deletes its row.
+    #[must_use]
+    pub fn deletes(&self) -> bool {
+        !self.skipped && self.row().is_some_and(|row| row.action == Action::Delete)
+    }
+
     /// Where its row carries a mark, and the mark.
     #[must_use]
     pub fn marked(&self) -> Option<(Marked, String)> {

@@ -37,7 +37,7 @@ pub struct StepKnown {
     pub made_ahead: Option<usize>,
     /// Columns that newer events have written: left as they are.
     pub leave: BTreeSet<ColumnName>,
-    /// Newer events have written the row that it would delete: it stays.
+    /// Newer events have written the row that it would delete, or deleted the one that it would change: it stays as it is.
     pub stays: bool,
     /// Something was written for its record before.
     pub seen: bool,
@@ -119,7 +119,7 @@ pub(super) fn finish(
         let known = steps.get(index).unwrap_or(&nothing);
         let place = finished.change.rows.len();
         let of = Of { step: index, findable: step.can_be_found(), relinks: step.relinks() };
-        let deletes = !step.skipped && step.row().is_some_and(|row| row.action == Action::Delete);
+        let deletes = step.deletes();
         let absent = (deletes && !known.stays).then(|| step.entity.clone());
         let (change, made) = run.step(step, known, place, quoted.contains(&index))?;
         run.made.push(made);

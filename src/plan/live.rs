@@ -21,9 +21,12 @@ pub(super) fn table_of<'a>(
     schema.tables.get(name).ok_or_else(|| {
         let near = schema.missing.get(name).map_or(&[][..], Vec::as_slice);
         let hint = did_you_mean(near).unwrap_or_else(|| {
-            "check the spelling, the database's name, and that the login may see the table".to_owned()
+            "check the spelling, and the database and the schema that are configured".to_owned()
         });
-        Finding::problem(at, format!("the HIS database has no table {name}; {hint}"))
+        Finding::problem(
+            at,
+            format!("the HIS database has no table {name}, or hides it from this login; {hint}"),
+        )
     })
 }
 

@@ -237,7 +237,7 @@ impl Run<'_> {
         if drift && self.link.refresh().await? && self.replan(index) {
             return Ok(true);
         }
-        if error.code == ROW_GONE && self.regain(index).await? {
+        if error.code == ROW_GONE && (self.pass_over(index) || self.regain(index).await?) {
             return Ok(true);
         }
         if error.class != FaultClass::Busy {
@@ -301,6 +301,22 @@ impl Run<'_> {
         // Whatever it is now, nothing is left of what it was.
         item.outcome = finish_again(&binding.planner, item, &mut Writers::default());
         true
+    }
+
+    /// Plans a repeated event without the rows that are gone because a later event of its page has deleted them, when its
+    /// COMMIT went unanswered; `false` where there is none.
+    fn pass_over(&mut self, index: usize) -> bool {
+        let deletions = find::Deletions::of(self.items);
+        let any = self.items.get_mut(index).is_some_and(|item| deletions.pass_over(index, item));
+        let again = any && self.replan(index);
+        let done = |item: &&mut Item| item.work().is_some_and(|work| work.change.rows.is_empty());
+        if let Some(item) =
+            self.items.get_mut(index).filter(|item| again && item.outcome.is_none()).filter(done)
+        {
+            item.outcome = Some(Outcome::Applied);
+        }
+        self.block(index);
+        again
     }
 
     /// Finds the row of an event again that its number does not tell any more. Later events of its page know only the old

@@ -11,7 +11,7 @@ use crate::{
     model::{
         change::{Cell, Change},
         entity::Entity,
-        outcome::{FaultClass, LinkChange, Rejection},
+        outcome::{FaultClass, LinkChange, Outcome, Rejection},
         table::Table,
         value::SqlValue,
     },
@@ -73,7 +73,7 @@ pub(super) async fn check_marks(link: &mut Link, page: &mut Page, open: &[usize]
 pub(super) fn refuse_gone(item: &mut Item) {
     let Intent::Draft(draft, _) = &item.intent else { return };
     let lost = |(step, known): (usize, &StepKnown)| {
-        let is_lost = known.gone && known.made_ahead.is_none();
+        let is_lost = known.gone && known.made_ahead.is_none() && !known.stays;
         let step = draft.steps().get(step).filter(|step| is_lost && !step.relinks())?;
         Some(step.entity().clone())
     };
@@ -81,6 +81,52 @@ pub(super) fn refuse_gone(item: &mut Item) {
         let Rejection { cause, message } = HisError::row_gone().reason();
         let message = format!("{} event: {message}; {}", item.event.kind, row_gone_advice(&entity));
         item.refuse(Rejection { cause, message });
+    }
+}
+
+/// For the records that events of a page delete again: the last of these events. Only of those that may have been done
+/// already, since nobody heard of their COMMIT.
+#[derive(Default)]
+pub(super) struct Deletions(HashMap<Entity, usize>);
+
+impl Deletions {
+    pub(super) fn of(items: &[Item]) -> Self {
+        let mut last = HashMap::new();
+        for (index, item) in items.iter().enumerate().filter(|(_, item)| item.event.replay) {
+            if item.outcome.as_ref().is_none_or(Outcome::is_unfinished) {
+                last.extend(item.deleted().cloned().map(|entity| (entity, index)));
+            }
+        }
+        Self(last)
+    }
+
+    /// Leaves out those changes of a repeated event that are of rows which a later event of its page deletes: had both been
+    /// committed, the row would be gone, and nobody is to look for it. True where there is one.
+    pub(super) fn pass_over(&self, index: usize, item: &mut Item) -> bool {
+        if !item.event.replay {
+            return false;
+        }
+        let is_deleted = |entity: &Entity| self.0.get(entity).is_some_and(|last| *last > index);
+        let steps: Vec<usize> = match &item.intent {
+            Intent::Draft(draft, _) => {
+                let open = draft.steps().iter().enumerate().filter(|(_, step)| !step.relinks());
+                let lost = open.filter(|(at, _)| item.knowns.get(*at).is_some_and(|known| known.gone));
+                lost.filter(|(_, step)| is_deleted(step.entity())).map(|(at, _)| at).collect()
+            }
+            Intent::Work(work) => {
+                let rows = work.change.rows.iter().zip(&work.of);
+                let linked = rows.filter(|(row, _)| row.shape().is_some_and(|shape| shape.is_linked()));
+                linked.filter(|(row, _)| is_deleted(&row.entity)).map(|(_, of)| of.step).collect()
+            }
+            Intent::Nothing(..) => Vec::new(),
+        };
+        for step in &steps {
+            item.knowns.resize_with(item.knowns.len().max(step + 1), StepKnown::default);
+            if let Some(known) = item.knowns.get_mut(*step) {
+                known.stays = true;
+            }
+        }
+        !steps.is_empty()
     }
 }
 

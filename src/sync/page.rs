@@ -168,6 +168,20 @@ impl Item {
         self.knowns.iter().filter_map(|known| known.made_ahead)
     }
 
+    /// The records whose rows it deletes.
+    pub(super) fn deleted(&self) -> impl Iterator<Item = &Entity> {
+        let (draft, work) = match &self.intent {
+            Intent::Draft(draft, _) => (Some(draft), None),
+            Intent::Work(work) => (None, Some(work)),
+            Intent::Nothing(..) => (None, None),
+        };
+        let steps = draft.into_iter().flat_map(|draft| draft.steps().iter().filter(|step| step.deletes()));
+        let deletes = |row: &&Change| row.shape().is_some_and(|shape| shape.op == Op::Delete);
+        let rows = work.into_iter().flat_map(move |work| work.change.rows.iter().filter(deletes));
+        let absent = work.into_iter().flat_map(|work| &work.absent);
+        steps.map(DraftStep::entity).chain(rows.map(|row| &row.entity)).chain(absent)
+    }
+
     pub(super) fn refuse(&mut self, reason: Rejection) {
         self.outcome = Some(Outcome::Rejected(reason));
     }

@@ -77,10 +77,12 @@ pub(super) async fn finish_drafts(
     let mut writers = Writers::default();
     let mut earlier = Earlier::default();
     let mut finished = Vec::new();
+    let deletions = find::Deletions::of(&page.items);
     for index in drafts(page) {
         let Some(item) = page.items.get_mut(index) else { continue };
         let records = earlier.look(item);
         if item.outcome.is_none() {
+            deletions.pass_over(index, item);
             find::refuse_gone(item);
         }
         if item.outcome.is_some() {

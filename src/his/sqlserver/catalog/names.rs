@@ -27,10 +27,15 @@ impl Place {
     }
 }
 
-/// The schemas of a table without one, in the order in which they are searched.
+/// The schemas of a table without one, in the order in which they are searched. A configured one is the only one: what it does
+/// not have, or does not show to the login, must never become another schema's table of the same name.
 pub(super) fn schemas(configured: Option<&str>, own: &str) -> Vec<String> {
+    let searched = match configured {
+        Some(schema) => [schema, ""],
+        None => [own, "dbo"],
+    };
     let mut schemas: Vec<String> = Vec::new();
-    for schema in [configured.unwrap_or_default(), own, "dbo"] {
+    for schema in searched {
         if !schema.is_empty() && !schemas.iter().any(|s| s == schema) {
             schemas.push(schema.to_owned());
         }
@@ -136,7 +141,7 @@ mod tests {
         check("opd", "visits", false, "opd.visits");
         check("opd", "old.visits", false, "opd.[old.visits]");
         check("dbo", "a]b", true, "[a]]b]");
-        assert_eq!(schemas(Some("his"), "dbo"), ["his", "dbo"]);
+        assert_eq!(schemas(Some("his"), "dbo"), ["his"]);
         assert_eq!(schemas(None, "guest"), ["guest", "dbo"]);
     }
 }
