@@ -36,7 +36,7 @@ impl SqlServer {
                 answer => return answer,
             }
         }
-        refusal.map_or_else(|| Ok(Vec::new()), Err)
+        refusal.map_or_else(|| Ok(Vec::new()), |error| Err(unanswered(error)))
     }
 
     /// The same where an answer is not indispensable: an odd server or a missing privilege gives no row.
@@ -49,6 +49,21 @@ impl SqlServer {
             Err(error) if is_refusal(&error) => Ok(Vec::new()),
             answer => answer,
         }
+    }
+}
+
+/// That a question has no answer without which nothing can be written.
+fn unanswered(error: HisError) -> HisError {
+    let words = |of: &str| {
+        format!(
+            "SQL Server does not answer a question about its tables ({of}): this program is made for SQL Server 2008 R2 and \
+             later, and its login must be a user of the database"
+        )
+    };
+    HisError {
+        message: words(&format!("{}: {}", error.code, error.message)),
+        public: words(&error.code),
+        ..error
     }
 }
 
