@@ -234,7 +234,7 @@ impl Failure {
 
     fn words(&self) -> String {
         match self {
-            Self::Driver(Error::Tls(words)) => certificate(words).to_owned(),
+            Self::Driver(Error::Tls(words)) => certificate(words),
             Self::Driver(Error::Protocol(words)) if words.contains(DECLINED) => {
                 "the server offers none".to_owned()
             }
@@ -253,9 +253,25 @@ impl Failure {
     }
 }
 
-/// tiberius' own advice, which is for programmers, left out.
-fn certificate(words: &str) -> &str {
-    words.split(" To connect anyway").next().unwrap_or(words).trim_end_matches('.')
+/// What is wrong with a certificate, in words for people; tiberius' own advice, which is for programmers, left out.
+fn certificate(words: &str) -> String {
+    let known = [
+        ("certificate expired", "the server's certificate has expired and must be renewed"),
+        (
+            "certificate not valid yet",
+            "the server's certificate is not valid yet: is this computer's clock right",
+        ),
+        (
+            "CaUsedAsEndEntity",
+            "the server shows a certificate that is an authority's own (CA:TRUE, as some tools make them), which is never \
+             accepted as a server's: have one made without that",
+        ),
+        ("UnknownIssuer", "the server's certificate is signed by nobody whom this computer trusts"),
+    ];
+    match known.iter().find(|(mark, _)| words.contains(mark)) {
+        Some((_, told)) => (*told).to_owned(),
+        None => words.split(" To connect anyway").next().unwrap_or(words).trim_end_matches('.').to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -363,9 +379,17 @@ mod tests {
 
     #[test]
     fn advice_for_programmers_is_left_out() {
-        let words = "the server's certificate was rejected during the TLS handshake: UnknownIssuer. To connect anyway you can: (1)";
-        let expected = "the server's certificate was rejected during the TLS handshake: UnknownIssuer";
-        assert_eq!(certificate(words), expected);
+        let check = |why: &str, expected: &str| {
+            let words =
+                format!("the server's certificate was rejected: {why}. To connect anyway you can: (1)");
+            assert_eq!(certificate(&words), expected);
+        };
+        check("odd", "the server's certificate was rejected: odd");
+        check("UnknownIssuer", "the server's certificate is signed by nobody whom this computer trusts");
+        check(
+            "certificate expired: verification time 7",
+            "the server's certificate has expired and must be renewed",
+        );
         assert_eq!(certificate("other"), "other");
     }
 }
