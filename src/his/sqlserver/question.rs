@@ -1,5 +1,5 @@
 //! Questions to the server about itself and its catalog. What an odd server does not know is asked for more plainly, or gone
-//! on without; a lock or a lost connection is no such thing. Changes nothing.
+//! on without; a lost connection is no such thing. Changes nothing.
 
 use tiberius::ColumnData;
 
@@ -46,7 +46,7 @@ impl SqlServer {
         values: &[ColumnData<'_>],
     ) -> Result<Rows, HisError> {
         match self.ask_plainly(&[sql], values).await {
-            Err(error) if is_refusal(&error) => Ok(Vec::new()),
+            Err(error) if !error.is_of_connection() => Ok(Vec::new()),
             answer => answer,
         }
     }
