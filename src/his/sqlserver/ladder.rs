@@ -23,6 +23,8 @@ use crate::{
 const PACKET_BYTES: u32 = 8000;
 /// Words of tiberius where the server does not encrypt so much.
 const DECLINED: &str = "encryption level";
+/// Words of its decoder where the connection ended within what should have been a packet.
+const ODD_PACKET: &str = "bytes remaining on stream";
 /// How much of the time for connecting the encryption of the login may take, where the server has just declined more: one
 /// that has no encryption at all may well wait for ever for the end of what it does not understand.
 const DECLINED_SHARE: u32 = 3;
@@ -203,6 +205,9 @@ async fn attempt(config: Config, stream: TcpStream) -> Result<Client<Compat<TcpS
     let mut tasks = JoinSet::new();
     tasks.spawn(Client::connect(config, stream.compat_write()));
     match tasks.join_next().await {
+        Some(Ok(Err(Error::Io { message, .. }))) if message.contains(ODD_PACKET) => {
+            Err(Failure::NotSqlServer)
+        }
         Some(Ok(answer)) => answer.map_err(Failure::Driver),
         Some(Err(_)) | None => Err(Failure::NotSqlServer),
     }
@@ -212,7 +217,7 @@ impl Failure {
     /// Whether a connection with less encryption may fare better.
     pub(super) fn is_of_encryption(&self) -> bool {
         match self {
-            Self::Driver(Error::Tls(_)) => true,
+            Self::Silent | Self::Driver(Error::Tls(_)) => true,
             Self::Driver(Error::Protocol(words)) => words.contains(DECLINED),
             Self::Driver(Error::Io { kind, .. }) => matches!(
                 kind,
@@ -223,14 +228,13 @@ impl Failure {
                     | ErrorKind::BrokenPipe
                     | ErrorKind::Other
             ),
-            Self::Silent => true,
             Self::Driver(_) | Self::NotSqlServer => false,
         }
     }
 
     fn words(&self) -> String {
         match self {
-            Self::Driver(Error::Tls(words)) => certificate(words).to_owned(),
+            Self::Driver(Error::Tls(words)) => certificate(words),
             Self::Driver(Error::Protocol(words)) if words.contains(DECLINED) => {
                 "the server offers none".to_owned()
             }
@@ -249,9 +253,25 @@ impl Failure {
     }
 }
 
-/// tiberius' own advice, which is for programmers, left out.
-fn certificate(words: &str) -> &str {
-    words.split(" To connect anyway").next().unwrap_or(words).trim_end_matches('.')
+/// What is wrong with a certificate, in words for people; tiberius' own advice, which is for programmers, left out.
+fn certificate(words: &str) -> String {
+    let known = [
+        ("certificate expired", "the server's certificate has expired and must be renewed"),
+        (
+            "certificate not valid yet",
+            "the server's certificate is not valid yet: is this computer's clock right",
+        ),
+        (
+            "CaUsedAsEndEntity",
+            "the server shows a certificate that is an authority's own (CA:TRUE, as some tools make them), which is never \
+             accepted as a server's: have one made without that",
+        ),
+        ("UnknownIssuer", "the server's certificate is signed by nobody whom this computer trusts"),
+    ];
+    match known.iter().find(|(mark, _)| words.contains(mark)) {
+        Some((_, told)) => (*told).to_owned(),
+        None => words.split(" To connect anyway").next().unwrap_or(words).trim_end_matches('.').to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -296,6 +316,21 @@ mod tests {
         check(&nothing, None, &["2016 SP1"]);
     }
 
+    fn place(port: u16) -> Place {
+        Place {
+            host: "127.0.0.1".into(),
+            at: crate::config::SqlServerAt::Port(port),
+            login: SqlServerLogin::Sql {
+                user: "sa".into(),
+                password: crate::config::Secret::new("x".to_owned()),
+            },
+            database: String::new(),
+            schema: None,
+            tls: Tls::Prefer,
+            ca_file: None,
+        }
+    }
+
     /// A server that has no encryption, and waits for a login while it gets a TLS handshake.
     #[tokio::test]
     async fn a_server_without_encryption_is_not_waited_for() {
@@ -317,27 +352,44 @@ mod tests {
                 }
             }
         });
-        let login =
-            SqlServerLogin::Sql { user: "sa".into(), password: crate::config::Secret::new("x".to_owned()) };
-        let place = Place {
-            host: "127.0.0.1".into(),
-            at: crate::config::SqlServerAt::Port(port),
-            login,
-            database: String::new(),
-            schema: None,
-            tls: Tls::Prefer,
-            ca_file: None,
-        };
+        let place = place(port);
         let target = Target { host: place.host.clone(), port };
         let climbed = timeout(Duration::from_secs(4), climb(&place, &target, Duration::from_secs(3))).await;
         assert!(climbed.is_ok_and(|climbed| climbed.is_err()));
     }
 
+    #[tokio::test]
+    async fn another_programs_port_is_told() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            }
+        });
+        for tls in [Tls::Off, Tls::Prefer, Tls::Require] {
+            let place = Place { tls, ..place(port) };
+            let target = Target { host: place.host.clone(), port };
+            let climbed = climb(&place, &target, Duration::from_secs(3)).await;
+            assert!(climbed.is_err_and(|error| error.code == "sqlserver-protocol"), "{tls:?}");
+        }
+    }
+
     #[test]
     fn advice_for_programmers_is_left_out() {
-        let words = "the server's certificate was rejected during the TLS handshake: UnknownIssuer. To connect anyway you can: (1)";
-        let expected = "the server's certificate was rejected during the TLS handshake: UnknownIssuer";
-        assert_eq!(certificate(words), expected);
+        let check = |why: &str, expected: &str| {
+            let words =
+                format!("the server's certificate was rejected: {why}. To connect anyway you can: (1)");
+            assert_eq!(certificate(&words), expected);
+        };
+        check("odd", "the server's certificate was rejected: odd");
+        check("UnknownIssuer", "the server's certificate is signed by nobody whom this computer trusts");
+        check(
+            "certificate expired: verification time 7",
+            "the server's certificate has expired and must be renewed",
+        );
         assert_eq!(certificate("other"), "other");
     }
 }

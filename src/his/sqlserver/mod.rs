@@ -81,7 +81,7 @@ impl SqlServer {
     /// Connects, logs in and sets the session up, all within `connect_time`.
     pub(super) async fn connect(database: &Database, place: &Place) -> Result<Box<dyn Session>, HisError> {
         let limit = database.connect_time;
-        let session = timeout(limit, connect::open(database, place))
+        let session = timeout(limit, Box::pin(connect::open(database, place)))
             .await
             .unwrap_or_else(|_| Err(refused::silent(place, limit)))?;
         Ok(Box::new(session))

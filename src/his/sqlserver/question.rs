@@ -1,5 +1,5 @@
 //! Questions to the server about itself and its catalog. What an odd server does not know is asked for more plainly, or gone
-//! on without; a lock or a lost connection is no such thing. Changes nothing.
+//! on without; a lost connection is no such thing. Changes nothing.
 
 use tiberius::ColumnData;
 
@@ -36,7 +36,7 @@ impl SqlServer {
                 answer => return answer,
             }
         }
-        refusal.map_or_else(|| Ok(Vec::new()), Err)
+        refusal.map_or_else(|| Ok(Vec::new()), |error| Err(unanswered(error)))
     }
 
     /// The same where an answer is not indispensable: an odd server or a missing privilege gives no row.
@@ -46,9 +46,24 @@ impl SqlServer {
         values: &[ColumnData<'_>],
     ) -> Result<Rows, HisError> {
         match self.ask_plainly(&[sql], values).await {
-            Err(error) if is_refusal(&error) => Ok(Vec::new()),
+            Err(error) if !error.is_of_connection() => Ok(Vec::new()),
             answer => answer,
         }
+    }
+}
+
+/// That a question has no answer without which nothing can be written.
+fn unanswered(error: HisError) -> HisError {
+    let words = |of: &str| {
+        format!(
+            "SQL Server does not answer a question about its tables ({of}): this program is made for SQL Server 2008 R2 and \
+             later, and its login must be a user of the database"
+        )
+    };
+    HisError {
+        message: words(&format!("{}: {}", error.code, error.message)),
+        public: words(&error.code),
+        ..error
     }
 }
 

@@ -148,6 +148,14 @@ fn uncovered(place: &Place, error: &Error, words: &str) -> HisError {
              nobody gives it one, and that can never be verified); or set database.tls to \"require\", which encrypts \
              without checking the certificate",
         ),
+        Tls::Prefer if is_closed => {
+            let message = format!(
+                "the connection to {at} broke off before the login was done, with encryption and without ({words}): is \
+                 database.port SQL Server's, and is the server up; if so, it may demand an encryption that is too old for \
+                 this program: let the server's administrator install TLS 1.2 (SQL Server 2016 SP1 and later have it)"
+            );
+            return unreachable_for("sqlserver-broken-off", message);
+        }
         Tls::Prefer => (
             "encrypted",
             "nor could one without encryption: let the server's administrator install TLS 1.2 (SQL Server 2016 SP1 and later \
@@ -214,6 +222,9 @@ fn advice(number: u32, state: u8, place: &Place) -> String {
         ),
         916 => format!(
             "the login {user} has no user in the database {database}: CREATE USER ... FOR LOGIN ... there"
+        ),
+        17_892 => format!(
+            "a trigger at {address} that looks at each login refuses {user}: ask the server's administrator to let it in"
         ),
         233 | 17_809 | 10_928 | 10_929 => format!("{address} has no connection left"),
         18_401 | 17_142 => format!("{address} is just starting, or paused: it takes no logins now"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{PRODUCT, SqlServer, question::is_refusal};
+use super::{PRODUCT, SqlServer};
 use crate::{
     config::{SqlServer as Place, SqlServerLogin},
     his::HisError,
@@ -144,7 +144,7 @@ async fn tell(session: &mut SqlServer, expression: &str) -> Result<Option<String
 /// Whether the server took what has no answer.
 async fn said(session: &mut SqlServer, sql: &str) -> Result<bool, HisError> {
     match session.say(sql).await {
-        Err(error) if is_refusal(&error) => Ok(false),
+        Err(error) if !error.is_of_connection() => Ok(false),
         answer => answer.map(|()| true),
     }
 }

@@ -15,6 +15,7 @@ mod sqlite;
 mod sqlserver;
 mod tsql;
 mod tsql_faults;
+mod tsql_values;
 mod writes;
 
 use his::{His, Kind};

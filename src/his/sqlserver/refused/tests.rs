@@ -42,6 +42,7 @@ fn refusals_say_what_to_do() {
     check(4060, 1, "no database Clinic");
     check(4064, 1, "DEFAULT_DATABASE = [Clinic]");
     check(916, 1, "CREATE USER");
+    check(17_892, 1, "a trigger at his-db:1433");
     check(99_999, 1, "refuses the connection");
 }
 
@@ -61,7 +62,7 @@ fn failures_of_the_connection() {
     check(Tls::Require, &old, true, FaultClass::Login, "sqlserver-tls", "\"prefer\"");
     check(Tls::Require, &declined, true, FaultClass::Login, "sqlserver-tls", "TLS 1.2");
     check(Tls::Prefer, &old, true, FaultClass::Login, "sqlserver-tls", "nor could one without");
-    check(Tls::Prefer, &closed, true, FaultClass::Unreachable, "sqlserver-tls", "why");
+    check(Tls::Prefer, &closed, true, FaultClass::Unreachable, "sqlserver-broken-off", "without (why)");
     check(Tls::Off, &untrusted, true, FaultClass::Login, "sqlserver-tls", "database.tls is \"off\"");
     check(Tls::Off, &closed, true, FaultClass::Unreachable, "sqlserver-broken-off", "before the login");
     let begun = Error::Io { kind: ErrorKind::UnexpectedEof, message: "tls handshake eof".into() };
