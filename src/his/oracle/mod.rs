@@ -309,8 +309,7 @@ impl Oracle {
         made.into_iter().collect::<Option<_>>().ok_or_else(HisError::no_key)
     }
 
-    /// What a question outside of a transaction holds is let go at once: rows that it has locked, and a transaction that one
-    /// through a database link, or a gateway to another database, has begun.
+    /// Lets go what questions outside of a transaction hold: rows that they have locked, what a gateway has begun for them.
     async fn end_reading(&mut self) -> Result<(), HisError> {
         if self.open || !self.usable { Ok(()) } else { self.undo().await }
     }
@@ -321,7 +320,9 @@ impl Oracle {
         // The server gives up by itself (`WAIT`), and says so better.
         let limit = if locks { Limit::Lock { rows: 100 } } else { Limit::Statement };
         let answer = self.call(limit, move |connection| statement::query(connection, &work)).await;
-        self.end_reading().await?;
+        if locks {
+            self.end_reading().await?;
+        }
         answer
     }
 
