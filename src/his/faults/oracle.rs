@@ -233,13 +233,15 @@ mod tests {
             (1080, FaultClass::Unreachable),
             (1044, FaultClass::Rejected),
             (1045, FaultClass::Rejected),
-            (1047, FaultClass::Login),
-            (1050, FaultClass::Login),
-            (1072, FaultClass::Login),
+            (1047, FaultClass::Config),
+            (1050, FaultClass::Config),
+            (1072, FaultClass::Config),
             (1014, FaultClass::Unrecognised),
         ] {
             assert_eq!(dpi_class(number), expected, "{number}");
         }
+        assert_eq!(while_connecting(dpi_class(1047)), FaultClass::Login);
+        assert_eq!(while_connecting(dpi_class(1080)), FaultClass::Unreachable);
     }
 
     #[test]

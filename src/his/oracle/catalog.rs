@@ -140,6 +140,7 @@ pub(super) async fn describe(session: &mut Oracle, names: &[TableName]) -> Resul
             schema.tables.insert(name.clone(), Arc::clone(table));
         }
     }
+    session.end_reading().await?;
     Ok(schema)
 }
 

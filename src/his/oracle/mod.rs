@@ -223,10 +223,8 @@ impl Oracle {
             Err(error) if error.is_of_connection() => Err(error),
             Err(error) => {
                 tracing::debug!(code = error.code, "a question about the HIS database was left out");
-                if !self.open {
-                    // A gateway to another database may answer nothing more before.
-                    self.undo().await?;
-                }
+                // A gateway to another database may answer nothing more before.
+                self.end_reading().await?;
                 Ok(None)
             }
         }
@@ -307,15 +305,19 @@ impl Oracle {
         made.into_iter().collect::<Option<_>>().ok_or_else(HisError::no_key)
     }
 
-    /// A question that locks rows keeps them locked until the transaction ends; outside of one that is at once.
+    /// Lets go what questions outside of a transaction hold: rows that they have locked, what a gateway has begun for them.
+    async fn end_reading(&mut self) -> Result<(), HisError> {
+        if self.open || !self.usable { Ok(()) } else { self.undo().await }
+    }
+
     async fn read(&mut self, statement: &Statement<'_>) -> Result<Vec<Vec<Option<String>>>, HisError> {
         let work = self.work(statement, statement.params.len())?;
         let locks = statement.sql.contains(" FOR UPDATE");
         // The server gives up by itself (`WAIT`), and says so better.
         let limit = if locks { Limit::Lock { rows: 100 } } else { Limit::Statement };
         let answer = self.call(limit, move |connection| statement::query(connection, &work)).await;
-        if locks && !self.open && self.usable {
-            self.undo().await?;
+        if locks {
+            self.end_reading().await?;
         }
         answer
     }
