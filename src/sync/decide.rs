@@ -47,6 +47,8 @@ pub(super) fn decide(planner: &Planner, page: &mut Page) {
             Intent::Work(work) => match judge(item, work) {
                 Judged::Stale(reason) => Some(Outcome::Stale(reason)),
                 _ if behind => Some(Outcome::Held),
+                // The row that it does not know of is what an earlier one of this page has found, or makes.
+                Judged::Fresh if ahead.is_touched(&work.absent) => Some(Outcome::Held),
                 Judged::Fresh if work.change.rows.is_empty() => Some(Outcome::Applied),
                 Judged::Fresh => None,
                 Judged::Without(knowns) => {
@@ -178,6 +180,11 @@ struct Ahead {
 }
 
 impl Ahead {
+    /// Whether an earlier event of this page changes the row of one of these records.
+    fn is_touched(&self, records: &[Entity]) -> bool {
+        records.iter().any(|record| self.touched.contains_key(record))
+    }
+
     /// Takes an event in. True where it has to wait for the next pass: an earlier one of this page makes or moves its row,
     /// or is newer than it, which counts only if that one gets applied.
     fn pass(&mut self, event: &StoredEvent, work: &Work) -> bool {

@@ -100,6 +100,14 @@ impl Deletions {
         Self(last)
     }
 
+    /// Whether a repeated event's row is gone because an earlier one of its page has deleted it. It is planned anew when that one
+    /// is settled.
+    pub(super) fn is_behind(&self, index: usize, item: &Item) -> bool {
+        let Intent::Draft(draft, _) = &item.intent else { return false };
+        let gone = draft.steps().iter().zip(&item.knowns).filter(|(_, known)| known.gone);
+        gone.into_iter().any(|(step, _)| self.0.get(step.entity()).is_some_and(|last| *last < index))
+    }
+
     /// Leaves out those changes of a repeated event that are of rows which a later event of its page deletes: had both been
     /// committed, the row would be gone, and nobody is to look for it. True where there is one.
     pub(super) fn pass_over(&self, index: usize, item: &mut Item) -> bool {

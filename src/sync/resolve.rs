@@ -84,6 +84,9 @@ pub(super) async fn finish_drafts(
         if item.outcome.is_none() {
             deletions.pass_over(index, item);
             find::refuse_gone(item);
+            if item.outcome.is_some() && deletions.is_behind(index, item) {
+                item.outcome = Some(Outcome::Held);
+            }
         }
         if item.outcome.is_some() {
             continue;

@@ -62,6 +62,51 @@ pub(super) fn a_plain_commit_whose_answer_was_lost_is_not_done_twice(his: &His) 
     assert_eq!(site.count("parked"), 0);
 }
 
+/// A new row whose COMMIT nobody heard of is found by its mark; the deletion that came meanwhile must not take it for one that
+/// was never made.
+pub(super) fn a_deletion_behind_a_row_in_doubt_is_done(his: &His) {
+    his.sql(
+        "CREATE TABLE slot_of (sid {counter}, mark {text(80)}, day {text(10)} NOT NULL, status {text(10)})",
+    );
+    let proxy = Proxy::before(his.port(), Network::Pass);
+    let site = Site::new(his.section_at(proxy.port)).mapping(json!({ "appointment": {
+        "table": "slot_of", "generated_key": "sid", "marker": "mark",
+        "fields": { "day": "day", "status": "status" }, "on": { "deleted": { "action": "delete" } } } }));
+    let daemon = site.start();
+    apply(&site, &daemon, "first", &event(&json!({"appointment_id": 9, "day": "fr"})));
+    proxy.set(Network::DownAfterCommit);
+    send(&daemon, "a", &event(&json!({"appointment_id": 1, "day": "mo", "status": "old"})));
+    proxy.wait_down();
+    send(&daemon, "b", &json!({ "type": "appointment.deleted", "data": {"appointment_id": 1} }));
+    proxy.set(Network::Pass);
+    site.wait_state("a", "applied");
+    site.wait_state("b", "applied");
+    his.assert_rows("SELECT day FROM slot_of", &["fr"]);
+    apply(&site, &daemon, "c", &event(&json!({"appointment_id": 1, "day": "tu"})));
+    his.assert_rows("SELECT day, status FROM slot_of WHERE sid > 1", &["tu|NULL"]);
+}
+
+/// The deletion of a row was kept by a COMMIT that nobody heard of, where the record is made again behind its deletion and its row carries a mark.
+pub(super) fn a_deletion_whose_commit_was_lost_is_followed_by_a_new_row(his: &His) {
+    his.sql(
+        "CREATE TABLE slot_of (sid {counter}, mark {text(80)}, day {text(10)} NOT NULL, status {text(10)})",
+    );
+    let proxy = Proxy::before(his.port(), Network::Pass);
+    let site = Site::new(his.section_at(proxy.port)).mapping(json!({ "appointment": {
+        "table": "slot_of", "generated_key": "sid", "marker": "mark",
+        "fields": { "day": "day", "status": "status" }, "on": { "deleted": { "action": "delete" } } } }));
+    let daemon = site.start();
+    apply(&site, &daemon, "a", &event(&json!({"appointment_id": 1, "day": "mo", "status": "old"})));
+    proxy.set(Network::DownAfterCommit);
+    send(&daemon, "b", &json!({ "type": "appointment.deleted", "data": {"appointment_id": 1} }));
+    proxy.wait_down();
+    send(&daemon, "c", &event(&json!({"appointment_id": 1, "day": "tu"})));
+    proxy.set(Network::Pass);
+    site.wait_state("b", "applied");
+    site.wait_state("c", "applied");
+    his.assert_rows("SELECT day, status FROM slot_of", &["tu|NULL"]);
+}
+
 /// An update and the deletion after it were kept by one COMMIT that nobody heard of: the row that the repeated update does not
 /// find was deleted by Buktor, not by the HIS.
 pub(super) fn a_deletion_whose_commit_was_lost_parks_nothing(his: &His) {

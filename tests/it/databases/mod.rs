@@ -30,6 +30,8 @@ fn lacks(kind: Kind, case: &str) -> Option<&'static str> {
     let at_commit = [
         "a_commit_that_never_arrived_makes_one_row",
         "a_commit_whose_answer_was_lost_makes_one_row",
+        "a_deletion_behind_a_row_in_doubt_is_done",
+        "a_deletion_whose_commit_was_lost_is_followed_by_a_new_row",
         "a_deletion_whose_commit_was_lost_parks_nothing",
         "a_crash_after_commit_keeps_the_link",
         "a_crash_before_commit_inserts_once",
@@ -112,6 +114,8 @@ cases! {
     faults::a_commit_that_never_arrived_makes_one_row,
     faults::a_commit_whose_answer_was_lost_makes_one_row,
     faults::a_plain_commit_whose_answer_was_lost_is_not_done_twice,
+    faults::a_deletion_behind_a_row_in_doubt_is_done,
+    faults::a_deletion_whose_commit_was_lost_is_followed_by_a_new_row,
     faults::a_deletion_whose_commit_was_lost_parks_nothing,
     faults::a_crash_after_commit_keeps_the_link,
     faults::a_crash_before_commit_inserts_once,
