@@ -44,8 +44,8 @@ const PRODUCT: &str = "SQL Server";
 const STATEMENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes of values that a statement of many rows has: beyond it nothing is won, and its locks are held longer.
 const STATEMENT_BYTES_BEST: usize = 1024 * 1024;
-/// Says how many transactions are open behind it: where one was begun within ours, COMMIT has ended that one alone.
-const COMMIT: &str = "COMMIT TRANSACTION; SELECT @@TRANCOUNT";
+/// How many transactions are open: where one was begun within ours, COMMIT would end that one alone.
+const OPEN: &str = "SELECT @@TRANCOUNT";
 /// What the last answer of a writing statement calls the rows that it matched.
 const MATCHED: &str = "matched";
 /// Where it does so in its text.
@@ -183,9 +183,13 @@ impl SqlServer {
             // COMMIT is not even sent: nothing is unknown.
             return Err(self.lost("it was lost before"));
         }
-        match self.ask(COMMIT, &[]).await {
-            Ok(left) if left.iter().flatten().flatten().any(|count| count != "0") => Err(still_open()),
-            Ok(_) => {
+        // By itself, so that an error of this question is no word about the COMMIT.
+        let open = self.ask(OPEN, &[]).await?.into_iter().flatten().flatten().next();
+        if open.and_then(|count| count.parse::<u32>().ok()).is_some_and(|count| count > 1) {
+            return Err(still_open());
+        }
+        match self.say("COMMIT TRANSACTION").await {
+            Ok(()) => {
                 self.open = Open::No;
                 Ok(())
             }

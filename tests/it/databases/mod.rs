@@ -89,7 +89,7 @@ cases! {
     rows::an_update_writes_what_it_has_and_a_late_one_nothing,
     rows::a_deletion_is_declared,
     rows::values_arrive_as_they_were,
-    rows::a_thousand_events_of_one_page,
+    rows::hundreds_of_events_of_one_page,
     rows::names_that_need_quotes,
     rows::a_table_of_another_schema,
     rows::the_same_event_twice_is_one_row,
