@@ -1,6 +1,8 @@
 //! Connections that are cut at the worst moment, daemons that are killed, databases that are away: no acknowledged event is
 //! lost, and none has effect twice.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{
