@@ -204,7 +204,7 @@ pub(super) fn kill_9_under_load_loses_and_doubles_nothing(his: &His) {
     }
     let (acknowledged, end) = load.end();
     // The sender is faster than a test server on a busy machine.
-    wait_for(Duration::from_secs(60), "everything is applied", || site.count("pending") == 0);
+    wait_for(Duration::from_mins(1), "everything is applied", || site.count("pending") == 0);
     let mut rows: Vec<u32> = his.rows("SELECT id FROM visits").iter().map(|n| n.parse().unwrap()).collect();
     let count = rows.len();
     rows.sort_unstable();
