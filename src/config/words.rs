@@ -1,5 +1,7 @@
 //! The HIS database in words, for the start's summary, `check` and `status`. Never the password.
 
+use std::borrow::Cow;
+
 use crate::config::{
     Database, Engine, OracleAddress, OracleTarget, SqlServerAt, SqlServerLogin, Tls, resolve_database::named,
 };
@@ -49,18 +51,23 @@ impl Database {
                     SqlServerAt::Port(port) => format!(":{port}"),
                     SqlServerAt::Instance(instance) => format!("\\{instance}"),
                 };
-                format!("sqlserver {} on {}{at}", n.database, n.host)
+                format!("sqlserver {} on {}{at}", n.database, bracketed(&n.host))
             }
             Engine::Oracle(n) => match &n.address {
                 OracleAddress::Listener { host, port, target, .. } => {
                     let (OracleTarget::Service(name) | OracleTarget::Sid(name)) = target;
-                    format!("oracle {name} on {host}:{port}")
+                    format!("oracle {name} on {}:{port}", bracketed(host))
                 }
                 OracleAddress::ConnectString(text) => format!("oracle {}", named(text)),
             },
             Engine::Sqlite { path } => format!("sqlite {}", path.display()),
         }
     }
+}
+
+/// An IPv6 address as it stands before a port.
+fn bracketed(host: &str) -> Cow<'_, str> {
+    if host.contains(':') { Cow::Owned(format!("[{host}]")) } else { Cow::Borrowed(host) }
 }
 
 fn tls(tls: Tls) -> &'static str {
@@ -110,6 +117,7 @@ mod tests {
             "sqlserver HIS on db.local:1433 as u, tls prefer",
         );
         server(r"DB\\Sql1", r"sqlserver his on db\sql1", r"sqlserver HIS on DB\Sql1 as u, tls prefer");
+        server("::1", "sqlserver his on [::1]:1433", "sqlserver HIS on [::1]:1433 as u, tls prefer");
         let oracle = |inner: &str, words: &str| {
             check(&format!(r#""type": "oracle", {inner}"#), "oracle hispdb on db:1521", words);
         };
