@@ -41,7 +41,7 @@ mod zone;
 
 use connect::Facts;
 use statement::Work;
-use thread::Thread;
+use thread::{Limit, Thread};
 
 /// How the product is called in error codes and log lines.
 const PRODUCT: &str = "Oracle";
@@ -76,15 +76,6 @@ pub(super) struct Oracle {
     open: bool,
     /// Names of the configuration that stand for nothing that can be used, with the reason, as last described.
     refused: Vec<(TableName, String)>,
-}
-
-/// How long a call may take, and what it means when it takes longer.
-#[derive(Clone, Copy, Debug)]
-enum Limit {
-    /// The statement's time; then the connection is given up.
-    Statement,
-    /// It may wait for a lock, which Oracle does for ever. A call of many rows takes its time without any lock.
-    Lock { rows: usize },
 }
 
 impl Oracle {
@@ -323,7 +314,14 @@ impl Oracle {
     }
 
     async fn sign_of_life(&mut self) -> Result<(), HisError> {
-        self.call(Limit::Statement, statement::ping).await
+        self.call(Limit::Statement, statement::ping).await?;
+        self.let_go().await
+    }
+
+    /// Ends what a question may have begun, where no transaction is open: over a database link a SELECT does, and then the
+    /// HIS's administrator could not change a table while nothing is written here.
+    async fn let_go(&mut self) -> Result<(), HisError> {
+        if self.open { Ok(()) } else { self.undo().await }
     }
 }
 
@@ -346,7 +344,10 @@ impl Session for Oracle {
     }
 
     fn describe<'a>(&'a mut self, tables: &'a [TableName]) -> SessionFuture<'a, Schema> {
-        Box::pin(catalog::describe(self, tables))
+        Box::pin(async move {
+            let schema = catalog::describe(self, tables).await?;
+            self.let_go().await.map(|()| schema)
+        })
     }
 
     fn remarks(&mut self) -> SessionFuture<'_, Vec<Remark>> {

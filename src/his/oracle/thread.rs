@@ -31,6 +31,15 @@ type Job = Box<dyn FnOnce(&Connection) -> ControlFlow<()> + Send>;
 #[derive(Default)]
 struct Fate(AtomicU8);
 
+/// How long a call may take, and what it means when it takes longer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Limit {
+    /// The statement's time; then the connection is given up.
+    Statement,
+    /// It may wait for a lock, which Oracle does for ever. A call of many rows takes its time without any lock.
+    Lock { rows: usize },
+}
+
 impl Fate {
     const RUNNING: u8 = 0;
     const GIVEN_UP: u8 = 1;
