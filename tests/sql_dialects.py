@@ -108,6 +108,8 @@ def readable(sql, dialect):
         return sql
     pattern = re.compile(QUOTED[dialect] + r"|:(?=\d)")
     sql = pattern.sub(lambda m: ":p" if m[0] == ":" else m[0], sql)
+    # Of LOCK TABLE the name is left to read; the rest must be to the letter.
+    sql = re.sub(r"^LOCK TABLE (.+) IN SHARE MODE WAIT \d+$", r"SELECT 1 FROM \1", sql)
     return re.sub(r"XMLSERIALIZE\(CONTENT (.+?) AS CLOB\)", r"CAST(\1 AS CLOB)", sql)
 
 
