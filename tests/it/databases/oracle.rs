@@ -1,13 +1,12 @@
 //! Oracle: the server that `BUKTOR_TEST_ORACLE` names, by the client library in `BUKTOR_TEST_ORACLE_CLIENT`; else a database of
 //! the test's own behind the double of the client library, which tests/run.sh has built.
 
-use std::{
-    env,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::env;
 
 use oracle::{Connection, InitParams, Row, sql_type::OracleType};
 use serde_json::{Value, json};
+
+use crate::support::unique;
 
 use super::his::{Database, admin_of, table_made};
 
@@ -30,8 +29,7 @@ pub(crate) struct Oracle {
 
 impl Oracle {
     pub(crate) fn create() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let unique = unique().to_uppercase();
         let read = |name: &str| {
             let missing =
                 format!("this test needs {name}: start the tests with `bash tests/run.sh`, which sets it");
@@ -44,11 +42,11 @@ impl Oracle {
         if !InitParams::is_initialized() {
             InitParams::new().oracle_client_lib_dir(&client).unwrap().init().unwrap();
         }
-        let owner = format!("HIS_{}_{number}", std::process::id());
+        let owner = format!("HIS_{unique}");
         let login = format!("{owner}_D");
         let mut his = Self { port, service, admin, owner, login, client, is_double, has_identity: true };
         if is_double {
-            let name = format!("P{}_{number}", std::process::id());
+            let name = format!("P{unique}");
             let root = his.connect_as(&his.admin.0, &his.admin.1);
             root.execute(&format!("CREATE PLUGGABLE DATABASE {name}"), &[]).unwrap();
             his.service = name;

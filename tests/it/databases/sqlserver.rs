@@ -4,7 +4,6 @@ use std::{
     env,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
 };
 
 use serde_json::{Value, json};
@@ -12,6 +11,8 @@ use tempfile::TempDir;
 use tiberius::{AuthMethod, Client, ColumnData, Config, EncryptionLevel};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
+
+use crate::support::unique;
 
 use super::his::{Database, admin_of, table_made};
 
@@ -78,10 +79,8 @@ impl SqlServer {
 
     /// A database and a login of the test's own.
     fn on_real_server(address: &str, runtime: tokio::runtime::Runtime) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let (admin, port) = admin_of(address, "sqlserver://");
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("his_{}_{number}", std::process::id());
+        let name = format!("his_{}", unique());
         let mut his = Self { port, admin, name: "master".into(), login: name.clone(), runtime, server: None };
         his.run(&format!("CREATE DATABASE {name}")).unwrap();
         his.run(&format!("CREATE LOGIN {name} WITH PASSWORD = '{PASSWORD}', CHECK_POLICY = OFF")).unwrap();

@@ -7,14 +7,13 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{wait_equal, wait_for};
+use super::{unique, wait_equal, wait_for};
 
 /// What the daemon's login may do: what a hospital's administrator would grant.
 const GRANTS: &str = "SELECT, INSERT, UPDATE, DELETE";
@@ -138,9 +137,7 @@ impl His {
     }
 
     pub(crate) fn create(admin: Admin, port: u16) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("his_{}_{number}", std::process::id());
+        let name = format!("his_{}", unique());
         let sql = format!(
             "CREATE DATABASE {name} CHARACTER SET utf8mb4; CREATE USER {name}@'%' IDENTIFIED BY 's3cret-{name}'; \
              GRANT {GRANTS} ON {name}.* TO {name}@'%';"

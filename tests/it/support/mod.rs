@@ -11,6 +11,12 @@ pub(crate) mod proxy;
 pub(crate) mod source;
 pub(crate) mod tables;
 
+/// A number that no other test of a run has: those of processes come again when there have been many. Short, because a user's
+/// name in MySQL 5.6 has sixteen letters at most.
+pub(crate) fn unique() -> String {
+    format!("{:08x}", fastrand::u32(..))
+}
+
 /// How long a condition may take to come true: many ticks, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -28,7 +28,9 @@ fn connect_to(address: &str, user: &str, password: &str) -> Result<Connection, E
 /// A database of its own with the user HIS.
 fn database() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("d{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    // The number of a process comes again when there have been many.
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_nanos();
+    let name = format!("d{}_{now}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let root = connect_to(&format!("//{}/buktor_root", server()), "system", "manager").unwrap();
     root.execute(&format!("CREATE PLUGGABLE DATABASE {name}"), &[]).unwrap();
     run(&admin(&name), "CREATE USER his IDENTIFIED BY secret");
