@@ -25,10 +25,12 @@ pub fn backoff(first: Duration, max: Duration, attempts: u32, chance: f64) -> Du
 /// before, `refused` were refused for their password, this one among them.
 #[must_use]
 pub fn rest(class: FaultClass, attempts: u32, refused: u32, chance: f64) -> Option<Duration> {
-    match class {
-        _ if refused >= limits::LOGINS_REFUSED_MAX => None,
-        FaultClass::Login | FaultClass::Full | FaultClass::Config => Some(limits::REFUSED_BACKOFF),
-        _ => Some(backoff(limits::BACKOFF_FIRST, limits::OUTAGE_BACKOFF_MAX, attempts, chance)),
+    if refused >= limits::LOGINS_REFUSED_MAX {
+        None
+    } else if class.needs_operator() {
+        Some(limits::REFUSED_BACKOFF)
+    } else {
+        Some(backoff(limits::BACKOFF_FIRST, limits::OUTAGE_BACKOFF_MAX, attempts, chance))
     }
 }
 

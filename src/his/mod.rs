@@ -12,7 +12,11 @@ use crate::{
     sql::{Statement, StatementBytes, ident::Dialect},
 };
 
+#[cfg(any(feature = "mysql", feature = "oracle"))]
+mod answer;
 pub mod ask;
+#[cfg(any(feature = "mysql", feature = "sqlserver"))]
+mod authorities;
 pub mod error;
 mod faults;
 #[cfg(feature = "mysql")]
@@ -26,6 +30,8 @@ mod sqlserver;
 mod text;
 mod trial;
 mod write;
+#[cfg(any(feature = "mysql", feature = "sqlserver", feature = "oracle"))]
+mod zone;
 
 pub use error::HisError;
 pub use sqlite::demo as embedded;

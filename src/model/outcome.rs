@@ -32,6 +32,14 @@ pub enum FaultClass {
     Unrecognised,
 }
 
+impl FaultClass {
+    /// Whether an operator has to mend something before the HIS can be used again.
+    #[must_use]
+    pub fn needs_operator(self) -> bool {
+        matches!(self, Self::Login | Self::Full | Self::Config)
+    }
+}
+
 /// Why an event cannot be applied as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {

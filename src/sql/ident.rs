@@ -226,6 +226,17 @@ impl Dialect {
         sql.push(close);
     }
 
+    /// Names quoted and joined by dots: `"schema"."table"`.
+    #[must_use]
+    pub fn quoted(&self, names: &[&str]) -> String {
+        let mut sql = String::new();
+        for (index, name) in names.iter().enumerate() {
+            sql.push_str(if index > 0 { "." } else { "" });
+            self.push_ident(&mut sql, name);
+        }
+        sql
+    }
+
     /// Appends a table's name with its schema.
     pub fn push_table(&self, sql: &mut String, table: &Table) {
         if let Some(schema) = &table.schema {

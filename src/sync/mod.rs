@@ -110,7 +110,8 @@ struct Outage {
 }
 
 /// What an operator has to know when no more logins are tried.
-const LOGIN_GIVEN_UP: &str = "; no more logins are tried, so that the account is not locked: correct database.user and                               database.password and restart, or, where the account was mended, run `sync --now`";
+const LOGIN_GIVEN_UP: &str = "; no more logins are tried, so that the account is not locked: correct database.user and \
+                              database.password and restart, or, where the account was mended, run `sync --now`";
 
 /// The crosswalk's links are those of another database.
 fn links_elsewhere(other: &str, database: &str) -> HisError {
@@ -305,10 +306,9 @@ impl Worker {
         let rest = policy::rest(error.class, attempts, refused, fastrand::f64());
         let given_up = if rest.is_none() { LOGIN_GIVEN_UP } else { "" };
         let problem = format!("{}{given_up}", error.public);
-        let ours = matches!(error.class, FaultClass::Login | FaultClass::Full | FaultClass::Config);
         if attempts > 0 && (rest.is_some() || refused > limits::LOGINS_REFUSED_MAX) {
             debug!(code = error.code, attempts, "the HIS database still cannot be used");
-        } else if ours {
+        } else if error.class.needs_operator() {
             error!(code = error.code, "the HIS database cannot be used; events are kept and wait: {problem}");
         } else {
             warn!(

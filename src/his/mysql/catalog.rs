@@ -8,7 +8,7 @@ use std::{
 
 use super::{MySql, grants::Grants, kind};
 use crate::{
-    his::{HisError, near},
+    his::{HisError, answer, near},
     model::{
         outcome::FaultClass,
         table::{Column, ColumnName, Schema, Storage, Table, TableName, Trigger},
@@ -37,29 +37,8 @@ struct Found {
     engine: Option<String>,
 }
 
-/// One row of the answer to a question about several places.
-#[derive(Debug)]
-struct Answer {
-    /// Index of the place.
-    place: usize,
-    cells: std::vec::IntoIter<Option<String>>,
-}
-
-impl Answer {
-    /// The next column, where it is not NULL.
-    fn cell(&mut self) -> Option<String> {
-        self.cells.next().flatten()
-    }
-
-    /// The next column; empty where it is NULL.
-    fn text(&mut self) -> String {
-        self.cell().unwrap_or_default()
-    }
-
-    fn number<N: std::str::FromStr>(&mut self) -> Option<N> {
-        self.cell()?.parse().ok()
-    }
-}
+/// One row of the answer to a question about several places, each by its index.
+type Answer = answer::Answer<usize>;
 
 /// The names of the tables and views of the session's own database.
 pub(super) async fn names(session: &mut MySql) -> Result<Vec<TableName>, HisError> {

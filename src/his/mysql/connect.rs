@@ -3,7 +3,6 @@
 
 use std::{
     io::ErrorKind,
-    path::Path,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -14,10 +13,10 @@ use sqlx::{
 };
 use tokio::task::JoinSet;
 
-use super::{Increment, MySql, PRODUCT, driver_words, offset_now, server_error};
+use super::{Increment, MySql, PRODUCT, driver_words, server_error};
 use crate::{
     config::{Database, Network, Tls},
-    his::{HisError, faults},
+    his::{HisError, authorities, faults, zone},
     model::outcome::FaultClass,
 };
 
@@ -41,7 +40,7 @@ pub(super) async fn open(database: &Database, network: &Network) -> Result<MySql
     let address = address(network);
     resolve(network).await?;
     let connection = establish(network).await?;
-    let offset = offset_now(database.timezone);
+    let offset = zone::offset_now(database.timezone);
     let mut session = MySql {
         connection,
         server: PRODUCT.to_owned(),
@@ -192,22 +191,9 @@ fn options(network: &Network) -> Result<MySqlConnectOptions, HisError> {
         options = options.password(password);
     }
     if let Some(path) = network.ca_file.as_deref().filter(|_| network.tls == Tls::Verify) {
-        options = options.ssl_ca_from_pem(authorities(path)?);
+        options = options.ssl_ca_from_pem(authorities::read(path, "mysql-ca-file")?);
     }
     Ok(options)
-}
-
-fn authorities(path: &Path) -> Result<Vec<u8>, HisError> {
-    let problem = |what: &str| {
-        let message = format!("database.ca_file, {}, {what}", path.display());
-        HisError::plain(FaultClass::Login, "mysql-ca-file", message)
-    };
-    let pem = std::fs::read(path).map_err(|error| problem(&format!("cannot be read: {error}")))?;
-    if String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
-        Ok(pem)
-    } else {
-        Err(problem("holds no certificate in PEM form (a line -----BEGIN CERTIFICATE-----)"))
-    }
 }
 
 /// Why an attempt failed.

@@ -247,11 +247,11 @@ pub(super) fn statements(needs: &Needs, account: &str, own: &str) -> Vec<String>
     let account = quoted_account(account);
     let tables = needs.tables.values().filter_map(|need| {
         let what = allowed(need);
-        let object = object(need.table.schema.as_deref().unwrap_or(own), &need.table.name);
+        let object = MYSQL.quoted(&[need.table.schema.as_deref().unwrap_or(own), &need.table.name]);
         (!what.is_empty()).then(|| format!("GRANT {} ON {object} TO {account};", what.join(", ")))
     });
     let routines = needs.routines.iter().map(|routine| {
-        let object = object(routine.schema.as_deref().unwrap_or(own), &routine.name);
+        let object = MYSQL.quoted(&[routine.schema.as_deref().unwrap_or(own), &routine.name]);
         format!("GRANT EXECUTE ON PROCEDURE {object} TO {account};")
     });
     tables.chain(routines).collect()
@@ -264,13 +264,9 @@ fn allowed(need: &Need) -> Vec<String> {
     }
     for (privilege, columns) in [("SELECT", &need.select), ("INSERT", &need.insert), ("UPDATE", &need.update)]
     {
-        let mut list = String::new();
-        for column in columns {
-            list.push_str(if list.is_empty() { "" } else { ", " });
-            MYSQL.push_ident(&mut list, &column.0);
-        }
-        if !list.is_empty() {
-            what.push(format!("{privilege} ({list})"));
+        let names: Vec<String> = columns.iter().map(|column| MYSQL.quoted(&[&column.0])).collect();
+        if !names.is_empty() {
+            what.push(format!("{privilege} ({})", names.join(", ")));
         }
     }
     if need.delete {
@@ -279,25 +275,11 @@ fn allowed(need: &Need) -> Vec<String> {
     what
 }
 
-fn object(schema: &str, name: &str) -> String {
-    let mut object = String::new();
-    MYSQL.push_ident(&mut object, schema);
-    object.push('.');
-    MYSQL.push_ident(&mut object, name);
-    object
-}
-
 /// `'buktor'@'%'`; in backticks where quotes would depend on `sql_mode`.
 fn quoted_account(account: &str) -> String {
     let (user, host) = account.rsplit_once('@').unwrap_or((account, "%"));
     let quoted = |name: &str| {
-        let mut text = String::new();
-        if name.contains(['\'', '\\']) {
-            MYSQL.push_ident(&mut text, name);
-        } else {
-            text = format!("'{name}'");
-        }
-        text
+        if name.contains(['\'', '\\']) { MYSQL.quoted(&[name]) } else { format!("'{name}'") }
     };
     format!("{}@{}", quoted(user), quoted(host))
 }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{FixedOffset, Offset};
+use chrono::FixedOffset;
 use sqlx::{
     AssertSqlSafe, Connection, Row,
     mysql::{MySqlArguments, MySqlConnection, MySqlDatabaseError, MySqlQueryResult, MySqlRow},
@@ -13,9 +13,8 @@ use tokio::time::{error::Elapsed, timeout};
 
 use crate::{
     config::{Database, Network},
-    his::{HisError, Remark, Session, SessionFuture, faults},
+    his::{HisError, Remark, Session, SessionFuture, faults, zone},
     model::{
-        clock::{Clock, SystemClock},
         need::Needs,
         outcome::FaultClass,
         table::{Schema, TableName},
@@ -149,7 +148,7 @@ impl MySql {
         if self.open {
             self.undo().await?;
         }
-        let offset = offset_now(self.timezone);
+        let offset = zone::offset_now(self.timezone);
         if offset != self.offset {
             self.say(format!("SET time_zone = '{offset}'")).await?;
             self.offset = offset;
@@ -334,9 +333,4 @@ fn driver_words(error: &sqlx::Error) -> String {
         sqlx::Error::Protocol(words) => words.split(" (").next().unwrap_or_default().to_owned(),
         other => other.to_string(),
     }
-}
-
-/// The zone's offset from UTC at this moment.
-fn offset_now(timezone: chrono_tz::Tz) -> FixedOffset {
-    SystemClock.now().utc().with_timezone(&timezone).offset().fix()
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use chrono::FixedOffset;
 
-use super::{MySql, offset_now};
-use crate::his::{HisError, Remark};
+use super::MySql;
+use crate::his::{HisError, Remark, zone};
 
 /// A packet of a megabyte: the least default of all versions.
 const PACKET_BYTES_USUAL: u64 = 1024 * 1024;
@@ -51,10 +51,10 @@ pub(super) async fn remarks(session: &mut MySql) -> Result<Vec<Remark>, HisError
             facts.settings.insert(name.to_ascii_lowercase(), value.clone());
         }
     }
-    Ok(judge(&facts, session.timezone.name(), offset_now(session.timezone)))
+    Ok(judge(&facts, session.timezone.name(), zone::offset_now(session.timezone)))
 }
 
-fn judge(facts: &Facts, zone: &str, offset: FixedOffset) -> Vec<Remark> {
+fn judge(facts: &Facts, timezone: &str, offset: FixedOffset) -> Vec<Remark> {
     let mut remarks = Vec::new();
     let mut say = |problem, message| remarks.push(Remark { problem, message });
     let on = |name: &&&str| facts.settings.get(**name).is_some_and(|v| !matches!(v.as_str(), "OFF" | "0"));
@@ -90,27 +90,11 @@ fn judge(facts: &Facts, zone: &str, offset: FixedOffset) -> Vec<Remark> {
             ),
         );
     }
-    let minutes = offset.local_minus_utc() / 60;
-    if let Some(now) = facts.now_minutes.filter(|now| *now != minutes) {
-        say(
-            false,
-            format!(
-                "on the server it is UTC{} (time_zone {}), and in {zone}, which is database.timezone, UTC{}: times that the \
-                 HIS fills in by itself, with NOW() for example, differ from those that are written here. If the HIS keeps \
-                 its times in the server's zone, set database.timezone to that; if not, leave it",
-                signed(now),
-                facts.time_zone,
-                signed(minutes)
-            ),
-        );
+    let setting = format!(" (time_zone {})", facts.time_zone);
+    if let Some(message) = zone::other_clock(facts.now_minutes, &setting, (timezone, offset), "NOW()") {
+        say(false, message);
     }
     remarks
-}
-
-/// `+05:30`.
-fn signed(minutes: i32) -> String {
-    let sign = if minutes < 0 { '-' } else { '+' };
-    format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
 
 use super::Oracle;
 use crate::{
-    his::{HisError, near},
+    his::{HisError, answer, near},
     model::table::{Privileges, Schema, Table, TableName, Trigger},
 };
 
@@ -67,28 +67,8 @@ impl Place {
     }
 }
 
-/// One row of an answer.
-#[derive(Debug)]
-struct Answer {
-    place: Place,
-    cells: std::vec::IntoIter<Option<String>>,
-}
-
-impl Answer {
-    /// The next column, where it is not NULL.
-    fn cell(&mut self) -> Option<String> {
-        self.cells.next().flatten()
-    }
-
-    /// The next column; empty where it is NULL.
-    fn text(&mut self) -> String {
-        self.cell().unwrap_or_default()
-    }
-
-    fn number<N: std::str::FromStr>(&mut self) -> Option<N> {
-        self.cell()?.parse().ok()
-    }
-}
+/// One row of the answer to a question about several places.
+type Answer = answer::Answer<Place>;
 
 /// A question about places: the columns that name a place, those that are wanted of it, and where.
 #[derive(Clone, Copy, Debug)]

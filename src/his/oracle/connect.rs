@@ -6,10 +6,10 @@ use std::{path::PathBuf, time::Duration};
 use chrono::FixedOffset;
 use oracle::{Connection, Connector, Error, ErrorKind};
 
-use super::{Oracle, client, fault, refusal, thread::Thread, zone};
+use super::{Oracle, client, fault, refusal, thread::Thread};
 use crate::{
     config::{Database, Oracle as Place, OracleAddress, OracleTarget, Secret, Tls},
-    his::{HisError, faults},
+    his::{HisError, faults, zone},
     model::outcome::FaultClass,
 };
 
@@ -118,7 +118,7 @@ impl Target {
         // A name for administrators, nothing more.
         let _ = connection.set_module(MODULE);
         let settings = SETTINGS.iter().map(|setting| format!("ALTER SESSION SET {setting}"));
-        for setting in settings.chain([zone::setting(self.offset)]) {
+        for setting in settings.chain([zone_setting(self.offset)]) {
             // Values are bound as what their columns are: no setting decides about one.
             perhaps(&connection, connection.execute(&setting, &[])).map_err(|error| refused(&error))?;
         }
@@ -288,9 +288,27 @@ pub(super) fn words(address: &OracleAddress) -> String {
     }
 }
 
+/// The statement that sets the session's zone, as an offset: a region's name would need the same version of the zones' tables
+/// on both sides (ORA-01805). It is said anew when the clocks change.
+pub(super) fn zone_setting(offset: FixedOffset) -> String {
+    format!("ALTER SESSION SET TIME_ZONE = '{offset}'")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn offsets_as_oracle_reads_them() {
+        fn check(seconds: i32, expected: &str) {
+            let offset = FixedOffset::east_opt(seconds).expect("an offset");
+            assert_eq!(zone_setting(offset), format!("ALTER SESSION SET TIME_ZONE = '{expected}'"));
+        }
+        check(19_800, "+05:30");
+        check(3_600, "+01:00");
+        check(-12_600, "-03:30");
+        check(0, "+00:00");
+    }
 
     fn listener(host: &str, target: OracleTarget, tls: Tls) -> OracleAddress {
         OracleAddress::Listener { host: host.into(), port: 1521, target, tls }

@@ -9,12 +9,16 @@ use crate::{
 /// A statement for each table and procedure of others than the login itself, whose own need none. `own` is the schema of
 /// those that name none. Whole tables, because Oracle has no SELECT by columns.
 pub(super) fn statements(needs: &Needs, user: &str, own: &str) -> Vec<String> {
-    let grantee = quoted(user);
+    let grantee = ORACLE.quoted(&[user]);
     let tables = needs.tables.values().filter_map(|need| {
         let owner = need.table.schema.as_deref().unwrap_or(own);
         let what = allowed(need);
         (owner != user && !what.is_empty()).then(|| {
-            format!("GRANT {} ON {} TO {grantee};", what.join(", "), object(owner, &need.table.name))
+            format!(
+                "GRANT {} ON {} TO {grantee};",
+                what.join(", "),
+                ORACLE.quoted(&[owner, &need.table.name])
+            )
         })
     });
     let routines = needs.routines.iter().filter_map(|routine| {
@@ -39,16 +43,6 @@ fn allowed(need: &Need) -> Vec<&'static str> {
         ("DELETE", need.delete),
     ];
     all.into_iter().filter(|(_, needed)| *needed).map(|(privilege, _)| privilege).collect()
-}
-
-fn object(owner: &str, name: &str) -> String {
-    format!("{}.{}", quoted(owner), quoted(name))
-}
-
-fn quoted(name: &str) -> String {
-    let mut text = String::new();
-    ORACLE.push_ident(&mut text, name);
-    text
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     config::{Database, Oracle as Place},
-    his::{HisError, Remark, Session, SessionFuture},
+    his::{HisError, Remark, Session, SessionFuture, zone},
     model::{
         need::Needs,
         outcome::FaultClass,
@@ -37,7 +37,6 @@ mod refusal;
 mod remarks;
 mod statement;
 mod thread;
-mod zone;
 
 use connect::Facts;
 use statement::Work;
@@ -237,7 +236,7 @@ impl Oracle {
         }
         let offset = zone::offset_now(self.timezone);
         if offset != self.offset {
-            self.ask_perhaps(zone::setting(offset), &[]).await?;
+            self.ask_perhaps(connect::zone_setting(offset), &[]).await?;
             self.offset = offset;
         }
         if !self.usable {

@@ -3,8 +3,8 @@
 
 use chrono::FixedOffset;
 
-use super::{Oracle, connect::Facts, zone};
-use crate::his::{HisError, Remark};
+use super::{Oracle, connect::Facts};
+use crate::his::{HisError, Remark, zone};
 
 /// Oldest and newest version that this program knows.
 const VERSIONS: ((i32, i32), i32) = ((11, 2), 23);
@@ -37,7 +37,7 @@ pub(super) async fn remarks(session: &mut Oracle) -> Result<Vec<Remark>, HisErro
     Ok(remarks)
 }
 
-fn judge(facts: &Facts, answers: &Answers, zone: &str, offset: FixedOffset) -> Vec<Remark> {
+fn judge(facts: &Facts, answers: &Answers, timezone: &str, offset: FixedOffset) -> Vec<Remark> {
     let mut remarks = versions(facts);
     let mut say = |problem, message| remarks.push(Remark { problem, message });
     let is_standby = !answers.role.is_empty() && answers.role != "PRIMARY";
@@ -74,18 +74,8 @@ fn judge(facts: &Facts, answers: &Answers, zone: &str, offset: FixedOffset) -> V
             ),
         );
     }
-    let minutes = offset.local_minus_utc() / 60;
-    if let Some(now) = answers.now_minutes.filter(|now| *now != minutes) {
-        say(
-            false,
-            format!(
-                "on the server it is UTC{}, and in {zone}, which is database.timezone, UTC{}: times that the HIS fills in by \
-                 itself, with SYSDATE for example, differ from those that are written here. If the HIS keeps its times in the \
-                 server's zone, set database.timezone to that; if not, leave it",
-                signed(now),
-                signed(minutes)
-            ),
-        );
+    if let Some(message) = zone::other_clock(answers.now_minutes, "", (timezone, offset), "SYSDATE") {
+        say(false, message);
     }
     remarks
 }
@@ -117,12 +107,6 @@ fn minutes(text: &str) -> Option<i32> {
     let (hours, minutes) = text.trim().split_once(':')?;
     let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
     Some(hours * 60 + if text.trim().starts_with('-') { -minutes } else { minutes })
-}
-
-/// `+05:30`.
-fn signed(minutes: i32) -> String {
-    let sign = if minutes < 0 { '-' } else { '+' };
-    format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }
 
 #[cfg(test)]

@@ -12,20 +12,20 @@ use crate::{
 
 /// A statement for each table and procedure, for the user that the login has in the database.
 pub(super) fn statements(needs: &Needs, facts: &Facts) -> Vec<String> {
-    let user = ident(&facts.user);
+    let user = TSQL.quoted(&[&facts.user]);
     let tables = needs.tables.values().filter_map(|need| {
         let what = allowed(need);
-        let object = object(need.table.schema.as_deref().unwrap_or(&facts.schema), &need.table.name);
+        let object = TSQL.quoted(&[need.table.schema.as_deref().unwrap_or(&facts.schema), &need.table.name]);
         (!what.is_empty()).then(|| format!("GRANT {} ON {object} TO {user};", what.join(", ")))
     });
     let routines = needs.routines.iter().map(|routine| {
-        let object = object(routine.schema.as_deref().unwrap_or(&facts.schema), &routine.name);
+        let object = TSQL.quoted(&[routine.schema.as_deref().unwrap_or(&facts.schema), &routine.name]);
         format!("GRANT EXECUTE ON {object} TO {user};")
     });
     let mut statements: Vec<String> = tables.chain(routines).collect();
     if !statements.is_empty() {
         // Without it they would be run in the master database.
-        statements.insert(0, format!("USE {};", ident(&facts.database)));
+        statements.insert(0, format!("USE {};", TSQL.quoted(&[&facts.database])));
     }
     statements
 }
@@ -33,23 +33,13 @@ pub(super) fn statements(needs: &Needs, facts: &Facts) -> Vec<String> {
 /// SELECT and UPDATE by columns; INSERT and DELETE are of the whole table, always.
 fn allowed(need: &Need) -> Vec<String> {
     let by_columns = |privilege: &str, columns: &std::collections::BTreeSet<ColumnName>| {
-        let names: Vec<String> = columns.iter().map(|column| ident(&column.0)).collect();
+        let names: Vec<String> = columns.iter().map(|column| TSQL.quoted(&[&column.0])).collect();
         (!names.is_empty()).then(|| format!("{privilege} ({})", names.join(", ")))
     };
     let insert = (!need.insert.is_empty()).then(|| "INSERT".to_owned());
     let delete = need.delete.then(|| "DELETE".to_owned());
     let what = [by_columns("SELECT", &need.select), insert, by_columns("UPDATE", &need.update), delete];
     what.into_iter().flatten().collect()
-}
-
-fn object(schema: &str, name: &str) -> String {
-    format!("{}.{}", ident(schema), ident(name))
-}
-
-fn ident(name: &str) -> String {
-    let mut quoted = String::new();
-    TSQL.push_ident(&mut quoted, name);
-    quoted
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! down as `database.tls` allows. Each step is a connection of its own. A step down follows from a failure of encryption
 //! alone, never from a refused login.
 
-use std::{io::ErrorKind, path::Path, time::Duration};
+use std::{io::ErrorKind, time::Duration};
 
 use tiberius::{AuthMethod, Client, Config, EncryptionLevel, error::Error};
 use tokio::{net::TcpStream, task::JoinSet, time::timeout};
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{SqlServer as Place, SqlServerLogin, Tls},
-    his::HisError,
+    his::{HisError, authorities},
     model::outcome::FaultClass,
 };
 
@@ -144,7 +144,9 @@ fn config(place: &Place, target: &Target, step: EncryptionLevel) -> Result<Confi
     config.encryption(step);
     match (place.tls, place.ca_file.as_deref()) {
         (Tls::Off, _) => config.hostname_in_certificate(NO_NAME),
-        (Tls::Verify, Some(path)) => config.trust_cert_ca_bundle(authorities(path)?),
+        (Tls::Verify, Some(path)) => {
+            config.trust_cert_ca_bundle(authorities::read(path, "sqlserver-ca-file")?);
+        }
         (Tls::Verify, None) => {}
         (Tls::Prefer | Tls::Require, _) => config.trust_cert(),
     }
@@ -175,19 +177,6 @@ fn no_windows() -> HisError {
         "a Windows login is possible where this program runs on Windows alone: set database.user and database.password to a \
          login of SQL Server's own (\"SQL Server and Windows Authentication mode\" must be on there)",
     )
-}
-
-fn authorities(path: &Path) -> Result<Vec<u8>, HisError> {
-    let problem = |what: &str| {
-        let message = format!("database.ca_file, {}, {what}", path.display());
-        HisError::plain(FaultClass::Login, "sqlserver-ca-file", message)
-    };
-    let pem = std::fs::read(path).map_err(|error| problem(&format!("cannot be read: {error}")))?;
-    if String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
-        Ok(pem)
-    } else {
-        Err(problem("holds no certificate in PEM form (a line -----BEGIN CERTIFICATE-----)"))
-    }
 }
 
 /// Why an attempt failed.

@@ -1,13 +1,10 @@
 //! What a hospital's IT should know about the server itself: what keeps rows from being written or COMMITs from being kept,
 //! what is not encrypted, and what the login may that it need not. Reads settings, changes none.
 
-use chrono::{FixedOffset, Offset};
+use chrono::FixedOffset;
 
 use super::SqlServer;
-use crate::{
-    his::{HisError, Remark},
-    model::clock::{Clock, SystemClock},
-};
+use crate::his::{HisError, Remark, zone};
 
 /// The oldest version that this program is made for: 2008 R2.
 const VERSION_MIN: (u32, u32) = (10, 50);
@@ -53,7 +50,7 @@ pub(super) async fn remarks(session: &mut SqlServer) -> Result<Vec<Remark>, HisE
     let clock = "SELECT DATEPART(TZoffset, SYSDATETIMEOFFSET())";
     facts.now_minutes = text(&mut ask(session, clock).await?).parse().ok();
     facts.sysadmin = text(&mut ask(session, "SELECT IS_SRVROLEMEMBER('sysadmin')").await?) == "1";
-    let offset = SystemClock.now().utc().with_timezone(&session.timezone).offset().fix();
+    let offset = zone::offset_now(session.timezone);
     Ok(judge(&facts, session.timezone.name(), offset))
 }
 
@@ -68,7 +65,7 @@ fn text(row: &mut Row) -> String {
     row.next().flatten().unwrap_or_default()
 }
 
-fn judge(facts: &Facts, zone: &str, offset: FixedOffset) -> Vec<Remark> {
+fn judge(facts: &Facts, timezone: &str, offset: FixedOffset) -> Vec<Remark> {
     let mut remarks = Vec::new();
     let mut say = |problem, message| remarks.push(Remark { problem, message });
     if facts.updateability == "READ_ONLY" {
@@ -107,15 +104,8 @@ fn judge(facts: &Facts, zone: &str, offset: FixedOffset) -> Vec<Remark> {
              be refused. Ask the HIS's vendor whether ALTER DATABASE ... SET COMPATIBILITY_LEVEL = 100 is possible"
         ));
     }
-    let minutes = offset.local_minus_utc() / 60;
-    if let Some(now) = facts.now_minutes.filter(|now| *now != minutes) {
-        say(format!(
-            "on the server it is UTC{}, and in {zone}, which is database.timezone, UTC{}: times that the HIS fills in by \
-             itself, with GETDATE() for example, differ from those that are written here. If the HIS keeps its times in the \
-             server's zone, set database.timezone to that; if not, leave it",
-            signed(now),
-            signed(minutes)
-        ));
+    if let Some(message) = zone::other_clock(facts.now_minutes, "", (timezone, offset), "GETDATE()") {
+        say(message);
     }
     if facts.sysadmin {
         say("the login is a sysadmin and may do anything on the server: a login of its own that may use the mapped tables \
@@ -123,12 +113,6 @@ fn judge(facts: &Facts, zone: &str, offset: FixedOffset) -> Vec<Remark> {
             .to_owned());
     }
     remarks
-}
-
-/// `+05:30`.
-fn signed(minutes: i32) -> String {
-    let sign = if minutes < 0 { '-' } else { '+' };
-    format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }
 
 #[cfg(test)]

@@ -157,6 +157,13 @@ pub(super) fn a_wrong_password_is_not_repeated(his: &His) {
     let daemon = site.start();
     send(&daemon, "a", &json!({"event_type": "visit", "visit_id": 1, "status": "x"}));
     assert_eq!(site.count("pending"), 1);
+    // Each is an attempt, because an operator asks for it; by itself the daemon makes no more.
+    for _ in 0..3 {
+        site.cli(&["sync", "--now"]);
+    }
+    let status = site.cli(&["status"]).stdout;
+    assert!(status.contains("correct database.user and database.password and restart"), "{status}");
+    assert_eq!(site.json(&["status", "--json"])["his"]["next_attempt_at"], json!(null));
     assert!(!site.log().contains("Hunter2"));
 }
 

@@ -2,7 +2,7 @@
 
 use tiberius::ColumnData;
 
-use super::{answer, names::Place};
+use super::answer;
 use crate::{
     his::{
         HisError,
@@ -19,7 +19,7 @@ pub(super) async fn read(
     schema: &str,
     name: &str,
 ) -> Result<(Privileges, bool), HisError> {
-    let object = quoted(&Place { schema: schema.to_owned(), table: name.to_owned() });
+    let object = TSQL.quoted(&[schema, name]);
     let may = |privilege: &str| format!("HAS_PERMS_BY_NAME(@P1, 'OBJECT', '{privilege}')");
     let all = ["SELECT", "INSERT", "UPDATE", "DELETE", "VIEW DEFINITION"].map(may).join(", ");
     let rows = session.ask_gently(&format!("SELECT {all}"), &[question::text(&object)]).await?;
@@ -58,13 +58,4 @@ async fn columns(
     );
     let rows = session.ask_gently(&sql, &[question::text(object), ColumnData::I32(Some(id))]).await?;
     Ok(rows.into_iter().flatten().flatten().map(ColumnName).collect())
-}
-
-/// `[schema].[table]`.
-fn quoted(place: &Place) -> String {
-    let mut object = String::new();
-    TSQL.push_ident(&mut object, &place.schema);
-    object.push('.');
-    TSQL.push_ident(&mut object, &place.table);
-    object
 }
