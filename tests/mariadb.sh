@@ -15,14 +15,13 @@ packages() {
     command -v mariadb >/dev/null || missing+=(mariadb-client)
     command -v openssl >/dev/null || missing+=(openssl)
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
-    # An independent client of SQL Server.
-    command -v tsql >/dev/null || missing+=(freetds-bin)
     printf '%s\n' "${missing[@]}" | sort -u
 }
 
-install_packages() {
-    local missing
-    mapfile -t missing < <(packages | sed '/^$/d')
+# provide_packages LIST: installs the Debian packages that the command LIST prints, one a line, until it prints none.
+provide_packages() {
+    local list=$1 missing
+    mapfile -t missing < <("$list" | sed '/^$/d')
     [ "${#missing[@]}" -eq 0 ] && return
     command -v apt-get >/dev/null || fail "install what holds these Debian packages first: ${missing[*]}"
     [ "$(id -u)" -eq 0 ] || fail "install these first: sudo apt-get install ${missing[*]}"
@@ -38,7 +37,7 @@ install_packages() {
     apt-get update -qq >&2
     apt-get install -qq --no-install-recommends "${missing[@]}" >&2
     remove_policy
-    [ -z "$(packages | sed '/^$/d')" ] || fail "still missing after the installation: $(packages | tr '\n' ' ')"
+    [ -z "$("$list" | sed '/^$/d')" ] || fail "still missing after the installation: $("$list" | tr '\n' ' ')"
 }
 
 policy_made=
@@ -149,7 +148,7 @@ trap 'exit 143' TERM
 # Installs what is missing and starts the server; sets $folder and $port, and exports where it is.
 provide_mariadb() {
     PATH="$PATH:/usr/sbin"
-    install_packages
+    provide_packages packages
     # Short, because a socket's path may have 107 bytes.
     folder=$(mktemp -d "${TMPDIR:-/tmp}/buktor.XXXXXX")
     make_certificates "$folder/tls"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# A PostgreSQL server of its own for tests/run.sh, which sources this file after tests/mariadb.sh: it is what the Oracle client test double
-# (tests/oci-double) runs its statements on. What it needs is installed (Debian packages, as root), the server runs in
-# a temporary folder on a free port as the user `postgres` (it refuses to run as root), and both are gone at the end.
+# A PostgreSQL server of its own for tests/run.sh, which sources this file after tests/mariadb.sh: it is what the double of
+# Oracle's client library (tests/oci-double) runs its statements on. What it needs is installed (Debian packages, as root), the
+# server runs in a temporary folder on a free port as the user `postgres` (it refuses to run as root), and both are gone at the
+# end.
 # shellcheck shell=bash
 
 # Where Debian keeps the server's programs, which are not in PATH.
@@ -13,23 +14,7 @@ postgres_bin() {
     dir=$(command -v initdb) && dirname "$(readlink -f "$dir")"
 }
 
-install_postgres() {
-    [ -z "$(postgres_bin)" ] || return 0
-    command -v apt-get >/dev/null || fail "install PostgreSQL 15 first (Debian: postgresql-15)"
-    [ "$(id -u)" -eq 0 ] || fail "install this first: sudo apt-get install postgresql-15"
-    say "installing postgresql-15"
-    # A server of our own is started; the package's service stays down, unless there is a policy already.
-    local policy=/usr/sbin/policy-rc.d
-    if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod 755 "$policy"
-        policy_made=$policy
-    fi
-    DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql-15 >&2
-    remove_policy
-    [ -n "$(postgres_bin)" ] || fail "PostgreSQL is still missing after its installation"
-}
+postgres_packages() { [ -n "$(postgres_bin)" ] || echo postgresql-15; }
 
 postgres_run() {
     if [ "$(id -u)" -eq 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
@@ -117,7 +102,7 @@ end_all() {
 # already in the folder $1, and the server behind it. Where the environment names no other Oracle, that is Oracle for them.
 provide_oracle() {
     local bin
-    install_postgres
+    provide_packages postgres_packages
     bin=$(postgres_bin)
     trap end_all EXIT
     start_postgres "$bin" tests/oci-double/sql

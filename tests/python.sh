@@ -3,16 +3,12 @@
 # which stays there, so that they are fetched once.
 # shellcheck shell=bash
 
+python_packages() { python3 -c 'import venv, ensurepip' 2>/dev/null || printf 'python3\npython3-venv\n'; }
+
 # provide_python PACKAGE...: installs what is missing (name==version, from PyPI) and sets $python to an interpreter that has it.
 python=
 provide_python() {
-    if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
-        command -v apt-get >/dev/null || fail "install Python 3 with its module venv first"
-        [ "$(id -u)" -eq 0 ] || fail "install these first: sudo apt-get install python3 python3-venv"
-        say "installing python3 python3-venv"
-        DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2
-        DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends python3 python3-venv >&2
-    fi
+    provide_packages python_packages
     python=$PWD/target/python/bin/python
     # One that was begun and not finished is begun again.
     "$python" -m pip --version >/dev/null 2>&1 || python3 -m venv --clear target/python

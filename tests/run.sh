@@ -77,7 +77,9 @@ check() {
         code=1
     fi
 }
+freetds_packages() { command -v tsql >/dev/null || echo freetds-bin; }
 if [ $# -eq 0 ]; then
+    provide_packages freetds_packages
     provide_python sqlglot==30.30.0 python-tds==1.17.1 'pyOpenSSL>=24' oracledb==26.1.0
     check tests/sql_dialects.py
     check tests/tds-server/check.py "$BUKTOR_TEST_TDS_SERVER" "$(command -v tsql)"
