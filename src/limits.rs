@@ -15,8 +15,18 @@ pub const HEADER_BYTES_MAX: usize = 32 * 1024;
 pub const HEADER_TIME_DEFAULT: Duration = Duration::from_secs(15);
 /// From the end of the headers to the last byte of the body.
 pub const BODY_TIME_DEFAULT: Duration = Duration::from_secs(30);
-/// Connections served at a time; further ones wait in the kernel's backlog.
+/// Connections served at a time; where all are taken, the one that has kept its request back longest is cut for a new one.
 pub const CONNECTIONS_DEFAULT: u64 = 512;
+/// Of these from one address, `server.max_connections_per_address`.
+pub const CONNECTIONS_PER_ADDRESS_DEFAULT: u64 = 384;
+/// Requests a second from one address, `server.max_requests_per_second`: more than a hospital has in an hour.
+pub const REQUESTS_PER_SECOND_DEFAULT: u32 = 10_000;
+/// Requests at once that an address may have saved up, in seconds of its rate.
+pub const REQUEST_BURST_S: u32 = 10;
+/// Bytes of bodies that all requests under way hold together.
+pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How far the time of a Standard Webhooks signature may be from this machine's.
+pub const SIGNATURE_AGE_MAX: Duration = Duration::from_mins(5);
 /// What a stop may take: requests under way are answered, the batch under way is finished.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -40,6 +50,8 @@ pub const QUEUE_EVENTS_DEFAULT: u64 = 5_000_000;
 pub const QUEUE_FREE_MIB_DEFAULT: u64 = 256;
 /// How long applied events are kept, `queue.keep_applied_days`.
 pub const KEEP_APPLIED_DAYS_DEFAULT: u64 = 30;
+/// How long the audit trail tells of received events, `queue.keep_audit_days`.
+pub const KEEP_AUDIT_DAYS_DEFAULT: u32 = 365;
 /// How long the newest applied version of a record is remembered, to recognise stale events.
 pub const KEEP_ENTITIES: Duration = Duration::from_hours(400 * 24);
 /// How often the daemon looks for events that retention lets it erase.

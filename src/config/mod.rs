@@ -4,6 +4,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use ipnet::IpNet;
+
 use crate::model::mapping::Mappings;
 
 mod advice;
@@ -90,6 +92,21 @@ pub struct Server {
     pub body_time: Duration,
     /// Answer 422 to events that nothing maps, and keep nothing.
     pub reject_unmapped: bool,
+    /// Connections at a time from one address.
+    pub connections_per_address_max: usize,
+    /// Requests a second from one address, on average over ten seconds.
+    pub requests_per_second_max: u32,
+    /// TLS on the listener itself; none for plain HTTP.
+    pub tls: Option<ServerTls>,
+}
+
+/// `server.tls`.
+#[derive(Clone, Debug)]
+pub struct ServerTls {
+    /// The certificate and those of the authorities above it, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
 }
 
 /// `auth`.
@@ -97,6 +114,42 @@ pub struct Server {
 pub struct Auth {
     /// Requests that come through a proxy or to another address than loopback need no credentials.
     pub allow_unauthenticated: bool,
+    /// Tokens, one of which `Authorization: Bearer` must hold. Several for rotation.
+    pub bearer_tokens: Vec<Credential>,
+    /// Secrets, by one of which the body must be signed. Several for rotation.
+    pub signing_secrets: Vec<Credential>,
+    /// Whether a token and a signature are both needed, where both are configured.
+    pub require: Require,
+    /// Networks from which events are accepted; empty for any.
+    pub allowed_addresses: Vec<IpNet>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl Auth {
+    /// Whether senders must show credentials.
+    #[must_use]
+    pub fn has_credentials(&self) -> bool {
+        !self.bearer_tokens.is_empty() || !self.signing_secrets.is_empty()
+    }
+}
+
+/// A token or signing secret with its name.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// What the audit trail calls it.
+    pub name: String,
+    /// What the sender knows.
+    pub secret: Secret,
+}
+
+/// Which credentials a request needs, where tokens and signing secrets are configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Require {
+    /// A token and a signature.
+    All,
+    /// One of the two.
+    Any,
 }
 
 /// `queue`.
@@ -112,6 +165,23 @@ pub struct Queue {
     pub keep_applied: Duration,
     /// A damaged file is set aside and a fresh one begun; otherwise the daemon does not start.
     pub replace_damaged: bool,
+    /// How long events are kept that wait for an operator (parked, unmapped, conflict); none for ever.
+    pub keep_parked: Option<Duration>,
+    /// How long the audit trail tells of received events.
+    pub keep_audit: Duration,
+    /// Payloads are sealed in the file.
+    pub encrypt: bool,
+    /// With what they are sealed, and unsealed where `encrypt` was on before.
+    pub key: QueueKey,
+}
+
+/// Where the key of the queue file's payloads is.
+#[derive(Clone, Debug)]
+pub enum QueueKey {
+    /// In this file, which the daemon makes where it is missing and nothing is sealed yet.
+    File(PathBuf),
+    /// Elsewhere: a credential of systemd, DPAPI, the environment.
+    Given(Secret),
 }
 
 /// `sync`.

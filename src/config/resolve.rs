@@ -14,15 +14,17 @@ use croner::parser::{CronParser, Seconds};
 
 use crate::{
     config::{
-        Auth, Config, Engine, Logging, Places, Queue, Server, Sync,
+        Auth, Config, Engine, Logging, Places, Queue, QueueKey, Require, Server, Sync,
         file::{self, File, LISTEN_DEFAULT, SCHEDULE_DEFAULT},
         keypath::{KeyPath, printable},
         problem::{Problem, nearest},
         secret::Environment,
     },
     limits::{
-        BATCH_EVENTS_DEFAULT, BODY_KIB_DEFAULT, BODY_TIME_DEFAULT, CONNECTIONS_DEFAULT, HEADER_TIME_DEFAULT,
-        KEEP_APPLIED_DAYS_DEFAULT, LOG_DAYS_DEFAULT, QUEUE_EVENTS_DEFAULT, QUEUE_FREE_MIB_DEFAULT,
+        BATCH_EVENTS_DEFAULT, BODY_KIB_DEFAULT, BODY_TIME_DEFAULT, CONNECTIONS_DEFAULT,
+        CONNECTIONS_PER_ADDRESS_DEFAULT, HEADER_TIME_DEFAULT, KEEP_APPLIED_DAYS_DEFAULT,
+        KEEP_AUDIT_DAYS_DEFAULT, LOG_DAYS_DEFAULT, QUEUE_EVENTS_DEFAULT, QUEUE_FREE_MIB_DEFAULT,
+        REQUESTS_PER_SECOND_DEFAULT,
     },
     sql::ident::{Dialect, MYSQL, ORACLE, SQLITE, TSQL},
 };
@@ -128,6 +130,9 @@ impl Resolver<'_> {
             header_time: written.header_timeout_s.map_or(HEADER_TIME_DEFAULT, Duration::from_secs),
             body_time: written.body_timeout_s.map_or(BODY_TIME_DEFAULT, Duration::from_secs),
             reject_unmapped: matches!(written.unmapped, Some(file::Unmapped::Reject)),
+            connections_per_address_max: to_usize(CONNECTIONS_PER_ADDRESS_DEFAULT),
+            requests_per_second_max: REQUESTS_PER_SECOND_DEFAULT,
+            tls: None,
         })
     }
 
@@ -162,8 +167,13 @@ impl Resolver<'_> {
             }
         };
         let keep_days = written.keep_applied_days.unwrap_or(KEEP_APPLIED_DAYS_DEFAULT);
+        let path = path?;
         Some(Queue {
-            path: path?,
+            key: QueueKey::File(path.with_extension("key")),
+            path,
+            encrypt: false,
+            keep_parked: None,
+            keep_audit: DAY.saturating_mul(KEEP_AUDIT_DAYS_DEFAULT),
             events_max: written.max_events.unwrap_or(QUEUE_EVENTS_DEFAULT),
             free_bytes_min: written.min_free_mb.unwrap_or(QUEUE_FREE_MIB_DEFAULT).saturating_mul(1024 * 1024),
             keep_applied: DAY.saturating_mul(u32::try_from(keep_days).unwrap_or(u32::MAX)),
@@ -240,7 +250,14 @@ impl Resolver<'_> {
 /// Resolves a whole file; `Err` where there is any problem, all of them being in `resolver.problems`.
 pub(crate) fn resolve(file: File, path: &Path, resolver: &mut Resolver<'_>) -> Option<Config> {
     let written = file.auth.unwrap_or_default();
-    let auth = Auth { allow_unauthenticated: written.allow_unauthenticated.unwrap_or(false) };
+    let auth = Auth {
+        allow_unauthenticated: written.allow_unauthenticated.unwrap_or(false),
+        bearer_tokens: Vec::new(),
+        signing_secrets: Vec::new(),
+        require: Require::All,
+        allowed_addresses: Vec::new(),
+        trusted_proxies: Vec::new(),
+    };
     let server = resolver.server(&file.server.unwrap_or_default(), &auth);
     let queue = resolver.queue(file.queue.unwrap_or_default());
     let sync = resolver.sync(file.sync.unwrap_or_default());

@@ -12,6 +12,7 @@ pub use hyper::Request;
 use std::{
     convert::Infallible,
     io,
+    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{
@@ -88,7 +89,7 @@ pub struct Stopped {
     pub cut: usize,
 }
 
-/// Serves `listener` until `stop` resolves. Then nothing is accepted any more, idle connections are closed,
+/// Serves `listener` until `stop` resolves; `handler` gets the other end's address with each request. Then nothing is accepted any more, idle connections are closed,
 /// and requests under way are answered within [`HttpLimits::stop_time`].
 ///
 /// A panic in `handler` is a 500 for that request alone. Failures of `accept` are waited out.
@@ -99,7 +100,7 @@ pub async fn serve<H, F>(
     stop: impl Future<Output = ()>,
 ) -> Stopped
 where
-    H: Fn(Request<Body>) -> F + Clone + Send + Sync + 'static,
+    H: Fn(SocketAddr, Request<Body>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
     let http1 = protocol(limits);
@@ -108,7 +109,7 @@ where
     let mut acceptor = Acceptor::new(listener, limits.connections_max);
     let mut stop = pin!(stop);
     loop {
-        let (stream, slot) = tokio::select! {
+        let (stream, peer, slot) = tokio::select! {
             biased;
             () = &mut stop => break,
             accepted = acceptor.accept() => accepted,
@@ -118,7 +119,8 @@ where
         let handler = handler.clone();
         let service = service_fn(move |request| {
             let request = bounded(request, limits, &unread);
-            answer(handler.clone(), request, Arc::clone(&unread))
+            let handler = handler.clone();
+            answer(move |request| handler(peer, request), request, Arc::clone(&unread))
         });
         let connection = graceful.watch(http1.serve_connection(TokioIo::new(socket), service));
         let cut = cut.clone();
@@ -225,17 +227,17 @@ impl Acceptor {
     }
 
     /// The next connection, once there is a slot for it.
-    async fn accept(&mut self) -> (TcpStream, OwnedSemaphorePermit) {
+    async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
         let slot = Arc::clone(&self.slots).acquire_owned().await.expect("nothing closes this semaphore");
         let (mut pause, pause_max) = ACCEPT_PAUSE;
         loop {
             match self.listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     if let Err(error) = stream.set_nodelay(true) {
                         // Replies may come some milliseconds later; they come.
                         tracing::debug!(%error, "cannot set TCP_NODELAY");
                     }
-                    return (stream, slot);
+                    return (stream, peer, slot);
                 }
                 // The client gave up while it waited.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}

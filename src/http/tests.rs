@@ -34,7 +34,7 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) async fn start<H, F>(limits: HttpLimits, handler: H) -> Self
     where
-        H: Fn(Request<Body>) -> F + Clone + Send + Sync + 'static,
+        H: Fn(SocketAddr, Request<Body>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Reply> + Send + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -92,7 +92,7 @@ pub(crate) fn status(reply: &str) -> &str {
 }
 
 /// Says what it was asked: `/read` reads the body first, `/wait` takes a while, `/panic` panics.
-async fn parrot(request: Request<Body>) -> Reply {
+async fn parrot(_peer: SocketAddr, request: Request<Body>) -> Reply {
     let path = request.uri().path().to_owned();
     match path.as_str() {
         "/panic" => panic!("on purpose"),
@@ -367,13 +367,13 @@ async fn the_client_of_send() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     let limits = HttpLimits { stop_time: Duration::from_millis(100), ..limits() };
-    let server = Running::start(limits, move |request: Request<Body>| {
+    let server = Running::start(limits, move |peer, request: Request<Body>| {
         count.fetch_add(1, Ordering::Relaxed);
         assert_eq!(
             (request.method(), request.headers()["content-type"].as_bytes()),
             (&Method::POST, &b"application/json"[..])
         );
-        parrot(request)
+        parrot(peer, request)
     })
     .await;
     let post =

@@ -6,7 +6,7 @@ use crate::{
     limits::{EVENT_ID_BYTES_MAX, EVENT_KIND_BYTES_MAX, JSON_DEPTH_MAX},
     model::{
         clock::Timestamp,
-        event::{EventId, EventKind, RawEvent},
+        event::{EventId, EventKind, RawEvent, Sender},
         moment::parse_timestamp,
     },
 };
@@ -85,7 +85,7 @@ pub enum Refused {
     },
 }
 
-/// Reads the envelope of an event that was received at that moment. A byte order mark before it is dropped;
+/// Reads the envelope of an event that was received at that moment, from this machine as far as the envelope can tell. A byte order mark before it is dropped;
 /// everything else of the body is kept to the byte.
 pub fn read(body: &[u8], received_at: Timestamp) -> Result<RawEvent, Refused> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
@@ -102,6 +102,7 @@ pub fn read(body: &[u8], received_at: Timestamp) -> Result<RawEvent, Refused> {
         operation: operation(&fields)?,
         occurred_at: occurred_at(&fields),
         received_at,
+        sender: Sender::LOCAL,
         body: body.to_vec(),
         digest: json::digest(&fields),
     })

@@ -5,9 +5,12 @@
 pub mod envelope;
 mod json;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
 };
 
 use hyper::{
@@ -101,13 +104,13 @@ where
     /// As [`crate::http::serve`] takes it.
     pub fn handler(
         self,
-    ) -> impl Fn(Request<Body>) -> std::pin::Pin<Box<dyn Future<Output = Reply> + Send>>
+    ) -> impl Fn(SocketAddr, Request<Body>) -> std::pin::Pin<Box<dyn Future<Output = Reply> + Send>>
     + Clone
     + Send
     + Sync
     + 'static {
         let ingest = Arc::new(self);
-        move |request| {
+        move |_peer, request| {
             let ingest = Arc::clone(&ingest);
             Box::pin(async move { ingest.answer(request).await })
         }

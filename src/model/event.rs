@@ -1,6 +1,10 @@
 //! An event, from the bytes of a request to its last state in the queue.
 
-use std::fmt;
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use crate::model::clock::Timestamp;
 
@@ -55,10 +59,26 @@ pub struct RawEvent {
     pub occurred_at: Option<Timestamp>,
     /// When the daemon accepted it.
     pub received_at: Timestamp,
+    /// Who sent it.
+    pub sender: Sender,
     /// The body, to the byte as it came.
     pub body: Vec<u8>,
     /// SHA-256 of the body's canonical form (keys sorted, no white space), first 16 bytes: equal for equal JSON.
     pub digest: [u8; 16],
+}
+
+/// Who sent an event, for the audit trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// Names of the credentials that were shown, `buktor 2026`, both where two were; none where none are configured.
+    pub credential: Option<Arc<str>>,
+    /// The sender's address; behind a trusted proxy the one that the proxy saw.
+    pub address: IpAddr,
+}
+
+impl Sender {
+    /// Someone on this machine who showed no credentials.
+    pub const LOCAL: Self = Self { credential: None, address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
 }
 
 /// What the queue answers to an append, after its commit.
@@ -115,7 +135,7 @@ impl StoredEvent {
     /// where its sender gave none.
     #[must_use]
     pub fn unqueued(event: RawEvent, seq: Seq, unnamed: &str) -> Self {
-        let RawEvent { id, kind, operation, occurred_at, received_at, body, digest: _ } = event;
+        let RawEvent { id, kind, operation, occurred_at, received_at, body, sender: _, digest: _ } = event;
         Self {
             seq,
             id: id.map_or_else(|| unnamed.to_owned(), |id| id.0),

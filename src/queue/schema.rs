@@ -10,7 +10,7 @@ pub(super) const APPLICATION_ID: i64 = 0x424b_5451;
 
 /// Each brings the file from the layout of its place in the list to the next one. Never change one that was
 /// released; add to the end.
-const MIGRATIONS: [&str; 1] = [LAYOUT_1];
+const MIGRATIONS: [&str; 2] = [LAYOUT_1, LAYOUT_2];
 
 /// The layout that this program reads and writes.
 #[expect(clippy::cast_possible_wrap, reason = "the list has a handful of entries")]
@@ -115,8 +115,35 @@ CREATE TABLE daemon (
 ) STRICT;
 ";
 
+// `actor` has an empty text where there is no name or no address. Rows of it are never deleted, as those of `writer`.
+// `meta.digest_key` keys the digests of bodies: 32 bytes, or, once there is a data key, these sealed with it.
+// Nothing finds audit rows by their event but a command that may read all of them: an index would cost every append.
+const LAYOUT_2: &str = "
+CREATE TABLE actor (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    address TEXT NOT NULL,
+    UNIQUE (name, address)
+) STRICT;
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    action INTEGER NOT NULL CHECK (action BETWEEN 0 AND 31),
+    actor INTEGER NOT NULL,
+    seq INTEGER,
+    event_id TEXT,
+    detail TEXT
+) STRICT;
+CREATE TABLE data_key (
+    id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 2147483647),
+    sealed BLOB NOT NULL,
+    made_at INTEGER NOT NULL
+) STRICT;
+ALTER TABLE meta ADD COLUMN digest_key BLOB;
+";
+
 /// Names that a complete file of the latest layout has in its catalog.
-pub(super) const OBJECTS: [&str; 20] = [
+pub(super) const OBJECTS: [&str; 23] = [
     "event",
     "event_by_id",
     "event_by_conflict",
@@ -137,6 +164,9 @@ pub(super) const OBJECTS: [&str; 20] = [
     "meta",
     "request",
     "daemon",
+    "actor",
+    "audit",
+    "data_key",
 ];
 
 /// Pages in the write-ahead log before a commit copies them into the file itself: 16 MiB. The owner thread does it

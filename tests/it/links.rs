@@ -5,7 +5,7 @@ use buktor_middleware::{
     model::{
         clock::Timestamp,
         entity::Entity,
-        event::{EventKind, EventState, RawEvent},
+        event::{EventKind, EventState, RawEvent, Sender},
         outcome::{LinkChange, Rejection, Settlement},
     },
     queue::{Proposal, Queue, QueueOptions},
@@ -94,6 +94,7 @@ fn event(digest: [u8; 16]) -> RawEvent {
         operation: None,
         occurred_at: None,
         received_at: Timestamp(1),
+        sender: Sender::LOCAL,
         body: b"{}".to_vec(),
         digest,
     }

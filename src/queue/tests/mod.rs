@@ -11,7 +11,7 @@ use crate::{
     model::{
         clock::Timestamp,
         entity::Entity,
-        event::{EventId, EventKind, EventState, RawEvent, Receipt, Seq},
+        event::{EventId, EventKind, EventState, RawEvent, Receipt, Sender, Seq},
         outcome::{Rejection, Settlement, Writer},
         table::ColumnName,
     },
@@ -81,6 +81,7 @@ fn event(id: Option<&str>, body: &str) -> RawEvent {
         operation: Some("created".into()),
         occurred_at: None,
         received_at: Timestamp(1_000_000),
+        sender: Sender::LOCAL,
         body: body.as_bytes().to_vec(),
         digest,
     }
