@@ -244,9 +244,9 @@ impl Gate {
         }
     }
 
-    /// The sender's address, if events are accepted from it: the other end's, or, where that is a trusted proxy, the last
-    /// one in `forwarded_for` (all lines of `X-Forwarded-For` in their order) that is none. Entries before that one are
-    /// never read, for anybody can have written them.
+    /// The sender's address: the other end's, or, where that is a trusted proxy, the last one in `forwarded_for` (all lines
+    /// of `X-Forwarded-For` in their order) that is none. Entries before that one are never read, for anybody can have
+    /// written them.
     ///
     /// An entry that is no address is an error and not passed over: the one before it may be a stranger's invention.
     pub fn client<'a>(
@@ -254,12 +254,13 @@ impl Gate {
         peer: IpAddr,
         forwarded_for: impl DoubleEndedIterator<Item = &'a [u8]>,
     ) -> Result<IpAddr, Refused> {
-        let client = address::client(peer, forwarded_for, &self.trusted).ok_or(Refused::ForwardedFor)?;
-        if self.allowed.is_empty() || address::is_in(&self.allowed, client) {
-            Ok(client)
-        } else {
-            Err(Refused::Address)
-        }
+        address::client(peer, forwarded_for, &self.trusted).ok_or(Refused::ForwardedFor)
+    }
+
+    /// Whether events are accepted from an address.
+    pub fn allow(&self, client: IpAddr) -> Result<(), Refused> {
+        let is_allowed = self.allowed.is_empty() || address::is_in(&self.allowed, client);
+        if is_allowed { Ok(()) } else { Err(Refused::Address) }
     }
 
     /// Judges all that can be judged before the body is read.

@@ -268,7 +268,9 @@ fn addresses() {
             ..auth(&[], &[], Require::All)
         };
         let lines = forwarded.iter().map(|line| line.as_bytes());
-        let found = Gate::new(&auth).client(peer.parse().unwrap(), lines).map(|a| a.to_string());
+        let gate = Gate::new(&auth);
+        let client = gate.client(peer.parse().unwrap(), lines);
+        let found = client.and_then(|client| gate.allow(client).map(|()| client.to_string()));
         assert_eq!(
             found.as_deref().map_err(|e| *e),
             expected,
