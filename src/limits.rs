@@ -21,8 +21,12 @@ pub const CONNECTIONS_DEFAULT: u64 = 512;
 pub const CONNECTIONS_PER_ADDRESS_DEFAULT: u64 = 384;
 /// Requests a second from one address, `server.max_requests_per_second`: more than a hospital has in an hour.
 pub const REQUESTS_PER_SECOND_DEFAULT: u32 = 10_000;
-/// Requests at once that an address may have saved up, in seconds of its rate.
-pub const REQUEST_BURST_S: u32 = 10;
+/// Requests at once that an address may have saved up, in time at its rate.
+pub const REQUEST_BURST: Duration = Duration::from_secs(10);
+/// Addresses whose requests are counted at a time; an IPv6 network of 64 bits counts as one.
+pub const RATE_ADDRESSES_MAX: usize = 8192;
+/// Signatures in one `webhook-signature` that are looked at; a request with more is refused.
+pub const SIGNATURES_MAX: usize = 16;
 /// Bytes of bodies that all requests under way hold together.
 pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Shortest accepted bearer token and signing secret, in characters.
