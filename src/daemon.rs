@@ -250,7 +250,7 @@ async fn housekeeping(queue: Queue, keep: config::Queue, clock: Arc<dyn Clock>, 
             Ok(events) if keep.encrypt => info!(events, "the events in the queue file are encrypted now"),
             Ok(events) => info!(events, "the events in the queue file are not encrypted any more"),
             Err(error) => {
-                warn!(%error, "the events in the queue file could not be converted; it will be tried again")
+                warn!(%error, "the events in the queue file could not be converted; it will be tried again");
             }
         }
         if let Err(error) = prune(&queue, &keep, &*clock).await {

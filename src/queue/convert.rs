@@ -57,7 +57,7 @@ struct Found {
 impl Store {
     /// Gives some rows the form of new ones, and at the end takes away the data keys that nothing is sealed with any more.
     pub(super) fn convert(&mut self) -> Result<Step, QueueError> {
-        if !self.converting {
+        if !self.upkeep.converting {
             return Ok(Step::default());
         }
         let sealing = Arc::clone(&self.sealing);
@@ -83,8 +83,8 @@ impl Store {
             Ok((step, unreadable))
         });
         let (step, unreadable) = done?;
-        self.unreadable += unreadable;
-        self.log_due |= step.changed > 0;
+        self.upkeep.unreadable += unreadable;
+        self.upkeep.log_due |= step.changed > 0;
         if !step.more {
             self.converted()?;
         }
@@ -99,16 +99,16 @@ impl Store {
     /// Seals all data keys with another master key, in one commit.
     pub(super) fn reseal(&mut self, master: &SealKey) -> Result<(), QueueError> {
         let sealing = Arc::clone(&self.sealing);
-        self.log_due = true;
+        self.upkeep.log_due = true;
         self.write(|conn| sealing.reseal_keys(conn, master))
     }
 
     fn converted(&mut self) -> Result<(), QueueError> {
-        self.converting = false;
-        if self.unreadable > 0 {
+        self.upkeep.converting = false;
+        if self.upkeep.unreadable > 0 {
             // Their keys are kept: whatever may still be done for them needs these.
             tracing::error!(
-                events = self.unreadable,
+                events = self.upkeep.unreadable,
                 "events cannot be unsealed, neither with the key nor otherwise: the file was changed or damaged; restore a backup"
             );
             return Ok(());
@@ -116,7 +116,7 @@ impl Store {
         let current = self.sealing.current();
         self.write(|conn| conn.execute("DELETE FROM data_key WHERE id IS NOT ?1", [current]))?;
         Arc::make_mut(&mut self.sealing).forget_others();
-        self.log_due = true;
+        self.upkeep.log_due = true;
         Ok(())
     }
 }

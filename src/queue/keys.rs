@@ -81,15 +81,14 @@ pub(super) fn read_or_make(key: &QueueKey) -> Result<SealKey, QueueError> {
     match key {
         QueueKey::Given(secret) => master(secret.expose(), key),
         QueueKey::File(file) => {
-            let text = match read(file)? {
-                Some(text) => text,
-                None => {
-                    let text = stage(file, None)?;
-                    put(file)?;
-                    tracing::info!(key = %file.display(),
+            let text = if let Some(text) = read(file)? {
+                text
+            } else {
+                let text = stage(file, None)?;
+                put(file)?;
+                tracing::info!(key = %file.display(),
                         "a key for the queue file was made: back it up, apart from the queue file; without it the events in the queue cannot be read");
-                    text
-                }
+                text
             };
             master(&text, key)
         }

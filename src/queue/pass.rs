@@ -227,7 +227,7 @@ impl Store {
         self.entity_cursor = next.unwrap_or_default();
         // What waited behind one that waited for an operator need wait no more.
         self.held_due |= erased.parked > 0;
-        self.log_due |= erased.finished + erased.parked > 0;
+        self.upkeep.log_due |= erased.finished + erased.parked > 0;
         Ok(erased)
     }
 }

@@ -55,7 +55,7 @@ pub fn rekey(
     let master = Sealing::master(&store.conn, &store.path, &key)?;
     let (path, total) = (store.path.clone(), store.count()?);
     Arc::make_mut(&mut store.sealing).switch(&store.conn, &path, Some(&master))?;
-    store.converting = true;
+    store.upkeep.converting = true;
     let mut events = 0;
     progress(0, total);
     loop {

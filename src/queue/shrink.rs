@@ -16,7 +16,7 @@ const INCREMENTAL: i64 = 2;
 impl Store {
     /// Gives some free pages back, those beyond a few that will be needed again.
     pub(super) fn shrink(&mut self) -> Result<Step, QueueError> {
-        if !self.shrinks {
+        if !self.upkeep.shrinks {
             return Ok(Step::default());
         }
         let free = self.read(free_pages)?;
@@ -33,14 +33,14 @@ impl Store {
             Ok(())
         })?;
         let left = self.read(free_pages)?;
-        self.log_due = true;
+        self.upkeep.log_due = true;
         Ok(Step { changed: free.saturating_sub(left), more: left < free && left > FREE_PAGES_KEPT })
     }
 
     /// Writes the log back and empties it, where it may hold what was erased or is long. Gives whether that is done: a
     /// process that reads keeps it from being so, and is not waited for.
     pub(super) fn cut_log(&mut self) -> bool {
-        if !self.log_due && !self.checkpoint_due() {
+        if !self.upkeep.log_due && !self.checkpoint_due() {
             return true;
         }
         // What is copied first needs no lock against readers and commits.
@@ -52,22 +52,22 @@ impl Store {
             tracing::warn!(%error, "the queue file's lock time could not be set");
         }
         match cut {
-            Ok(0) => self.log_due = false,
-            Ok(_) => self.log_due = true,
+            Ok(0) => self.upkeep.log_due = false,
+            Ok(_) => self.upkeep.log_due = true,
             Err(error) => {
-                self.log_due = true;
+                self.upkeep.log_due = true;
                 tracing::warn!(%error, "the log of the queue file could not be emptied; it will be tried again");
             }
         }
-        !self.log_due
+        !self.upkeep.log_due
     }
 
     /// Writes the whole file anew: free pages go back to the disk, and what earlier versions left in them is gone.
     pub(super) fn compact(&mut self) -> Result<(), QueueError> {
         let done = rewrite(&self.conn);
         self.judge(done)?;
-        self.shrinks = shrinks(&self.conn).unwrap_or(false);
-        self.log_due = true;
+        self.upkeep.shrinks = shrinks(&self.conn).unwrap_or(false);
+        self.upkeep.log_due = true;
         Ok(())
     }
 }

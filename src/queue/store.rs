@@ -68,6 +68,15 @@ pub(super) struct Store {
     pub(super) requested: Option<Requests>,
     /// The keys of what is sealed.
     pub(super) sealing: Arc<Sealing>,
+    pub(super) upkeep: Upkeep,
+    checkpointed_changes: u64,
+    damaged: Option<QueueError>,
+    append_error: Option<QueueError>,
+    health: Arc<HealthCell>,
+}
+
+/// What is to be done to the file itself.
+pub(super) struct Upkeep {
     /// Rows are being given the form of new ones.
     pub(super) converting: bool,
     /// Rows that could not be, because they cannot be read.
@@ -76,10 +85,6 @@ pub(super) struct Store {
     pub(super) shrinks: bool,
     /// The write-ahead log may hold what was erased.
     pub(super) log_due: bool,
-    checkpointed_changes: u64,
-    damaged: Option<QueueError>,
-    append_error: Option<QueueError>,
-    health: Arc<HealthCell>,
 }
 
 impl Store {
@@ -114,11 +119,8 @@ impl Store {
             reported: None,
             requested: None,
             sealing: Arc::new(sealing),
-            converting,
-            unreadable: 0,
-            shrinks,
             // The last process may have ended before it emptied the log.
-            log_due: true,
+            upkeep: Upkeep { converting, unreadable: 0, shrinks, log_due: true },
             checkpointed_changes: conn.total_changes(),
             damaged: None,
             append_error: None,

@@ -10,6 +10,9 @@ const ROWS_MAX: u32 = 1000;
 /// Between the parts of a record's text.
 const SEPARATOR: char = '\u{1f}';
 
+/// A row of the old memory: the record, its newest event, the newest timestamp, the newest event without one, and when.
+type Remembered = (String, i64, Option<i64>, Option<i64>, i64);
+
 /// Gives a file of layout 1 all that layout 1 had in the end. The catalog tells what it lacks: while the layout was being
 /// made, its number stayed the same.
 pub(super) fn complete_layout_1(conn: &Connection) -> rusqlite::Result<()> {
@@ -74,7 +77,7 @@ fn move_memory(conn: &Connection) -> rusqlite::Result<()> {
     )?;
     let mut after = String::new();
     loop {
-        let rows: Vec<(String, i64, Option<i64>, Option<i64>, i64)> = select
+        let rows: Vec<Remembered> = select
             .query_map(params![after, ROWS_MAX], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
             })?
