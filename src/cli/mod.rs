@@ -23,6 +23,7 @@ mod link_table;
 mod links;
 mod mapping;
 mod output;
+mod queue;
 mod rehearse;
 mod run;
 mod save_schema;
@@ -87,6 +88,9 @@ enum Command {
     /// List, show, retry or discard single events; show and change which row of the HIS a record is
     #[command(subcommand)]
     Events(events::Command),
+    /// Change the key of the queue file's events, or write the file anew
+    #[command(subcommand)]
+    Queue(queue::Command),
     /// Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json
     #[command(subcommand)]
     Generate(generate::Command),
@@ -110,6 +114,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sync(args) => sync::run(config, &args),
         Command::Status(args) => status::run(config, &args),
         Command::Events(command) => events::run(config, &command),
+        Command::Queue(command) => queue::run(config, &command),
         Command::Generate(command) => generate::run(&command),
     };
     match result {
