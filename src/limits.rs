@@ -72,8 +72,22 @@ pub const KEEP_AUDIT_DAYS_DEFAULT: u32 = 365;
 pub const KEEP_ENTITIES: Duration = Duration::from_hours(400 * 24);
 /// How often the daemon looks for events that retention lets it erase.
 pub const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
+/// How often it tries to empty the queue's log while another process reads the file.
+pub const TIDY_INTERVAL: Duration = Duration::from_secs(10);
 /// Rows that one pruning step deletes, so that it never holds up ingest for long.
 pub const PRUNE_ROWS_MAX: u32 = 1000;
+/// Bytes of bodies that one pruning step deletes, beyond its first event: their pages are overwritten.
+pub const PRUNE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Rows that one step seals or unseals.
+pub const CONVERT_ROWS_MAX: u32 = 250;
+/// Bytes of bodies that one step seals or unseals, beyond its first event.
+pub const CONVERT_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Pages of the queue file that one step gives back to the disk: 4 MiB.
+pub const SHRINK_PAGES_MAX: u32 = 1024;
+/// Free pages that the queue file keeps for what comes next: 1 MiB.
+pub const FREE_PAGES_KEPT: u64 = 256;
+/// A queue file of an earlier version with at most so many bytes in use is written anew when it is opened.
+pub const COMPACT_AT_START_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// How long a command waits for the other process that writes to the queue file.
 pub const QUEUE_BUSY_TIME: Duration = Duration::from_secs(10);
 /// A queue file up to this size is checked as a whole when it is opened.

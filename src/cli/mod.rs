@@ -24,6 +24,7 @@ mod link_table;
 mod links;
 mod mapping;
 mod output;
+mod queue;
 mod rehearse;
 mod run;
 mod save_schema;
@@ -93,6 +94,9 @@ enum Command {
     /// Keep secrets out of the configuration
     #[command(subcommand)]
     Secret(secret::Command),
+    /// Change the key of the queue file's events, or write the file anew
+    #[command(subcommand)]
+    Queue(queue::Command),
     /// Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json
     #[command(subcommand)]
     Generate(generate::Command),
@@ -117,6 +121,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => status::run(config, &args),
         Command::Events(command) => events::run(config, &command),
         Command::Secret(command) => secret::run(&command),
+        Command::Queue(command) => queue::run(config, &command),
         Command::Generate(command) => generate::run(&command),
     };
     match result {
