@@ -94,8 +94,13 @@ impl Daemon {
             let _guard = guard;
             worker.run(wakes, until).await;
         });
-        let pruning =
-            tokio::spawn(prune(queue.clone(), config.queue.keep_applied, Arc::clone(&clock), stop.clone()));
+        let pruning = tokio::spawn(prune(
+            queue.clone(),
+            config.queue.keep_applied,
+            config.queue.keep_audit,
+            Arc::clone(&clock),
+            stop.clone(),
+        ));
         info!(%address, version = env!("CARGO_PKG_VERSION"), "accepting events");
         serve(&config, &queue, listener, clock, stop).await;
         drop(wake);
@@ -241,7 +246,13 @@ fn listen_advice(error: &io::Error) -> &'static str {
 }
 
 /// Erases what retention allows, in small steps beside the daily work.
-async fn prune(queue: Queue, keep_applied: Duration, clock: Arc<dyn Clock>, stop: CancellationToken) {
+async fn prune(
+    queue: Queue,
+    keep_applied: Duration,
+    keep_audit: Duration,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) {
     loop {
         let now = clock.now();
         match queue.prune(now.before(keep_applied), now.before(limits::KEEP_ENTITIES)).await {
@@ -251,6 +262,11 @@ async fn prune(queue: Queue, keep_applied: Duration, clock: Arc<dyn Clock>, stop
                 continue;
             }
             Err(error) => warn!(%error, "old events could not be erased"),
+        }
+        match queue.prune_audit(now.before(keep_audit), now.before(limits::KEEP_AUDIT_OPERATORS)).await {
+            Ok(0) => {}
+            Ok(_) => continue,
+            Err(error) => warn!(%error, "the audit trail could not be shortened"),
         }
         tokio::select! {
             () = stop.cancelled() => return,

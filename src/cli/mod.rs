@@ -13,6 +13,7 @@ use crate::{
     config::Config,
 };
 
+mod audit;
 mod check;
 mod demo;
 mod events;
@@ -22,6 +23,7 @@ mod init;
 mod link_table;
 mod links;
 mod mapping;
+mod operator;
 mod output;
 mod rehearse;
 mod run;
@@ -87,6 +89,8 @@ enum Command {
     /// List, show, retry or discard single events; show and change which row of the HIS a record is
     #[command(subcommand)]
     Events(events::Command),
+    /// Show who sent which event, and who retried, discarded, linked, backed up or restored; the newest first
+    Audit(audit::Args),
     /// Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json
     #[command(subcommand)]
     Generate(generate::Command),
@@ -110,6 +114,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sync(args) => sync::run(config, &args),
         Command::Status(args) => status::run(config, &args),
         Command::Events(command) => events::run(config, &command),
+        Command::Audit(args) => audit::run(config, &args),
         Command::Generate(command) => generate::run(&command),
     };
     match result {

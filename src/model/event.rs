@@ -68,7 +68,7 @@ pub struct RawEvent {
 }
 
 /// Who sent an event, for the audit trail.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sender {
     /// Names of the credentials that were shown, `buktor 2026`, both where two were; none where none are configured.
     pub credential: Option<Arc<str>>,

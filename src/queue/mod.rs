@@ -24,6 +24,7 @@ use crate::{
     },
 };
 
+mod audit;
 mod awaited;
 mod change;
 mod disk;
@@ -44,6 +45,7 @@ mod writer;
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod tests;
 
+pub use audit::{AuditAction, AuditFilter, AuditRow, Operator};
 pub use awaited::Awaited;
 pub use change::{Changed, Selection};
 pub use error::{QueueError, QueueTrouble};
@@ -277,6 +279,16 @@ impl Queue {
         entities_before: Timestamp,
     ) -> Result<u64, QueueError> {
         self.job(move |store| store.prune(applied_before, entities_before)).await
+    }
+
+    /// One bounded step of erasing the audit trail: what it tells of senders from before one moment, of operators from
+    /// before another. Gives how many rows.
+    pub async fn prune_audit(
+        &self,
+        senders_before: Timestamp,
+        operators_before: Timestamp,
+    ) -> Result<u64, QueueError> {
+        self.job(move |store| store.prune_audit(senders_before, operators_before)).await
     }
 
     /// Leaves the daemon's report in the file, for `status`. Writes nothing where it equals the last one.

@@ -10,6 +10,7 @@ use crate::{
     model::event::{EventState, RawEvent, Receipt, ReceiptKind, Seq},
     queue::{
         ClaimId, Health, HealthCell, QueueError, QueueOptions,
+        audit::Trail,
         disk::Disk,
         links::Scopes,
         memory::Writers,
@@ -61,6 +62,7 @@ pub(super) struct Store {
     pub(super) entity_cursor: String,
     pub(super) writers: Writers,
     pub(super) scopes: Scopes,
+    pub(super) trail: Trail,
     pub(super) reported: Option<DaemonReport>,
     pub(super) requested: Option<Requests>,
     checkpointed_changes: u64,
@@ -95,6 +97,7 @@ impl Store {
             entity_cursor: String::new(),
             writers: Writers::default(),
             scopes: Scopes::default(),
+            trail: Trail::default(),
             reported: None,
             requested: None,
             checkpointed_changes: conn.total_changes(),
@@ -155,12 +158,13 @@ impl Store {
         let mut tail =
             Tail { seq: self.next_seq, unfinished: self.unfinished, events_max: self.events_max, low };
         let queue_id = self.queue_id.clone();
+        let mut trail = std::mem::take(&mut self.trail);
         let stored = self.write(|conn| {
             let mut insert = conn.prepare_cached(INSERT)?;
-            events.iter().map(|event| tail.append(conn, &mut insert, event, &queue_id)).collect()
+            events.iter().map(|event| tail.append(conn, &mut insert, &mut trail, event, &queue_id)).collect()
         });
         match &stored {
-            Ok(_) => (self.next_seq, self.unfinished) = (tail.seq, tail.unfinished),
+            Ok(_) => (self.next_seq, self.unfinished, self.trail) = (tail.seq, tail.unfinished, trail),
             Err(error) => self.append_error = Some(error.clone()),
         }
         stored
@@ -240,6 +244,7 @@ impl Tail {
         &mut self,
         conn: &Connection,
         insert: &mut CachedStatement<'_>,
+        trail: &mut Trail,
         event: &RawEvent,
         queue_id: &str,
     ) -> rusqlite::Result<Result<Receipt, QueueError>> {
@@ -250,7 +255,10 @@ impl Tail {
             // What is stored already is acknowledged even now, or its sender would repeat it without end.
             let twin = event.id.as_ref().map(|id| twin(conn, &id.0, event.digest)).transpose()?.flatten();
             return Ok(match twin {
-                Some(Twin::Same(seq)) => Ok(receipt(event, seq, ReceiptKind::Duplicate, queue_id)),
+                Some(Twin::Same(seq)) => {
+                    trail.came_unwritten();
+                    Ok(receipt(event, seq, ReceiptKind::Duplicate, queue_id))
+                }
                 _ => Err(refusal),
             });
         }
@@ -270,10 +278,14 @@ impl Tail {
         if stored == 1 {
             self.seq += 1;
             self.unfinished += 1;
+            trail.came(conn, event, seq, ReceiptKind::Fresh, None)?;
             return Ok(Ok(receipt(event, seq, ReceiptKind::Fresh, queue_id)));
         }
         let first = match id.map(|id| twin(conn, id, event.digest)).transpose()?.flatten() {
-            Some(Twin::Same(seq)) => return Ok(Ok(receipt(event, seq, ReceiptKind::Duplicate, queue_id))),
+            Some(Twin::Same(seq)) => {
+                trail.came(conn, event, seq, ReceiptKind::Duplicate, None)?;
+                return Ok(Ok(receipt(event, seq, ReceiptKind::Duplicate, queue_id)));
+            }
             Some(Twin::Other(first)) => first,
             None => return Err(rusqlite::Error::StatementChangedRows(stored)),
         };
@@ -294,6 +306,7 @@ impl Tail {
             error
         ])?;
         self.seq += 1;
+        trail.came(conn, event, seq, ReceiptKind::Conflict, Some(first))?;
         Ok(Ok(receipt(event, seq, ReceiptKind::Conflict, queue_id)))
     }
 }

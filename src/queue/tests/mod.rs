@@ -15,10 +15,11 @@ use crate::{
         outcome::{Rejection, Settlement, Writer},
         table::ColumnName,
     },
-    queue::{Inspector, Opened, Question, Queue, QueueError, QueueOptions},
+    queue::{Inspector, Opened, Operator, Question, Queue, QueueError, QueueOptions},
 };
 
 mod appending;
+mod audit;
 mod awaiting;
 mod files;
 mod links;
@@ -64,6 +65,11 @@ impl Place {
     fn beside(&self, end: &str) -> PathBuf {
         super::open::beside(&self.path(), end)
     }
+}
+
+/// Who acts in these tests.
+fn tester() -> Operator {
+    Operator { user: "tester".into(), command: "test".into() }
 }
 
 fn bytes(path: &Path) -> Vec<u8> {
