@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod audit;
+mod backup;
 mod check;
 mod demo;
 mod events;
@@ -26,6 +27,7 @@ mod mapping;
 mod operator;
 mod output;
 mod rehearse;
+mod restore;
 mod run;
 mod save_schema;
 mod send;
@@ -91,6 +93,13 @@ enum Command {
     Events(events::Command),
     /// Show who sent which event, and who retried, discarded, linked, backed up or restored; the newest first
     Audit(audit::Args),
+    /// Copy the queue file, whole and consistent; works beside a running daemon
+    ///
+    /// It alone knows which events are not written yet, and which row of the HIS belongs to which record. Copying it in
+    /// another way beside a running daemon loses what is still in its log.
+    Backup(backup::Args),
+    /// Put a backup in the place of the queue file, which is set aside; the daemon must be stopped
+    Restore(restore::Args),
     /// Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json
     #[command(subcommand)]
     Generate(generate::Command),
@@ -115,6 +124,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => status::run(config, &args),
         Command::Events(command) => events::run(config, &command),
         Command::Audit(args) => audit::run(config, &args),
+        Command::Backup(args) => backup::run(config, &args),
+        Command::Restore(args) => restore::run(config, &args),
         Command::Generate(command) => generate::run(&command),
     };
     match result {

@@ -11,7 +11,7 @@ use crate::{
         event::{EventState, Seq},
     },
     queue::{
-        AuditAction, Inspector, Operator, QueueError,
+        AuditAction, Inspector, Operator, QueueError, RESTORED_CAUSE,
         audit::{self, Entry},
         inspect::push_states,
         store::state_at,
@@ -180,6 +180,9 @@ fn change(
     let done = action.applies_to(state)
         && conn.prepare_cached(action.sql())?.execute(params![seq.0, state as i64, now.0])? == 1;
     if done {
+        if action == Action::Retry && cause.as_deref() == Some(RESTORED_CAUSE) {
+            conn.prepare_cached("DELETE FROM doubt WHERE seq = ?1")?.execute([seq.0])?;
+        }
         let was = cause.map_or_else(|| format!("was {state}"), |cause| format!("was {state}, {cause}"));
         let event = Some((seq, id.as_deref()));
         audit::record(conn, now, Some(by), &Entry { action: action.told_as(), event, detail: Some(&was) })?;

@@ -26,6 +26,7 @@ use crate::{
 
 mod audit;
 mod awaited;
+mod backup;
 mod change;
 mod disk;
 mod error;
@@ -37,6 +38,7 @@ mod page;
 mod pass;
 mod relink;
 mod report;
+mod restore;
 mod schema;
 mod store;
 mod writer;
@@ -47,12 +49,14 @@ mod tests;
 
 pub use audit::{AuditAction, AuditFilter, AuditRow, Operator};
 pub use awaited::Awaited;
+pub use backup::{BackedUp, BackupError, Content, backup};
 pub use change::{Changed, Selection};
 pub use error::{QueueError, QueueTrouble};
 pub use inspect::{CauseCount, DaemonStatus, EventDetail, EventFilter, EventRow, Inspector};
 pub use links::{LinksOf, Proposal};
 pub use relink::{LinkRow, LinkScope, LinkView, Relinked};
 pub use report::{DaemonReport, Requests};
+pub use restore::{Present, RESTORED_CAUSE, Restored, Restoring};
 
 /// How a queue is opened.
 #[derive(Clone, Debug)]

@@ -179,7 +179,7 @@ fn number_at(header: &[u8], at: usize) -> i64 {
     i64::from(u32::from_be_bytes(bytes))
 }
 
-fn make_folder(path: &Path) -> Result<(), QueueError> {
+pub(super) fn make_folder(path: &Path) -> Result<(), QueueError> {
     let Some(folder) = path.parent().filter(|folder| !folder.exists()) else { return Ok(()) };
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -205,12 +205,12 @@ fn make_file(path: &Path) -> Result<(), QueueError> {
 }
 
 #[cfg(unix)]
-fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
 }
 
 #[cfg(not(unix))]
-fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
@@ -231,7 +231,7 @@ fn narrow(_path: &Path) {}
 
 /// Makes the directory entry of a new file or folder survive a power cut.
 #[cfg(unix)]
-fn keep_entry(path: &Path) -> Result<(), QueueError> {
+pub(super) fn keep_entry(path: &Path) -> Result<(), QueueError> {
     let Some(folder) = path.parent() else { return Ok(()) };
     File::open(folder)
         .and_then(|folder| folder.sync_all())
@@ -239,11 +239,11 @@ fn keep_entry(path: &Path) -> Result<(), QueueError> {
 }
 
 #[cfg(not(unix))]
-fn keep_entry(_path: &Path) -> Result<(), QueueError> {
+pub(super) fn keep_entry(_path: &Path) -> Result<(), QueueError> {
     Ok(())
 }
 
-fn take_lock(path: &Path) -> Result<File, QueueError> {
+pub(super) fn take_lock(path: &Path) -> Result<File, QueueError> {
     let lock = beside(path, ".lock");
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);

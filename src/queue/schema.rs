@@ -140,6 +140,9 @@ CREATE TABLE data_key (
     made_at INTEGER NOT NULL
 ) STRICT;
 ALTER TABLE meta ADD COLUMN digest_key BLOB;
+ALTER TABLE meta ADD COLUMN last_seq INTEGER;
+ALTER TABLE meta ADD COLUMN restored_at INTEGER;
+CREATE TABLE doubt (seq INTEGER PRIMARY KEY) STRICT;
 ";
 
 /// Names that a complete file of the latest layout has in its catalog.

@@ -15,6 +15,7 @@ use crate::{
         links::Scopes,
         memory::Writers,
         report::{DaemonReport, Requests},
+        restore::Doubt,
         schema,
     },
 };
@@ -63,6 +64,7 @@ pub(super) struct Store {
     pub(super) writers: Writers,
     pub(super) scopes: Scopes,
     pub(super) trail: Trail,
+    doubt: Doubt,
     pub(super) reported: Option<DaemonReport>,
     pub(super) requested: Option<Requests>,
     checkpointed_changes: u64,
@@ -98,6 +100,7 @@ impl Store {
             writers: Writers::default(),
             scopes: Scopes::default(),
             trail: Trail::default(),
+            doubt: Doubt::of(&conn)?,
             reported: None,
             requested: None,
             checkpointed_changes: conn.total_changes(),
@@ -155,8 +158,13 @@ impl Store {
         if self.unfinished.saturating_add(events.len() as u64) > self.events_max && self.notice_changes()? {
             self.recount()?;
         }
-        let mut tail =
-            Tail { seq: self.next_seq, unfinished: self.unfinished, events_max: self.events_max, low };
+        let mut tail = Tail {
+            seq: self.next_seq,
+            unfinished: self.unfinished,
+            events_max: self.events_max,
+            low,
+            doubt: self.doubt,
+        };
         let queue_id = self.queue_id.clone();
         let mut trail = std::mem::take(&mut self.trail);
         let stored = self.write(|conn| {
@@ -237,6 +245,7 @@ struct Tail {
     unfinished: u64,
     events_max: u64,
     low: Option<QueueError>,
+    doubt: Doubt,
 }
 
 impl Tail {
@@ -279,6 +288,7 @@ impl Tail {
             self.seq += 1;
             self.unfinished += 1;
             trail.came(conn, event, seq, ReceiptKind::Fresh, None)?;
+            self.doubt.mark(conn, event, seq)?;
             return Ok(Ok(receipt(event, seq, ReceiptKind::Fresh, queue_id)));
         }
         let first = match id.map(|id| twin(conn, id, event.digest)).transpose()?.flatten() {
@@ -307,6 +317,7 @@ impl Tail {
         ])?;
         self.seq += 1;
         trail.came(conn, event, seq, ReceiptKind::Conflict, Some(first))?;
+        self.doubt.mark(conn, event, seq)?;
         Ok(Ok(receipt(event, seq, ReceiptKind::Conflict, queue_id)))
     }
 }

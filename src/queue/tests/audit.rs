@@ -129,8 +129,10 @@ async fn what_operators_do_is_told() {
         };
         let seen = inspector.link(&visit, to).unwrap();
         inspector.relink(&visit, &change, &seen, "db", &asha("events link")).unwrap();
-        let stale = crate::queue::LinkView { own: None, others: vec![] };
-        inspector.relink(&visit, &LinkChange::Drop, &stale, "other", &asha("events link")).unwrap();
+        // What is not done is not told.
+        let elsewhere = inspector.link(&visit, None).unwrap();
+        inspector.relink(&visit, &LinkChange::Drop, &seen, "other", &asha("events link")).unwrap();
+        assert_eq!(inspector.link(&visit, None).unwrap(), elsewhere);
     }
     inspector
         .relink(
