@@ -17,7 +17,7 @@ pub const HEADER_TIME_DEFAULT: Duration = Duration::from_secs(15);
 pub const BODY_TIME_DEFAULT: Duration = Duration::from_secs(30);
 /// Connections served at a time; where all are taken, the one that has kept its request back longest is cut for a new one.
 pub const CONNECTIONS_DEFAULT: u64 = 512;
-/// Of these from one address, `server.max_connections_per_address`.
+/// Of these from one address, `server.max_connections_per_address`: three quarters.
 pub const CONNECTIONS_PER_ADDRESS_DEFAULT: u64 = 384;
 /// Requests a second from one address, `server.max_requests_per_second`: more than a hospital has in an hour.
 pub const REQUESTS_PER_SECOND_DEFAULT: u32 = 10_000;
@@ -25,6 +25,18 @@ pub const REQUESTS_PER_SECOND_DEFAULT: u32 = 10_000;
 pub const REQUEST_BURST_S: u32 = 10;
 /// Bytes of bodies that all requests under way hold together.
 pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Shortest accepted bearer token and signing secret, in characters.
+pub const SECRET_CHARS_MIN: usize = 16;
+/// Shortest accepted key in a `whsec_` secret, in bytes.
+pub const WEBHOOK_KEY_BYTES_MIN: usize = 16;
+/// Tokens, and signing secrets, that may be configured: each is compared with what a request shows.
+pub const CREDENTIALS_MAX: usize = 32;
+/// Longest name of a token or signing secret.
+pub const CREDENTIAL_NAME_CHARS_MAX: usize = 64;
+/// Addresses and networks that `auth.allowed_addresses` and `auth.trusted_proxies` may have.
+pub const NETWORKS_MAX: usize = 1000;
+/// Shortest accepted key of the queue file's payloads, in characters.
+pub const MASTER_KEY_CHARS_MIN: usize = 32;
 /// How far the time of a Standard Webhooks signature may be from this machine's.
 pub const SIGNATURE_AGE_MAX: Duration = Duration::from_mins(5);
 /// What a stop may take: requests under way are answered, the batch under way is finished.
@@ -64,8 +76,22 @@ pub const AUDIT_DETAIL_BYTES_MAX: usize = 1000;
 pub const KEEP_ENTITIES: Duration = Duration::from_hours(400 * 24);
 /// How often the daemon looks for events that retention lets it erase.
 pub const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
+/// How often it tries to empty the queue's log while another process reads the file.
+pub const TIDY_INTERVAL: Duration = Duration::from_secs(10);
 /// Rows that one pruning step deletes, so that it never holds up ingest for long.
 pub const PRUNE_ROWS_MAX: u32 = 1000;
+/// Bytes of bodies that one pruning step deletes, beyond its first event: their pages are overwritten.
+pub const PRUNE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Rows that one step seals or unseals.
+pub const CONVERT_ROWS_MAX: u32 = 250;
+/// Bytes of bodies that one step seals or unseals, beyond its first event.
+pub const CONVERT_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Pages of the queue file that one step gives back to the disk: 4 MiB.
+pub const SHRINK_PAGES_MAX: u32 = 1024;
+/// Free pages that the queue file keeps for what comes next: 1 MiB.
+pub const FREE_PAGES_KEPT: u64 = 256;
+/// A queue file of an earlier version with at most so many bytes in use is written anew when it is opened.
+pub const COMPACT_AT_START_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// How long a command waits for the other process that writes to the queue file.
 pub const QUEUE_BUSY_TIME: Duration = Duration::from_secs(10);
 /// A queue file up to this size is checked as a whole when it is opened.

@@ -54,7 +54,7 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
     };
     let config = load_config(explicit)?;
     let problem = |e: QueueError| Failure::new(Exit::Problems, e);
-    let inspector = Inspector::open(&config.queue.path).map_err(problem)?;
+    let inspector = Inspector::open(&config.queue.path, &config.queue.key).map_err(problem)?;
     let mut rows = inspector.audit(&filter).map_err(problem)?;
     let more = rows.len() > args.limit;
     rows.truncate(args.limit);

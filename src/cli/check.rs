@@ -66,7 +66,7 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
         return report.print_grants();
     }
     if config.queue.path.exists()
-        && let Err(error) = Inspector::open(&config.queue.path)
+        && let Err(error) = Inspector::open(&config.queue.path, &config.queue.key)
     {
         report.problem("queue.path", error.to_string());
     }

@@ -122,7 +122,7 @@ fn problem(error: QueueError) -> Failure {
 
 pub(super) fn run(explicit: Option<&Path>, command: &Command) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
-    let inspector = Inspector::open(&config.queue.path).map_err(problem)?;
+    let inspector = Inspector::open(&config.queue.path, &config.queue.key).map_err(problem)?;
     match command {
         Command::List(args) => list(&inspector, args),
         Command::Show { id, json } => show(&inspector, id, *json),

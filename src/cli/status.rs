@@ -33,7 +33,7 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
             format!("no queue file yet at {}: the daemon has not run here", config.queue.path.display());
         return if args.json { none(&config) } else { output::data(&words) }.map(|()| Exit::Done);
     }
-    let inspector = Inspector::open(&config.queue.path).map_err(problem)?;
+    let inspector = Inspector::open(&config.queue.path, &config.queue.key).map_err(problem)?;
     let awaiting = inspector.awaiting(events::MISSING_SHOWN_MAX).map_err(problem)?;
     let view = view(&config, &inspector, &awaiting).map_err(problem)?;
     if args.json {

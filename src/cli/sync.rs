@@ -35,7 +35,7 @@ pub(super) struct Args {
 pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
     let problem = |e: QueueError| Failure::new(Exit::Problems, e);
-    let inspector = Inspector::open(&config.queue.path).map_err(problem)?;
+    let inspector = Inspector::open(&config.queue.path, &config.queue.key).map_err(problem)?;
     if inspector.is_running().map_err(problem)? {
         ask(&inspector, Duration::from_secs(args.wait))?;
     } else {

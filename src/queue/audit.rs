@@ -11,7 +11,7 @@ use crate::{
     },
     model::{
         clock::{Clock, SystemClock, Timestamp},
-        event::{RawEvent, ReceiptKind, Sender, Seq},
+        event::{EventState, RawEvent, ReceiptKind, Sender, Seq},
     },
     queue::{
         Inspector, QueueError,
@@ -173,6 +173,11 @@ pub(super) fn record(
         (command, detail) => command.or(detail).map(str::to_owned),
     };
     insert(conn, at, actor, &Entry { detail: detail.as_deref(), ..*entry })
+}
+
+/// Where an event stood.
+pub(super) fn was(state: EventState, cause: Option<&str>) -> String {
+    cause.map_or_else(|| format!("was {state}"), |cause| format!("was {state}, {cause}"))
 }
 
 fn insert(conn: &Connection, at: Timestamp, actor: i64, entry: &Entry<'_>) -> rusqlite::Result<()> {

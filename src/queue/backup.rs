@@ -26,7 +26,7 @@ use crate::{
         audit::{self, Entry},
         open::{self, beside, keep_entry, owner_only},
         schema::{self, Identity, LAYOUT},
-        store::{count_at, queue_id, state_at, transaction},
+        sql::{LAST_SEQ, count_at, queue_id, state_at, transaction},
     },
 };
 
@@ -246,7 +246,8 @@ pub(super) fn content(conn: &Connection) -> rusqlite::Result<Content> {
     let current = matches!(schema::identity(conn)?, Identity::Queue(LAYOUT));
     let is_sealed =
         current && conn.query_row("SELECT EXISTS (SELECT 1 FROM data_key)", [], |row| row.get(0))?;
-    let last_seq = conn.query_row("SELECT coalesce(max(seq), 0) FROM event", [], |row| row.get(0))?;
+    let last_seq = if current { LAST_SEQ } else { "SELECT coalesce(max(seq), 0) FROM event" };
+    let last_seq = conn.query_row(last_seq, [], |row| row.get(0))?;
     Ok(Content {
         counts,
         last_received_at: last.map(Timestamp),

@@ -183,7 +183,7 @@ fn change(
         if action == Action::Retry && cause.as_deref() == Some(RESTORED_CAUSE) {
             conn.prepare_cached("DELETE FROM doubt WHERE seq = ?1")?.execute([seq.0])?;
         }
-        let was = cause.map_or_else(|| format!("was {state}"), |cause| format!("was {state}, {cause}"));
+        let was = audit::was(state, cause.as_deref());
         let event = Some((seq, id.as_deref()));
         audit::record(conn, now, Some(by), &Entry { action: action.told_as(), event, detail: Some(&was) })?;
     }

@@ -15,8 +15,11 @@ use crate::{
     limits::QUICK_CHECK_BYTES_MAX,
     model::clock::{Clock, SystemClock},
     queue::{
-        HealthCell, Inspector, Opened, QueueError, QueueOptions, page,
+        HealthCell, Opened, QueueError, QueueOptions, keys, page, report,
         schema::{self, APPLICATION_ID, Identity, LAYOUT},
+        seal::DigestKey,
+        sealing::Sealing,
+        shrink,
         store::{Store, transaction},
     },
 };
@@ -130,7 +133,7 @@ fn prepare(options: &QueueOptions, health: &Arc<HealthCell>) -> Result<Ready, Qu
         _ => 0,
     };
     if layout < LAYOUT {
-        schema::migrate(&conn, layout).map_err(fault)?;
+        schema::migrate(&conn, layout, &DigestKey::new(keys::random(path)?)).map_err(fault)?;
     }
     if let Some(detail) = schema::damage(&conn, bytes <= QUICK_CHECK_BYTES_MAX).map_err(fault)? {
         return Err(QueueError::Damaged { path: path.to_owned(), detail });
@@ -141,8 +144,11 @@ fn prepare(options: &QueueOptions, health: &Arc<HealthCell>) -> Result<Ready, Qu
             io::Error::other(format!("its journal mode stays {mode}; network drives cannot do better"));
         return Err(QueueError::io("use the write-ahead log of", path, source));
     }
+    // Before anything is changed: without the key of what is sealed, the file stays as it is.
+    let sealing = Sealing::load(&conn, path, options.encrypt, &options.key)?;
+    let shrinks = shrink::at_start(&conn, path);
     let recovered = transaction(&conn, "BEGIN IMMEDIATE", page::recover).map_err(fault)?;
-    let store = Store::new(conn, options, Arc::clone(health)).map_err(fault)?;
+    let store = Store::new(conn, options, sealing, shrinks, Arc::clone(health)).map_err(fault)?;
     // Only now: up to here, closing would have changed a file that turns out to be damaged.
     schema::trust(&store.conn).map_err(fault)?;
     Ok(Ready { store, header, recovered, fresh: layout == 0 })
@@ -276,8 +282,9 @@ fn holder(lock: &mut File, path: &Path) -> Option<u32> {
     {
         return Some(pid);
     }
-    let daemon = Inspector::open(path).ok()?.daemon().ok()??;
-    Some(daemon.report.pid)
+    let conn = look(path).ok()?;
+    matches!(whose(&conn, path), Ok(Identity::Queue(LAYOUT))).then_some(())?;
+    Some(report::read(&conn).ok()??.pid)
 }
 
 /// A log without its file, or beside an empty one, is what is left of a file that someone took away; `SQLite` would

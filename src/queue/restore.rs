@@ -19,9 +19,11 @@ use crate::{
         AuditAction, BackupError, Content, Operator, QueueError,
         audit::{self, Entry},
         backup::{Part, content, integrity, remove},
+        keys,
         open::{self, beside, keep_entry, owner_only},
         schema::{self, Identity, LAYOUT},
-        store::transaction,
+        seal::DigestKey,
+        sql::transaction,
     },
 };
 
@@ -234,7 +236,8 @@ fn fit(path: &Path) -> Result<Content, String> {
         return Err(format!("it is damaged: {detail}"));
     }
     if layout < LAYOUT {
-        schema::migrate(&conn, layout).map_err(words)?;
+        let key = DigestKey::new(keys::random(path).map_err(told)?);
+        schema::migrate(&conn, layout, &key).map_err(words)?;
     }
     if let Some(detail) = schema::damage(&conn, false).map_err(words)? {
         return Err(format!("it is damaged: {detail}"));

@@ -10,7 +10,7 @@ use crate::{
     queue::{
         Inspector, LinkRow, LinkScope, LinksOf, Proposal, Question, Queue, QueueError, Release, Relinked,
         links, relink,
-        tests::{Place, append_many, asks, settled, tester},
+        tests::{Place, append_many, asks, older, settled, tester},
     },
 };
 use LinkChange::{Drop, Set, Void};
@@ -346,7 +346,7 @@ async fn opening_and_claiming_do_not_read_the_links() {
     queue.standing(vec![asks("x", 3)]).await.unwrap();
     queue.settle(claim.claim, vec![settled(1, EventState::Applied)], Timestamp(9)).await.unwrap();
     queue.begin_pass(Timestamp(9), Release::default()).await.unwrap();
-    queue.prune(Timestamp(9), Timestamp(9)).await.unwrap();
+    queue.prune(older(9)).await.unwrap();
     place.inspect().counts().unwrap();
     let asked = Question { link: true, ..asks(&visit("a key as long as those of some are 777").0, 9) };
     let lost = queue.standing(vec![asked]).await.unwrap_err();

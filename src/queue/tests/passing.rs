@@ -8,10 +8,10 @@ use crate::{
         outcome::{Settlement, Standing, Written},
     },
     queue::{
-        Kinds, Question, Queue, Release,
+        Erased, Kinds, Question, Queue, Release, Retention,
         tests::{
-            Place, about, append_many, asks, because, due, event, of_kind, seqs, settle_all, settled, states,
-            tester, writer,
+            Place, about, append_many, asks, because, due, event, of_kind, older, seqs, settle_all, settled,
+            states, tester, writer,
         },
     },
 };
@@ -354,11 +354,17 @@ async fn pruning_never_gives_a_place_twice() {
         ],
     )
     .await;
-    assert_eq!(queue.prune(Timestamp(10), Timestamp(10)).await.unwrap(), 0);
-    assert_eq!(queue.prune(Timestamp(11), Timestamp(10)).await.unwrap(), 3);
-    assert_eq!(states(&place.inspect()), [(3, Parked), (5, Applied)]);
-    queue.prune(Timestamp(11), Timestamp(10)).await.unwrap();
-    assert_eq!(queue.prune(Timestamp(11), Timestamp(11)).await.unwrap(), 2, "two entities");
+    let entities = |kept: Retention, than| Retention { entities_before: Timestamp(than), ..kept };
+    assert_eq!(queue.prune(older(10)).await.unwrap(), Erased::default());
+    let erased = queue.prune(entities(older(11), 10)).await.unwrap();
+    assert_eq!(erased, Erased { finished: 4, ..Erased::default() });
+    assert_eq!(states(&place.inspect()), [(3, Parked)]);
+    queue.prune(entities(older(11), 10)).await.unwrap();
+    let erased = queue.prune(older(11)).await.unwrap();
+    assert_eq!(erased, Erased { entities: 2, more: true, ..Erased::default() });
+    let erased = queue.prune(Retention { parked_before: Some(Timestamp(11)), ..older(11) }).await.unwrap();
+    assert_eq!(erased, Erased { parked: 1, ..Erased::default() });
+    assert_eq!(states(&place.inspect()), []);
     let forgotten = queue.standing(vec![asks("b", 9)]).await.unwrap();
     assert_eq!(forgotten, [Standing::default()]);
     queue.close().await;
