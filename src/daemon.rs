@@ -295,6 +295,8 @@ async fn prune(queue: &Queue, keep: &config::Queue, clock: &dyn Clock) -> Result
             break;
         }
     }
+    let operators_before = now.before(limits::KEEP_AUDIT_OPERATORS);
+    while queue.prune_audit(now.before(keep.keep_audit), operators_before).await? > 0 {}
     if finished > 0 {
         info!(events = finished, "old events erased");
     }

@@ -68,6 +68,14 @@ pub const QUEUE_FREE_MIB_DEFAULT: u64 = 256;
 pub const KEEP_APPLIED_DAYS_DEFAULT: u64 = 30;
 /// How long the audit trail tells of received events, `queue.keep_audit_days`.
 pub const KEEP_AUDIT_DAYS_DEFAULT: u32 = 365;
+/// How long the audit trail tells of what operators did.
+pub const KEEP_AUDIT_OPERATORS: Duration = Duration::from_hours(10 * 366 * 24);
+/// Of the duplicates of so much time ...
+pub const AUDIT_DUPLICATES_TIME: Duration = Duration::from_hours(1);
+/// ... so many get a row of their own in the audit trail; the others are counted.
+pub const AUDIT_DUPLICATES_MAX: usize = 200;
+/// Longest detail in the audit trail.
+pub const AUDIT_DETAIL_BYTES_MAX: usize = 1000;
 /// How long the newest applied version of a record is remembered, to recognise stale events.
 pub const KEEP_ENTITIES: Duration = Duration::from_hours(400 * 24);
 /// How often the daemon looks for events that retention lets it erase.

@@ -104,6 +104,7 @@ fn stored(detail: EventDetail) -> StoredEvent {
         crashes: 0,
         replay: row.replay,
         twin: false,
+        doubt: false,
     }
 }
 

@@ -13,12 +13,13 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use crate::{
     config::QueueKey,
     model::{
-        clock::Timestamp,
+        clock::{Clock, SystemClock, Timestamp},
         event::{EventState, Seq},
         outcome::Standing,
     },
     queue::{
-        AtRest, Question, QueueError,
+        AtRest, AuditAction, Operator, Question, QueueError,
+        audit::{self, Entry},
         links::Scopes,
         listed::{CauseCount, DaemonStatus, EventDetail, EventFilter, EventRow},
         memory::Writers,
@@ -35,7 +36,7 @@ use crate::{
 pub struct Inspector {
     pub(super) conn: Connection,
     pub(super) path: PathBuf,
-    queue_id: String,
+    pub(super) queue_id: String,
     key: QueueKey,
     /// The keys of what is sealed, once they were needed.
     sealing: OnceCell<Sealing>,
@@ -198,8 +199,11 @@ impl Inspector {
     }
 
     /// Asks the daemon to write to the HIS now. Gives a ticket for [`Inspector::sync_done`].
-    pub fn request_sync(&self) -> Result<u64, QueueError> {
+    pub fn request_sync(&self, by: &Operator) -> Result<u64, QueueError> {
+        let now = SystemClock.now();
         self.write(|conn| {
+            let entry = Entry { action: AuditAction::Sync, event: None, detail: None };
+            audit::record(conn, now, Some(by), &entry)?;
             conn.query_row("UPDATE request SET sync_now = sync_now + 1 RETURNING sync_now", [], |row| {
                 count_at(row, 0)
             })

@@ -25,7 +25,9 @@ use crate::{
     },
 };
 
+mod audit;
 mod awaited;
+mod backup;
 mod change;
 mod convert;
 mod disk;
@@ -41,6 +43,7 @@ mod pass;
 mod rekey;
 mod relink;
 mod report;
+mod restore;
 mod schema;
 mod seal;
 mod sealing;
@@ -54,7 +57,9 @@ mod writer;
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod tests;
 
+pub use audit::{AuditAction, AuditFilter, AuditRow, Operator};
 pub use awaited::Awaited;
+pub use backup::{BackedUp, BackupError, Content, backup};
 pub use change::{Changed, Selection};
 pub use convert::AtRest;
 pub use error::{QueueError, QueueTrouble};
@@ -65,6 +70,7 @@ pub use pass::{Erased, Kinds, Release, Retention};
 pub use rekey::{Compacted, Rekeyed, compact, rekey};
 pub use relink::{LinkRow, LinkScope, LinkView, Relinked};
 pub use report::{DaemonReport, Requests};
+pub use restore::{Present, RESTORED_CAUSE, Restored, Restoring};
 
 /// How a queue is opened.
 #[derive(Clone, Debug)]
@@ -285,6 +291,16 @@ impl Queue {
     pub async fn tidy(&self) -> Result<bool, QueueError> {
         self.steps(Store::shrink).await?;
         self.job(|store| Ok(store.cut_log())).await
+    }
+
+    /// One bounded step of erasing the audit trail: what it tells of senders from before one moment, of operators from
+    /// before another. Gives how many rows.
+    pub async fn prune_audit(
+        &self,
+        senders_before: Timestamp,
+        operators_before: Timestamp,
+    ) -> Result<u64, QueueError> {
+        self.job(move |store| store.prune_audit(senders_before, operators_before)).await
     }
 
     /// Leaves the daemon's report in the file, for `status`. Writes nothing where it equals the last one.

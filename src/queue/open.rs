@@ -185,7 +185,7 @@ fn number_at(header: &[u8], at: usize) -> i64 {
     i64::from(u32::from_be_bytes(bytes))
 }
 
-fn make_folder(path: &Path) -> Result<(), QueueError> {
+pub(super) fn make_folder(path: &Path) -> Result<(), QueueError> {
     let Some(folder) = path.parent().filter(|folder| !folder.exists()) else { return Ok(()) };
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -249,7 +249,7 @@ pub(super) fn keep_entry(_path: &Path) -> Result<(), QueueError> {
     Ok(())
 }
 
-fn take_lock(path: &Path) -> Result<File, QueueError> {
+pub(super) fn take_lock(path: &Path) -> Result<File, QueueError> {
     let lock = beside(path, ".lock");
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);

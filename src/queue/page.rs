@@ -23,7 +23,7 @@ use crate::{
 
 const READ_PAGE: &str = "
     SELECT seq, crashes, length(body), event_id, kind, operation, occurred_at, received_at, attempts, replay, body,
-        conflict_of IS NOT NULL
+        conflict_of IS NOT NULL, EXISTS (SELECT 1 FROM doubt WHERE doubt.seq = event.seq)
     FROM event INDEXED BY event_pending
     WHERE state = 0 AND seq > ?1 ORDER BY seq LIMIT ?2";
 const SETTLE: &str = "
@@ -204,6 +204,7 @@ struct Claimed {
     replay: bool,
     body: Vec<u8>,
     twin: bool,
+    doubt: bool,
 }
 
 impl Claimed {
@@ -220,6 +221,7 @@ impl Claimed {
             crashes: self.crashes,
             replay: self.replay,
             twin: self.twin,
+            doubt: self.doubt,
         }
     }
 }
@@ -262,6 +264,7 @@ fn read_page(
             replay: row.get(9)?,
             body,
             twin: row.get(11)?,
+            doubt: row.get(12)?,
         });
     }
     Ok((page, unreadable))

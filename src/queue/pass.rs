@@ -8,13 +8,14 @@ use rusqlite::{CachedStatement, Connection, params};
 use crate::{
     limits::{PRUNE_BYTES_MAX, PRUNE_ROWS_MAX},
     model::{
-        clock::Timestamp,
-        event::{EventKind, EventState},
+        clock::{Clock, SystemClock, Timestamp},
+        event::{EventKind, EventState, Seq},
     },
     queue::{
-        QueueError,
+        AuditAction, QueueError,
+        audit::{self, Entry},
         schema::{FINAL, LEFT, OPERATOR, WAITING},
-        sql::LAST_SEQ,
+        sql::{LAST_SEQ, state_at},
         store::Store,
     },
 };
@@ -196,14 +197,15 @@ impl Store {
         let finished = old_events("event_final", FINAL, "settled_at");
         let left = old_events("event_left", LEFT, "coalesce(settled_at, received_at)");
         let cursor = self.entity_cursor.clone();
+        let now = SystemClock.now();
         let (mut erased, next) = self.write(|conn| {
             let last: i64 = conn.prepare_cached(LAST_SEQ)?.query_row([], |row| row.get(0))?;
             let mut erased = Erased::default();
             let mut bytes = 0;
-            (erased.finished, erased.more) = erase(conn, &finished, retention.applied_before, &mut bytes)?;
+            (erased.finished, erased.more) =
+                erase(conn, &finished, retention.applied_before, None, &mut bytes)?;
             if let Some(before) = retention.parked_before.filter(|_| !erased.more) {
-                // Here an audit row tells of each, before it is gone.
-                (erased.parked, erased.more) = erase(conn, &left, before, &mut bytes)?;
+                (erased.parked, erased.more) = erase(conn, &left, before, Some(now), &mut bytes)?;
             }
             if erased.finished + erased.parked > 0 {
                 conn.prepare_cached("UPDATE meta SET last_seq = ?1")?.execute([last])?;
@@ -243,11 +245,13 @@ fn old_events(index: &str, states: &str, since: &str) -> String {
     )
 }
 
-/// Deletes events that a query finds, until a step has done enough; gives how many, and whether there may be more.
+/// Deletes events that a query finds, until a step has done enough; gives how many, and whether there may be more. The
+/// audit trail tells of each where it is to be `told`, as at that moment.
 fn erase(
     conn: &Connection,
     find: &str,
     before: Timestamp,
+    told: Option<Timestamp>,
     bytes: &mut usize,
 ) -> rusqlite::Result<(u64, bool)> {
     let found: Vec<(i64, u32)> = conn
@@ -261,8 +265,20 @@ fn erase(
         if erased > 0 && *bytes > PRUNE_BYTES_MAX {
             return Ok((erased, true));
         }
+        if let Some(at) = told {
+            tell_erased(conn, Seq(*seq), at)?;
+        }
         delete.execute([seq])?;
         erased += 1;
     }
     Ok((erased, found.len() >= PRUNE_ROWS_MAX as usize))
+}
+
+fn tell_erased(conn: &Connection, seq: Seq, at: Timestamp) -> rusqlite::Result<()> {
+    let (state, cause, id): (EventState, Option<String>, Option<String>) = conn
+        .prepare_cached("SELECT state, cause, event_id FROM event WHERE seq = ?1")?
+        .query_row([seq.0], |row| Ok((state_at(row, 0)?, row.get(1)?, row.get(2)?)))?;
+    let was = audit::was(state, cause.as_deref());
+    let entry = Entry { action: AuditAction::Erased, event: Some((seq, id.as_deref())), detail: Some(&was) };
+    audit::record(conn, at, None, &entry)
 }

@@ -125,6 +125,8 @@ CREATE TABLE daemon (
 // `meta.data_key` is the data key with which new rows are sealed; none where they stand as they came. `meta.converted` is
 // the last event that was looked at while rows are given that form; none where all have it. `meta.last_seq` is the
 // greatest place that an erased event had.
+// `doubt` has events that may be in the HIS though nothing here says so, because the file was restored from a backup at
+// `meta.restored_at`.
 // Nothing finds audit rows by their event but a command that may read all of them: an index would cost every append.
 const LAYOUT_2: &str = "
 CREATE TABLE actor (
@@ -152,10 +154,12 @@ ALTER TABLE meta ADD COLUMN data_key INTEGER;
 ALTER TABLE meta ADD COLUMN converted INTEGER;
 ALTER TABLE meta ADD COLUMN last_seq INTEGER;
 CREATE INDEX event_left ON event (coalesce(settled_at, received_at)) WHERE state >= 5 AND state <= 7;
+ALTER TABLE meta ADD COLUMN restored_at INTEGER;
+CREATE TABLE doubt (seq INTEGER PRIMARY KEY) STRICT;
 ";
 
 /// Names that a complete file of the latest layout has in its catalog.
-pub(super) const OBJECTS: [&str; 24] = [
+pub(super) const OBJECTS: [&str; 25] = [
     "event",
     "event_by_id",
     "event_by_conflict",
@@ -180,6 +184,7 @@ pub(super) const OBJECTS: [&str; 24] = [
     "actor",
     "audit",
     "data_key",
+    "doubt",
 ];
 
 /// Pages in the write-ahead log before a commit copies them into the file itself: 16 MiB. The owner thread does it

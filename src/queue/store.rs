@@ -10,10 +10,12 @@ use crate::{
     model::event::{RawEvent, Receipt, ReceiptKind, Seq},
     queue::{
         ClaimId, Health, HealthCell, QueueError, QueueOptions,
+        audit::Trail,
         disk::Disk,
         links::Scopes,
         memory::Writers,
         report::{DaemonReport, Requests},
+        restore::Doubt,
         sealing::{self, Sealing},
         sql::{LAST_SEQ, count_unfinished, data_version, queue_id},
     },
@@ -64,6 +66,8 @@ pub(super) struct Store {
     pub(super) entity_cursor: String,
     pub(super) writers: Writers,
     pub(super) scopes: Scopes,
+    pub(super) trail: Trail,
+    doubt: Doubt,
     pub(super) reported: Option<DaemonReport>,
     pub(super) requested: Option<Requests>,
     /// The keys of what is sealed.
@@ -116,6 +120,8 @@ impl Store {
             entity_cursor: String::new(),
             writers: Writers::default(),
             scopes: Scopes::default(),
+            trail: Trail::default(),
+            doubt: Doubt::of(&conn)?,
             reported: None,
             requested: None,
             sealing: Arc::new(sealing),
@@ -176,15 +182,22 @@ impl Store {
         if self.unfinished.saturating_add(events.len() as u64) > self.events_max && self.notice_changes()? {
             self.recount()?;
         }
-        let mut tail =
-            Tail { seq: self.next_seq, unfinished: self.unfinished, events_max: self.events_max, low };
+        let mut tail = Tail {
+            seq: self.next_seq,
+            unfinished: self.unfinished,
+            events_max: self.events_max,
+            low,
+            doubt: self.doubt,
+        };
         let (queue_id, sealing) = (self.queue_id.clone(), Arc::clone(&self.sealing));
+        let mut trail = std::mem::take(&mut self.trail);
         let stored = self.write(|conn| {
             let mut insert = conn.prepare_cached(INSERT)?;
-            events.iter().map(|event| tail.append(conn, &mut insert, event, &queue_id, &sealing)).collect()
+            let mut append = |event| tail.append(conn, &mut insert, &mut trail, event, &queue_id, &sealing);
+            events.iter().map(|event| append(event)).collect()
         });
         match &stored {
-            Ok(_) => (self.next_seq, self.unfinished) = (tail.seq, tail.unfinished),
+            Ok(_) => (self.next_seq, self.unfinished, self.trail) = (tail.seq, tail.unfinished, trail),
             Err(error) => self.append_error = Some(error.clone()),
         }
         stored
@@ -257,6 +270,7 @@ struct Tail {
     unfinished: u64,
     events_max: u64,
     low: Option<QueueError>,
+    doubt: Doubt,
 }
 
 impl Tail {
@@ -264,6 +278,7 @@ impl Tail {
         &mut self,
         conn: &Connection,
         insert: &mut CachedStatement<'_>,
+        trail: &mut Trail,
         event: &RawEvent,
         queue_id: &str,
         sealing: &Sealing,
@@ -276,7 +291,10 @@ impl Tail {
             // What is stored already is acknowledged even now, or its sender would repeat it without end.
             let twin = event.id.as_ref().map(|id| twin(conn, &id.0, digest)).transpose()?.flatten();
             return Ok(match twin {
-                Some(Twin::Same(seq)) => Ok(receipt(event, seq, ReceiptKind::Duplicate, queue_id)),
+                Some(Twin::Same(seq)) => {
+                    trail.came_unwritten();
+                    Ok(receipt(event, seq, ReceiptKind::Duplicate, queue_id))
+                }
                 _ => Err(refusal),
             });
         }
@@ -297,10 +315,15 @@ impl Tail {
         if stored == 1 {
             self.seq += 1;
             self.unfinished += 1;
+            trail.came(conn, event, seq, ReceiptKind::Fresh, None)?;
+            self.doubt.mark(conn, event, seq)?;
             return Ok(Ok(receipt(event, seq, ReceiptKind::Fresh, queue_id)));
         }
         let first = match id.map(|id| twin(conn, id, digest)).transpose()?.flatten() {
-            Some(Twin::Same(seq)) => return Ok(Ok(receipt(event, seq, ReceiptKind::Duplicate, queue_id))),
+            Some(Twin::Same(seq)) => {
+                trail.came(conn, event, seq, ReceiptKind::Duplicate, None)?;
+                return Ok(Ok(receipt(event, seq, ReceiptKind::Duplicate, queue_id)));
+            }
             Some(Twin::Other(first)) => first,
             None => return Err(rusqlite::Error::StatementChangedRows(stored)),
         };
@@ -321,6 +344,8 @@ impl Tail {
             sealing.error(seq.0, &error)?
         ])?;
         self.seq += 1;
+        trail.came(conn, event, seq, ReceiptKind::Conflict, Some(first))?;
+        self.doubt.mark(conn, event, seq)?;
         Ok(Ok(receipt(event, seq, ReceiptKind::Conflict, queue_id)))
     }
 }

@@ -16,10 +16,11 @@ use crate::{
         outcome::{Rejection, Settlement, Writer},
         table::ColumnName,
     },
-    queue::{Inspector, Opened, Question, Queue, QueueError, QueueOptions, Retention},
+    queue::{Inspector, Opened, Operator, Question, Queue, QueueError, QueueOptions, Retention},
 };
 
 mod appending;
+mod audit;
 mod awaiting;
 mod files;
 mod links;
@@ -77,6 +78,11 @@ impl Place {
     fn beside(&self, end: &str) -> PathBuf {
         super::open::beside(&self.path(), end)
     }
+}
+
+/// Who acts in these tests.
+fn tester() -> Operator {
+    Operator { user: "tester".into(), command: "test".into() }
 }
 
 /// What was finished, or left to an operator, before a moment is old, and so are entities.

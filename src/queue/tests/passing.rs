@@ -11,7 +11,7 @@ use crate::{
         Erased, Kinds, Question, Queue, Release, Retention,
         tests::{
             Place, about, append_many, asks, because, due, event, of_kind, older, seqs, settle_all, settled,
-            states, writer,
+            states, tester, writer,
         },
     },
 };
@@ -205,7 +205,7 @@ async fn what_an_operator_gave_up_stays_so_unless_it_is_in_the_his() {
     append_many(&queue, 2).await;
     let page = queue.claim(None, 9).await.unwrap();
     let both = super::super::Selection::Ids(vec!["1".into(), "2".into()]);
-    place.inspect().discard(&both).unwrap();
+    place.inspect().discard(&both, &tester()).unwrap();
     queue.settle(page.claim, vec![settled(1, Parked), settled(2, Applied)], Timestamp(1)).await.unwrap();
     assert_eq!(states(&place.inspect()), [(1, Discarded), (2, Applied)]);
 }
@@ -305,7 +305,7 @@ async fn a_held_event_goes_when_its_blocker_is_resumed_or_given_up() {
     .await;
     let pass = async || queue.begin_pass(Timestamp(100), Release::default()).await.unwrap();
     assert_eq!(pass().await, 0);
-    place.inspect().discard(&super::super::Selection::Ids(vec!["1".into()])).unwrap();
+    place.inspect().discard(&super::super::Selection::Ids(vec!["1".into()]), &tester()).unwrap();
     assert_eq!(pass().await, 1);
     assert_eq!(queue.health().unfinished, 3);
     assert_eq!(queue.resume_paused(Kinds::All).await.unwrap(), 1);
