@@ -25,6 +25,8 @@ pub const REQUESTS_PER_SECOND_DEFAULT: u32 = 10_000;
 pub const REQUEST_BURST_S: u32 = 10;
 /// Bytes of bodies that all requests under way hold together.
 pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How often the files of the listener's certificate are looked at.
+pub const TLS_RENEWAL_INTERVAL: Duration = Duration::from_secs(3);
 /// How far the time of a Standard Webhooks signature may be from this machine's.
 pub const SIGNATURE_AGE_MAX: Duration = Duration::from_mins(5);
 /// What a stop may take: requests under way are answered, the batch under way is finished.

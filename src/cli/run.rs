@@ -49,8 +49,9 @@ fn failure(error: StartError) -> Failure {
 fn summary(config: &Config, daemon: &Daemon) -> Vec<String> {
     let mut lines = vec![
         format!(
-            "buktor-middleware {} is listening on http://{}",
+            "buktor-middleware {} is listening on {}://{}",
             env!("CARGO_PKG_VERSION"),
+            if config.server.tls.is_some() { "https" } else { "http" },
             daemon.local_address()
         ),
         format!("  configuration  {}", config.path.display()),
