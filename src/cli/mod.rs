@@ -18,6 +18,7 @@ mod demo;
 mod events;
 mod exit;
 mod generate;
+mod guard;
 mod init;
 mod link_table;
 mod links;
@@ -26,6 +27,8 @@ mod output;
 mod rehearse;
 mod run;
 mod save_schema;
+mod secret;
+mod secret_protect;
 mod send;
 mod status;
 mod sync;
@@ -87,6 +90,9 @@ enum Command {
     /// List, show, retry or discard single events; show and change which row of the HIS a record is
     #[command(subcommand)]
     Events(events::Command),
+    /// Keep secrets out of the configuration
+    #[command(subcommand)]
+    Secret(secret::Command),
     /// Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json
     #[command(subcommand)]
     Generate(generate::Command),
@@ -110,6 +116,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sync(args) => sync::run(config, &args),
         Command::Status(args) => status::run(config, &args),
         Command::Events(command) => events::run(config, &command),
+        Command::Secret(command) => secret::run(&command),
         Command::Generate(command) => generate::run(&command),
     };
     match result {
