@@ -15,7 +15,10 @@ use tracing::{error, info, warn};
 
 use crate::{
     config::{self, Config},
-    http::{self, HttpLimits},
+    http::{
+        self, HttpLimits,
+        tls::{Tls, TlsError},
+    },
     ingest::{Door, Ingest, Refusal, Refusals},
     limits,
     model::{
@@ -41,6 +44,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The listener's certificate or key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The queue file.
     #[error(transparent)]
     Queue(#[from] QueueError),
@@ -60,17 +66,19 @@ pub struct Daemon {
     queue: Queue,
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Arc<Tls>>,
     clock: Arc<dyn Clock>,
 }
 
 impl Daemon {
     /// Opens the queue and the port. The HIS database is not needed for that.
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let tls = config.server.tls.as_ref().map(|tls| Tls::load(tls, Arc::clone(&clock))).transpose()?;
         let queue = open_queue(&config)?;
         let listen = |source| StartError::Listen { address: config.server.listen, source };
         let listener = TcpListener::bind(config.server.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        Ok(Self { config, queue, listener, address, clock })
+        Ok(Self { config, queue, listener, address, tls: tls.map(Arc::new), clock })
     }
 
     /// Where it listens.
@@ -81,7 +89,7 @@ impl Daemon {
 
     /// Serves until `stop`, then finishes what was begun.
     pub async fn run(self, stop: CancellationToken) -> Result<(), StartError> {
-        let Self { config, queue, listener, address, clock } = self;
+        let Self { config, queue, listener, address, tls, clock } = self;
         adopt(&config, &queue).await?;
         let (wake, wakes) = mpsc::channel(1);
         let schedule = Schedule::start(&config.sync.schedule, config.database.timezone, wake.clone()).await?;
@@ -96,7 +104,7 @@ impl Daemon {
         let pruning =
             tokio::spawn(housekeeping(queue.clone(), config.queue.clone(), Arc::clone(&clock), stop.clone()));
         info!(%address, version = env!("CARGO_PKG_VERSION"), "accepting events");
-        serve(&config, &queue, listener, clock, stop).await;
+        serve(&config, &queue, listener, tls, clock, stop).await;
         drop(wake);
         if let Err(error) = schedule.shutdown().await {
             warn!(%error, "the schedule did not stop");
@@ -183,6 +191,7 @@ async fn serve(
     config: &Config,
     queue: &Queue,
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) {
@@ -202,7 +211,7 @@ async fn serve(
         refusals: Refusals::default(),
     };
     let http_limits = HttpLimits::from(&config.server);
-    let stopped = http::serve(listener, http_limits, ingest.handler(), stop.cancelled_owned()).await;
+    let stopped = http::serve(listener, http_limits, tls, ingest.handler(), stop.cancelled_owned()).await;
     if stopped.cut > 0 {
         warn!(connections = stopped.cut, "connections were cut at the stop's deadline");
     }

@@ -29,6 +29,12 @@ pub const RATE_ADDRESSES_MAX: usize = 8192;
 pub const SIGNATURES_MAX: usize = 16;
 /// Bytes of bodies that all requests under way hold together.
 pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Resident memory of the daemon in MiB, whatever strangers do at its port (tests/it/hostile.rs): the program and its queue,
+/// [`BODIES_BYTES_MAX`] and as much again in the allocator's hands, and for each of [`CONNECTIONS_DEFAULT`] connections and 64 on
+/// their way out its buffers. Larger bodies than [`BODY_KIB_DEFAULT`] and more connections add to it.
+pub const RESIDENT_MIB_MAX: u64 = 192;
+/// How often the files of the listener's certificate are looked at.
+pub const TLS_RENEWAL_INTERVAL: Duration = Duration::from_secs(3);
 /// Shortest accepted bearer token and signing secret, in characters.
 pub const SECRET_CHARS_MIN: usize = 16;
 /// Shortest accepted key in a `whsec_` secret, in bytes.
