@@ -24,6 +24,8 @@ mod manual;
 mod mapping;
 mod mapping_test;
 mod order;
+#[cfg(target_os = "linux")]
+mod power;
 mod queue;
 mod recipes;
 mod rehearse;
