@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{net::TcpListener, sync::mpsc};
@@ -20,14 +20,15 @@ use crate::{
     ingest::{Ingest, Refusal, Refusals},
     limits,
     model::{
-        clock::Clock,
+        clock::{Clock, Timestamp},
         event::{EventKind, RawEvent, Receipt},
         mapping::Mapping,
     },
+    policy::{Belief, Erasing},
     queue::{DaemonReport, Kinds, Queue, QueueError, QueueOptions},
     sync::{
         Worker,
-        schedule::{Schedule, ScheduleError},
+        schedule::{Cron, Schedule, ScheduleError},
     },
 };
 
@@ -85,7 +86,8 @@ impl Daemon {
         let Self { config, queue, listener, address, clock } = self;
         adopt(&config, &queue).await?;
         let (wake, wakes) = mpsc::channel(1);
-        let schedule = Schedule::start(&config.sync.schedule, config.database.timezone, wake.clone()).await?;
+        let cron = Cron { expression: config.sync.schedule.clone(), zone: config.database.timezone };
+        let schedule = Schedule::start(cron, wake.clone(), Arc::clone(&clock)).await?;
         let worker =
             Worker::new(&config, queue.clone(), Arc::clone(&clock), report(&config, address, &*clock));
         let (guard, until) = (stop.clone().drop_guard(), stop.clone());
@@ -242,19 +244,40 @@ fn listen_advice(error: &io::Error) -> &'static str {
 
 /// Erases what retention allows, in small steps beside the daily work.
 async fn prune(queue: Queue, keep_applied: Duration, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let begun = Instant::now();
+    // Where it cannot be told, the clock is doubted.
+    let newest = queue.newest().await.unwrap_or(Some(Timestamp::default()));
+    let mut erasing = Erasing::begin(newest, clock.now());
     loop {
         let now = clock.now();
-        match queue.prune(now.before(keep_applied), now.before(limits::KEEP_ENTITIES)).await {
-            Ok(0) => {}
-            Ok(erased) => {
-                info!(events = erased, "old events erased");
-                continue;
-            }
-            Err(error) => warn!(%error, "old events could not be erased"),
+        let belief = erasing.judge(now, begun.elapsed());
+        if belief == Belief::Doubted {
+            warn!(
+                now = now.rfc3339(),
+                "the clock is far ahead of what was expected; no old event is erased until it has stood so for a day"
+            );
+        }
+        if belief == Belief::Believed && erase(&queue, keep_applied, now).await {
+            continue;
         }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(limits::PRUNE_INTERVAL) => {}
+        }
+    }
+}
+
+/// One step of erasing; whether there may be more to erase.
+async fn erase(queue: &Queue, keep_applied: Duration, now: Timestamp) -> bool {
+    match queue.prune(now.before(keep_applied), now.before(limits::KEEP_ENTITIES)).await {
+        Ok(0) => false,
+        Ok(erased) => {
+            info!(events = erased, "old events erased");
+            true
+        }
+        Err(error) => {
+            warn!(%error, "old events could not be erased");
+            false
         }
     }
 }

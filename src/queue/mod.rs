@@ -268,6 +268,11 @@ impl Queue {
         self.steps(move |store| store.resume(EventState::Paused, &kinds)).await
     }
 
+    /// When the newest event was received.
+    pub async fn newest(&self) -> Result<Option<Timestamp>, QueueError> {
+        self.job(Store::newest).await
+    }
+
     /// One bounded step of erasing: events finished before `applied_before`, entities not touched since
     /// `entities_before`. Gives how many rows; where it is at least [`crate::limits::PRUNE_ROWS_MAX`] there may be
     /// more. The event with the greatest place stays.
