@@ -276,6 +276,11 @@ impl Queue {
         self.steps(move |store| store.resume(EventState::Paused, &kinds)).await
     }
 
+    /// When the newest event was received.
+    pub async fn newest(&self) -> Result<Option<Timestamp>, QueueError> {
+        self.job(Store::newest).await
+    }
+
     /// One bounded step of erasing.
     pub async fn prune(&self, retention: Retention) -> Result<Erased, QueueError> {
         self.job(move |store| store.prune(retention)).await

@@ -10,20 +10,28 @@ mod style;
 
 mod adversary;
 mod check;
+#[cfg(target_os = "linux")]
+mod clock;
 mod commands;
 mod config;
 mod crosswalk;
 mod databases;
+#[cfg(target_os = "linux")]
+mod disk;
 mod driver;
 mod faults;
 mod generated;
 mod ingest;
 mod init;
+#[cfg(target_os = "linux")]
+mod kill;
 mod links;
 mod manual;
 mod mapping;
 mod mapping_test;
 mod order;
+#[cfg(target_os = "linux")]
+mod power;
 mod queue;
 mod recipes;
 mod rehearse;
