@@ -19,6 +19,7 @@ mod faults;
 mod generated;
 mod ingest;
 mod init;
+mod inside;
 mod links;
 mod manual;
 mod mapping;

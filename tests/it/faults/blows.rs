@@ -209,17 +209,15 @@ fn lock_table(ground: &Ground, rng: &mut Rng) {
 /// The HIS's own session may be the one that is given up: it is no business of the daemon's.
 fn deadlock(ground: &Ground, rng: &mut Rng) {
     for _ in 0..rng.u32(1..5) {
-        let mut sql = "SET innodb_lock_wait_timeout = 2; BEGIN;".to_owned();
+        let mut sql = vec!["SET innodb_lock_wait_timeout = 2; BEGIN".to_owned()];
         for record in (1..=RECORDS).rev() {
-            for (table, column) in [("slots", "label"), ("visits", "id")] {
-                sql += &format!(
-                    "UPDATE {table} SET his_note = '{}' WHERE {column} = {record};",
-                    rng.u32(..9999)
-                );
-            }
-            sql += &format!("DO SLEEP({});", f64::from(rng.u32(..20)) / 1000.0);
+            let note = rng.u32(..9999);
+            sql.push(format!("UPDATE slots SET his_note = '{note}' WHERE label = {record}"));
+            sql.push(format!("UPDATE visits SET his_note = '{note}' WHERE id = {record}"));
+            sql.push(format!("DO SLEEP(0.0{:02})", rng.u32(..20)));
         }
-        ground.his.try_sql(&format!("{sql} COMMIT")).ok();
+        sql.push("COMMIT".to_owned());
+        ground.his.try_sql(&sql.join(";")).ok();
     }
 }
 

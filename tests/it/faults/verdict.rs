@@ -136,6 +136,9 @@ fn rows(ground: &Ground, kept: &[Kept], newest: &BTreeMap<(&str, u32), &Kept>) {
     }
 }
 
+/// The events whose values a row has taken, and the newest among them.
+type Taken = (BTreeSet<u64>, (u64, u64));
+
 /// Holds that no row took an older event's value for the first time after a newer one's. One that it had before it may take
 /// again: what may have been committed is repeated, in order.
 fn history(ground: &Ground, kept: &[Kept]) -> u64 {
@@ -145,7 +148,7 @@ fn history(ground: &Ground, kept: &[Kept]) -> u64 {
         order.entry(event.number).and_modify(|known| *known = None).or_insert(Some(event.order()));
     }
     let mut values = 0;
-    let mut seen: BTreeMap<(String, String), (BTreeSet<u64>, (u64, u64))> = BTreeMap::new();
+    let mut seen: BTreeMap<(String, String), Taken> = BTreeMap::new();
     for row in ground.his.rows("SELECT of, id, ver FROM history ORDER BY n") {
         let cells: Vec<&str> = row.split('\t').collect();
         let number: u64 = cells[2].parse().unwrap();
