@@ -28,7 +28,7 @@ use crate::support::{
 };
 
 /// How long it may take until everything is written once all is well again.
-const DRAINED_WITHIN: Duration = Duration::from_mins(2);
+const DRAINED_WITHIN: Duration = Duration::from_mins(4);
 
 /// What a process holds of the system: threads, open files, sessions at the HIS.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +112,7 @@ fn drain(ground: &Ground) -> BTreeMap<String, u64> {
     let mut left = BTreeMap::new();
     let begun = Instant::now();
     while begun.elapsed() < DRAINED_WITHIN {
-        ground.site.cli(&["sync", "--now"]);
+        ground.site.cli(&["sync", "--now", "--wait", "20"]);
         left = states(ground);
         if left.is_empty() {
             return retried;

@@ -3,8 +3,8 @@
 
 mod blows;
 mod mixed;
-mod verdict;
-mod world;
+pub(crate) mod verdict;
+pub(crate) mod world;
 
 use std::{
     collections::BTreeSet,

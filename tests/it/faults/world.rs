@@ -48,7 +48,7 @@ pub(super) const TABLES: &str = "
 
 /// The mapping for [`TABLES`]: a key that the event brings, keys that the tables make with and without a mark, steps, inserts
 /// that no key tells apart, rows that need another row.
-pub(super) fn mapping() -> Value {
+pub(crate) fn mapping() -> Value {
     let deletes = json!({"deleted": {"action": "delete"}});
     json!({
         "visit": {"table": "visits", "fields": {"visit_id": "id", "ver": "ver", "tag": "tag"}, "on": deletes},
@@ -66,7 +66,7 @@ pub(super) fn mapping() -> Value {
 }
 
 /// Records of each kind.
-pub(super) const RECORDS: u32 = 30;
+pub(crate) const RECORDS: u32 = 30;
 
 /// What was sent in an event, by its number.
 #[derive(Clone, Debug)]
@@ -82,25 +82,25 @@ pub(super) struct Sent {
 
 /// What the senders have in common.
 #[derive(Default)]
-pub(super) struct Desk {
+pub(crate) struct Desk {
     address: Mutex<Option<SocketAddr>>,
     next: AtomicU64,
     /// Everything that was ever sent, by number.
     pub(super) sent: Mutex<BTreeMap<u64, Sent>>,
     /// Ids that the daemon gave its word for, each with the number; an event without an id has got one.
     pub(super) acknowledged: Mutex<BTreeMap<String, u64>>,
-    pub(super) duplicates: AtomicU64,
+    pub(crate) duplicates: AtomicU64,
     stopped: AtomicBool,
     wrong: Mutex<Vec<String>>,
 }
 
 impl Desk {
     /// Tells the senders where the daemon listens now.
-    pub(super) fn moved(&self, address: SocketAddr) {
+    pub(crate) fn moved(&self, address: SocketAddr) {
         *self.address.lock().unwrap() = Some(address);
     }
 
-    pub(super) fn start(self: &Arc<Self>, senders: u64, rng: impl Fn(u64) -> Rng) -> Vec<JoinHandle<()>> {
+    pub(crate) fn start(self: &Arc<Self>, senders: u64, rng: impl Fn(u64) -> Rng) -> Vec<JoinHandle<()>> {
         let start = |number| {
             let (desk, mut rng) = (Arc::clone(self), rng(100 + number));
             thread::spawn(move || {
@@ -113,7 +113,7 @@ impl Desk {
     }
 
     /// Ends the senders. Every answer was one that the contract has.
-    pub(super) fn end(&self, senders: Vec<JoinHandle<()>>) {
+    pub(crate) fn end(&self, senders: Vec<JoinHandle<()>>) {
         self.stopped.store(true, Ordering::SeqCst);
         for sender in senders {
             sender.join().unwrap();
