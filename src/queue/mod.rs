@@ -216,6 +216,11 @@ impl Queue {
         waits.await.unwrap_or(Err(QueueError::Closed))
     }
 
+    /// The pending events after a place that a claim would give next, without claiming them: a look ahead.
+    pub async fn peek(&self, after: Seq, events_max: usize) -> Result<Vec<StoredEvent>, QueueError> {
+        self.job(move |store| store.peek(after, events_max)).await
+    }
+
     /// What is known of each record. In the order of the questions.
     pub async fn standing(&self, questions: Vec<Question>) -> Result<Vec<Standing>, QueueError> {
         self.job(move |store| store.standing(&questions)).await

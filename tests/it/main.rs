@@ -23,6 +23,7 @@ mod faults;
 mod generated;
 mod ingest;
 mod init;
+mod inside;
 #[cfg(target_os = "linux")]
 mod kill;
 mod links;
