@@ -17,7 +17,7 @@ use tracing::{error, info, warn};
 use crate::{
     config::Config,
     http::{self, HttpLimits},
-    ingest::{Ingest, Refusal, Refusals},
+    ingest::{Door, Ingest, Refusal, Refusals},
     limits,
     model::{
         clock::Clock,
@@ -191,7 +191,7 @@ async fn serve(
         is_mapped: move |event: &RawEvent| mappings.find(&event.kind, event.operation.as_deref()).is_some(),
         clock,
         reject_unmapped: config.server.reject_unmapped,
-        allow_unauthenticated: config.auth.allow_unauthenticated,
+        door: Door::new(&config.auth, config.server.requests_per_second_max),
         refusals: Refusals::default(),
     };
     let http_limits = HttpLimits::from(&config.server);

@@ -17,14 +17,30 @@ pub const HEADER_TIME_DEFAULT: Duration = Duration::from_secs(15);
 pub const BODY_TIME_DEFAULT: Duration = Duration::from_secs(30);
 /// Connections served at a time; where all are taken, the one that has kept its request back longest is cut for a new one.
 pub const CONNECTIONS_DEFAULT: u64 = 512;
-/// Of these from one address, `server.max_connections_per_address`.
+/// Of these from one address, `server.max_connections_per_address`: three quarters.
 pub const CONNECTIONS_PER_ADDRESS_DEFAULT: u64 = 384;
 /// Requests a second from one address, `server.max_requests_per_second`: more than a hospital has in an hour.
 pub const REQUESTS_PER_SECOND_DEFAULT: u32 = 10_000;
-/// Requests at once that an address may have saved up, in seconds of its rate.
-pub const REQUEST_BURST_S: u32 = 10;
+/// Requests at once that an address may have saved up, in time at its rate.
+pub const REQUEST_BURST: Duration = Duration::from_secs(10);
+/// Addresses whose requests are counted at a time; an IPv6 network of 64 bits counts as one.
+pub const RATE_ADDRESSES_MAX: usize = 8192;
+/// Signatures in one `webhook-signature` that are looked at; a request with more is refused.
+pub const SIGNATURES_MAX: usize = 16;
 /// Bytes of bodies that all requests under way hold together.
 pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Shortest accepted bearer token and signing secret, in characters.
+pub const SECRET_CHARS_MIN: usize = 16;
+/// Shortest accepted key in a `whsec_` secret, in bytes.
+pub const WEBHOOK_KEY_BYTES_MIN: usize = 16;
+/// Tokens, and signing secrets, that may be configured: each is compared with what a request shows.
+pub const CREDENTIALS_MAX: usize = 32;
+/// Longest name of a token or signing secret.
+pub const CREDENTIAL_NAME_CHARS_MAX: usize = 64;
+/// Addresses and networks that `auth.allowed_addresses` and `auth.trusted_proxies` may have.
+pub const NETWORKS_MAX: usize = 1000;
+/// Shortest accepted key of the queue file's payloads, in characters.
+pub const MASTER_KEY_CHARS_MIN: usize = 32;
 /// How far the time of a Standard Webhooks signature may be from this machine's.
 pub const SIGNATURE_AGE_MAX: Duration = Duration::from_mins(5);
 /// What a stop may take: requests under way are answered, the batch under way is finished.

@@ -10,6 +10,8 @@ const MAPPING_LINES: &str = r#""mapping": { "appointment": { "table": "HIS_appoi
 const OF_COLUMN: &str = "belongs to a column; write it in \"fields\", e.g. { \"start_time\": { \"column\": \"HIS_start\", \"format\": \"%d/%m/%Y\" } }";
 const OF_COLUMN_LOOKUP: &str = "belongs to a column; write it in \"fields\", e.g. { \"doctor_id\": { \"column\": \"DOC_ID\", \"lookup\": { ... } } }";
 const OWN_MAPPING: &str = "cannot differ by operation; write a mapping of its own, e.g. \"appointment.cancelled\", or \"steps\" here";
+const OF_TLS: &str =
+    "unknown key; it belongs in \"tls\": { \"certificate\": \"fullchain.pem\", \"key\": \"privkey.pem\" }";
 const OF_ROW: &str = "belongs to the mapping or step, beside its \"table\"; move it there";
 const WHOLE_STRING: &str = "unknown key; write the parts of a connection string as keys of their own: \"host\", \"user\", \
                             \"password\" and \"database\" (Oracle's, without user and password, is \"connect_string\")";
@@ -49,6 +51,9 @@ const NOT_HERE: &[(&str, &str, &str)] = &[
     ),
     ("Concat", "format", "stands in the text, after a colon: \"{start_time:%d/%m/%Y}\""),
     ("Concat", "column", "is the name on the left: \"concat\": { \"PATIENT_NAME\": { \"text\": \"...\" } }"),
+    ("Server", "cert", OF_TLS),
+    ("Server", "certificate", OF_TLS),
+    ("Server", "key", OF_TLS),
     ("Server", "port", "unknown key; the port is a part of \"listen\": \"127.0.0.1:5000\""),
     ("Server", "host", "unknown key; the address is a part of \"listen\": \"127.0.0.1:5000\""),
 ];
@@ -152,6 +157,60 @@ const OTHER_NAMES: &[(&str, &[&str], &str)] = &[
     ("Lookup", &["default", "else", "not_found", "on_missing", "missing_row"], "missing"),
     ("Lookup", &["when", "filter", "constants", "condition", "conditions"], "where"),
     ("MarkerTable", &["name", "field"], "column"),
+    (
+        "Server",
+        &["max_connections_per_ip", "connections_per_address", "connections_per_ip"],
+        "max_connections_per_address",
+    ),
+    ("Server", &["rate_limit", "requests_per_second", "max_requests"], "max_requests_per_second"),
+    ("Server", &["ssl", "https"], "tls"),
+    ("ServerTls", &["cert", "certificate_file", "cert_file", "chain", "fullchain"], "certificate"),
+    ("ServerTls", &["private_key", "key_file", "keyfile", "privkey"], "key"),
+    (
+        "Auth",
+        &["token", "tokens", "bearer", "bearer_token", "api_key", "api_keys", "api_token", "auth_token"],
+        "bearer_tokens",
+    ),
+    (
+        "Auth",
+        &[
+            "secret",
+            "secrets",
+            "signing_secret",
+            "webhook_secret",
+            "webhook_secrets",
+            "hmac",
+            "hmac_secret",
+            "signature",
+        ],
+        "signing_secrets",
+    ),
+    (
+        "Auth",
+        &[
+            "allow_list",
+            "allowlist",
+            "whitelist",
+            "allowed_ips",
+            "allow",
+            "allow_from",
+            "ip_allowlist",
+            "networks",
+        ],
+        "allowed_addresses",
+    ),
+    ("Auth", &["proxies", "trusted_proxy", "trust_proxy", "real_ip_from"], "trusted_proxies"),
+    ("Auth", &["required", "mode"], "require"),
+    ("NamedSecret", &["token", "value", "text", "key", "password"], "secret"),
+    ("NamedSecret", &["label", "title", "id"], "name"),
+    ("SecretFrom", &["environment", "variable", "var", "env_var"], "env"),
+    ("SecretFrom", &["path"], "file"),
+    ("SecretFrom", &["credentials", "cred", "systemd"], "credential"),
+    ("SecretFrom", &["protected", "windows"], "dpapi"),
+    ("Queue", &["encryption", "encrypted"], "encrypt"),
+    ("Queue", &["key_file", "encryption_key", "master_key"], "key"),
+    ("Queue", &["keep_parked", "parked_days"], "keep_parked_days"),
+    ("Queue", &["keep_audit", "audit_days"], "keep_audit_days"),
     ("Sync", &["cron", "interval"], "schedule"),
     ("Sync", &["batch", "batch_size"], "batch_events"),
     ("Logging", &["dir", "folder", "path"], "directory"),
@@ -195,6 +254,8 @@ const VALUES: &[(&str, &[&str], &str)] = &[
     ),
     ("Tls", &["false", "none", "disable", "disabled"], "write \"off\""),
     ("Level", &["warning"], "write \"warn\""),
+    ("Require", &["both", "and"], "write \"all\""),
+    ("Require", &["one", "either", "or"], "write \"any\""),
 ];
 
 /// What to say about a key that this version has no use for there.
@@ -226,6 +287,12 @@ pub(crate) fn missing(object: &str, key: &str) -> String {
         ("File", "database") => DATABASE_LINES,
         ("File", "mapping") => MAPPING_LINES,
         ("Database", "type") => "\"type\": \"mysql\" (MySQL and MariaDB; else \"sqlserver\" or \"oracle\")",
+        ("ServerTls", "certificate") => "the certificate's file, \"certificate\": \"fullchain.pem\"",
+        ("ServerTls", "key") => "the certificate's private key, \"key\": \"privkey.pem\"",
+        ("NamedSecret", "name") => {
+            "a name, \"name\": \"buktor 2026\", or write the secret alone, without { }"
+        }
+        ("NamedSecret", "secret") => "\"secret\": \"...\", as `buktor-middleware secret new` prints it",
         ("Column", "column") => "\"column\": \"HIS_...\"",
         ("Concat", "text") => "\"text\": \"{first_name} {last_name}\"",
         ("Lookup", "table") => "the table to look in, \"table\": \"HIS_...\"",

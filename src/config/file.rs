@@ -8,23 +8,29 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(crate) use crate::config::{file_mapping::Mapping, file_shapes::OneOrMany};
+pub(crate) use crate::config::{
+    file_auth::{Auth, CredentialText, Require, SecretFrom, SecretText, ServerTls},
+    file_mapping::Mapping,
+    file_shapes::OneOrMany,
+};
 use crate::limits::{
     BATCH_EVENTS_DEFAULT, BATCH_EVENTS_MAX, BODY_KIB_DEFAULT, BODY_KIB_MAX, BODY_TIME_DEFAULT,
-    CONNECT_TIMEOUT_S_DEFAULT, CONNECTIONS_DEFAULT, HEADER_TIME_DEFAULT, KEEP_APPLIED_DAYS_DEFAULT,
-    LOCK_TIMEOUT_S_DEFAULT, LOG_DAYS_DEFAULT, QUEUE_EVENTS_DEFAULT, QUEUE_FREE_MIB_DEFAULT,
-    STATEMENT_TIMEOUT_S_DEFAULT,
+    CONNECT_TIMEOUT_S_DEFAULT, CONNECTIONS_DEFAULT, CONNECTIONS_PER_ADDRESS_DEFAULT, HEADER_TIME_DEFAULT,
+    KEEP_APPLIED_DAYS_DEFAULT, KEEP_AUDIT_DAYS_DEFAULT, LOCK_TIMEOUT_S_DEFAULT, LOG_DAYS_DEFAULT,
+    QUEUE_EVENTS_DEFAULT, QUEUE_FREE_MIB_DEFAULT, REQUESTS_PER_SECOND_DEFAULT, STATEMENT_TIMEOUT_S_DEFAULT,
 };
 
 /// What `server.max_connections` may be set to at most.
 const CONNECTIONS_MAX: u64 = 10_000;
+/// What `server.max_requests_per_second` may be set to at most.
+const REQUESTS_PER_SECOND_MAX: u32 = 1_000_000;
 /// What `server.header_timeout_s` and `server.body_timeout_s` may be set to at most.
 const REQUEST_TIME_S_MAX: u64 = 600;
 /// What `queue.max_events` may be set to at most.
 const QUEUE_EVENTS_MAX: u64 = 1_000_000_000;
 /// What `queue.min_free_mb` may be set to at most, in MiB.
 const QUEUE_FREE_MIB_MAX: u64 = 1024 * 1024;
-/// What `queue.keep_applied_days` and `logging.keep_days` may be set to at most.
+/// What `queue.keep_applied_days` and its like, and `logging.keep_days` may be set to at most.
 const KEEP_DAYS_MAX: u64 = 3650;
 /// What `database.connect_timeout_s` may be set to at most.
 const CONNECT_TIMEOUT_S_MAX: u64 = 300;
@@ -73,15 +79,24 @@ pub(crate) struct File {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Server {
-    /// Address and port. Another address than 127.0.0.1 needs "auth": { "allow_unauthenticated": true }.
+    /// Address and port. Another address than 127.0.0.1 needs credentials ("auth": bearer_tokens or signing_secrets),
+    /// or "allow_unauthenticated": true.
     #[schemars(extend("default" = LISTEN_DEFAULT))]
     pub(crate) listen: Option<String>,
     /// Largest accepted event, in KiB (1024 bytes).
     #[schemars(range(min = 1, max = BODY_KIB_MAX), extend("default" = BODY_KIB_DEFAULT))]
     pub(crate) max_body_kb: Option<u64>,
-    /// Connections that are served at a time; further ones wait.
+    /// Connections that are served at a time. For a further one, that is cut which has kept its request back longest.
     #[schemars(range(min = 1, max = CONNECTIONS_MAX), extend("default" = CONNECTIONS_DEFAULT))]
     pub(crate) max_connections: Option<u64>,
+    /// Of these, connections from one address (where a proxy is in front of this program, all are the proxy's).
+    /// Default: three quarters of max_connections.
+    #[schemars(range(min = 1, max = CONNECTIONS_MAX), extend("default" = CONNECTIONS_PER_ADDRESS_DEFAULT))]
+    pub(crate) max_connections_per_address: Option<u64>,
+    /// Requests a second from one address, on average over ten seconds; further ones are answered with 429 (try again
+    /// later).
+    #[schemars(range(min = 1, max = REQUESTS_PER_SECOND_MAX), extend("default" = REQUESTS_PER_SECOND_DEFAULT))]
+    pub(crate) max_requests_per_second: Option<u64>,
     /// Seconds that a sender may take for a request's headers; also how long an idle connection is kept.
     #[schemars(range(min = 1, max = REQUEST_TIME_S_MAX), extend("default" = HEADER_TIME_DEFAULT.as_secs()))]
     pub(crate) header_timeout_s: Option<u64>,
@@ -91,6 +106,9 @@ pub(crate) struct Server {
     /// What happens to an event of a type that nothing maps.
     #[schemars(extend("default" = "keep"))]
     pub(crate) unmapped: Option<Unmapped>,
+    /// TLS (https) on this listener itself, where no proxy in front of it has it. null: none.
+    #[schemars(extend("x-null" = true))]
+    pub(crate) tls: Option<ServerTls>,
 }
 
 /// What happens to an event of a type that nothing maps.
@@ -101,17 +119,6 @@ pub(crate) enum Unmapped {
     Keep,
     /// It is answered with 422 and not kept.
     Reject,
-}
-
-/// Who may send events.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Auth {
-    /// Accept events without credentials also through a proxy or tunnel (nginx, ngrok) and on another address than
-    /// 127.0.0.1. Whoever can reach the port can then write to the HIS: set it to true only where the network or
-    /// the proxy keeps strangers out.
-    #[schemars(extend("default" = false))]
-    pub(crate) allow_unauthenticated: Option<bool>,
 }
 
 /// The queue file, in which every event is kept before it is answered.
@@ -134,6 +141,20 @@ pub(crate) struct Queue {
     /// What happens at start when the queue file is damaged.
     #[schemars(extend("default" = "stop"))]
     pub(crate) on_damage: Option<OnDamage>,
+    /// Days that events are kept which wait for somebody (parked, unmapped, conflict), counted from their arrival.
+    /// null: until somebody retries or discards them.
+    #[schemars(range(min = 1, max = KEEP_DAYS_MAX), extend("x-null" = true, "examples" = [90]))]
+    pub(crate) keep_parked_days: Option<u64>,
+    /// Days that the audit trail tells which events came, from whom, and who changed something.
+    #[schemars(range(min = 1, max = KEEP_DAYS_MAX), extend("default" = KEEP_AUDIT_DAYS_DEFAULT))]
+    pub(crate) keep_audit_days: Option<u64>,
+    /// Encrypt the events in the queue file.
+    #[schemars(extend("default" = false))]
+    pub(crate) encrypt: Option<bool>,
+    /// With "encrypt": where the key is, which has at least 32 characters: { "file": "PATH" }, { "credential": "NAME" },
+    /// { "dpapi": "BASE64" } or { "env": "NAME" }. A file that is not there is made. Without the key nobody can read
+    /// the events, so keep a copy in another place. Default: a file beside the queue file, with the ending .key.
+    pub(crate) key: Option<SecretFrom>,
 }
 
 /// What happens at start when the queue file is damaged.
@@ -186,7 +207,8 @@ pub(crate) struct Database {
     /// The login. It needs SELECT, INSERT, UPDATE (and DELETE, where a mapping deletes) on the mapped tables.
     #[schemars(extend("examples" = ["buktor"]))]
     pub(crate) user: Option<String>,
-    /// The login's password: the text itself, { "env": "NAME" } or { "file": "PATH" }.
+    /// The login's password: the text itself, { "env": "NAME" }, { "file": "PATH" }, { "credential": "NAME" } (systemd) or
+    /// { "dpapi": "BASE64" } (Windows).
     pub(crate) password: Option<SecretText>,
     /// SQL Server alone, and only where this program runs on Windows: true to log in as the Windows account that it
     /// runs as, in place of user and password.
@@ -259,27 +281,6 @@ pub(crate) enum Tls {
     Require,
     /// Always, and the server's certificate and name are checked.
     Verify,
-}
-
-/// Where a secret is kept, outside this file. Exactly one of the two keys.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
-pub(crate) struct SecretFrom {
-    /// Name of the environment variable that holds it.
-    #[schemars(extend("examples" = ["HIS_PASSWORD"]))]
-    pub(crate) env: Option<String>,
-    /// Path of the file that holds it and nothing else.
-    #[schemars(extend("examples" = ["his-password.txt"]))]
-    pub(crate) file: Option<String>,
-}
-
-/// A secret, or where it is kept.
-pub(crate) enum SecretText {
-    /// The text itself.
-    Plain(String),
-    /// Outside the file.
-    From(SecretFrom),
 }
 
 /// The program's log.

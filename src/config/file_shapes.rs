@@ -1,7 +1,7 @@
 //! The keys of the configuration that take several shapes: one or a list, a name or an object that says more, a text or
 //! where it is kept. They are decoded by hand, so that a wrong one is told at its own place. Nothing is checked here.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -9,9 +9,10 @@ use serde::{
     de::{DeserializeOwned, Error as _},
 };
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::config::{
-    file::{SecretFrom, SecretText},
+    file_auth::{CredentialText, NamedSecret, SecretFrom, SecretText},
     file_mapping::{Concat, Detailed, MarkerTable},
 };
 
@@ -107,18 +108,20 @@ impl<'de> Deserialize<'de> for MarkerAt {
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         match Value::deserialize(from)? {
-            Value::String(text) => Ok(Self::Plain(text)),
+            Value::String(text) => Ok(Self::Plain(Zeroizing::new(text))),
             from @ Value::Object(_) => decode(from).map(Self::From),
             _ => Err(D::Error::custom("a secret was expected")),
         }
     }
 }
 
-impl fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plain(_) => f.write_str("[secret]"),
-            Self::From(from) => from.fmt(f),
+impl<'de> Deserialize<'de> for CredentialText {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match Value::deserialize(from)? {
+            Value::Object(named) if ["name", "secret"].iter().any(|key| named.contains_key(*key)) => {
+                decode(Value::Object(named)).map(Self::Named)
+            }
+            unnamed => decode(unnamed).map(Self::Unnamed),
         }
     }
 }
@@ -204,6 +207,21 @@ impl JsonSchema for SecretText {
         json_schema!({
             "description": "A secret: the text itself, or where it is kept outside this file.",
             "anyOf": [{ "type": "string" }, from],
+        })
+    }
+}
+
+impl JsonSchema for CredentialText {
+    fn schema_name() -> Cow<'static, str> {
+        "Credential".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let from = generator.subschema_for::<SecretFrom>();
+        let named = generator.subschema_for::<NamedSecret>();
+        json_schema!({
+            "description": "A token or signing secret: the text itself, where it is kept, or one of these with a name.",
+            "anyOf": [{ "type": "string" }, from, named],
         })
     }
 }

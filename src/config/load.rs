@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     config::{
-        Config, ConfigError, Problem, file, find,
+        Config, ConfigError, Problem, SecretPlaces, file, find,
         keypath::KeyPath,
         locate::{self, place_of},
         resolve::{self, Resolver},
@@ -103,6 +103,7 @@ fn parse(bytes: &[u8], path: &Path, environment: &Environment<'_>) -> Result<Con
         broken: &broken,
         dialect: kind.map(resolve::dialect),
         problems,
+        secrets: SecretPlaces::default(),
     };
     match resolve::resolve(file, path, &mut resolver) {
         Some(config) => Ok(config),

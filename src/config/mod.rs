@@ -8,8 +8,12 @@ use ipnet::IpNet;
 
 use crate::model::mapping::Mappings;
 
+mod addresses;
 mod advice;
+mod credential;
+pub(crate) mod dpapi;
 mod file;
+mod file_auth;
 mod file_mapping;
 mod file_shapes;
 mod find;
@@ -18,11 +22,14 @@ mod load;
 mod locate;
 mod problem;
 mod resolve;
+mod resolve_auth;
 mod resolve_database;
 mod resolve_field;
 mod resolve_mapping;
 mod resolve_operation;
+mod resolve_queue;
 mod resolve_reference;
+mod resolve_server;
 mod resolve_step;
 mod resolve_steps;
 mod resolve_target;
@@ -66,6 +73,17 @@ pub struct Config {
     pub logging: Logging,
     /// Line and column of every key in the file.
     pub places: Places,
+    /// Where its secrets stand.
+    pub secrets: SecretPlaces,
+}
+
+/// Where secrets stand that others must not read.
+#[derive(Clone, Debug, Default)]
+pub struct SecretPlaces {
+    /// Keys whose secret stands in the configuration itself.
+    pub inline: Vec<String>,
+    /// Keys whose secret has a file of its own, with the file.
+    pub files: Vec<(String, PathBuf)>,
 }
 
 impl Config {

@@ -3,9 +3,7 @@
 
 use std::{
     collections::BTreeSet,
-    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use chrono::{DateTime, NaiveTime, Timelike as _};
@@ -14,22 +12,16 @@ use croner::parser::{CronParser, Seconds};
 
 use crate::{
     config::{
-        Auth, Config, Engine, Logging, Places, Queue, QueueKey, Require, Server, Sync,
-        file::{self, File, LISTEN_DEFAULT, SCHEDULE_DEFAULT},
+        Config, Engine, Logging, Places, Secret, SecretPlaces, Sync,
+        file::{self, File, SCHEDULE_DEFAULT, SecretText},
         keypath::{KeyPath, printable},
         problem::{Problem, nearest},
-        secret::Environment,
+        secret::{self, Environment, Source},
     },
-    limits::{
-        BATCH_EVENTS_DEFAULT, BODY_KIB_DEFAULT, BODY_TIME_DEFAULT, CONNECTIONS_DEFAULT,
-        CONNECTIONS_PER_ADDRESS_DEFAULT, HEADER_TIME_DEFAULT, KEEP_APPLIED_DAYS_DEFAULT,
-        KEEP_AUDIT_DAYS_DEFAULT, LOG_DAYS_DEFAULT, QUEUE_EVENTS_DEFAULT, QUEUE_FREE_MIB_DEFAULT,
-        REQUESTS_PER_SECOND_DEFAULT,
-    },
+    limits::{BATCH_EVENTS_DEFAULT, LOG_DAYS_DEFAULT},
     sql::ident::{Dialect, MYSQL, ORACLE, SQLITE, TSQL},
 };
 
-const DAY: Duration = Duration::from_hours(24);
 const MINUTES_OF_A_DAY: u32 = 24 * 60;
 
 /// What resolving needs besides the file, and what it found.
@@ -43,6 +35,8 @@ pub(crate) struct Resolver<'a> {
     /// How the database reads SQL; none where its type has a problem.
     pub(crate) dialect: Option<&'static Dialect>,
     pub(crate) problems: Vec<Problem>,
+    /// Where the secrets came from that have been read.
+    pub(crate) secrets: SecretPlaces,
 }
 
 impl Resolver<'_> {
@@ -78,6 +72,31 @@ impl Resolver<'_> {
         None
     }
 
+    /// A secret, from where it is.
+    pub(crate) fn secret(&mut self, at: &KeyPath, written: SecretText) -> Option<Secret> {
+        match written {
+            SecretText::Plain(text) => {
+                self.secrets.inline.push(at.canonical());
+                Some(Secret::from(text))
+            }
+            SecretText::From(from) => match secret::source(from) {
+                Ok(source) => self.secret_from(at, source),
+                Err(message) => {
+                    self.missing(at, message);
+                    None
+                }
+            },
+        }
+    }
+
+    /// A secret that is kept outside the file.
+    pub(crate) fn secret_from(&mut self, at: &KeyPath, source: Source) -> Option<Secret> {
+        if let Source::File(path) = &source {
+            self.secrets.files.push((at.canonical(), self.folder.join(path)));
+        }
+        secret::read(source, self.folder, self.environment).map_err(|message| self.missing(at, message)).ok()
+    }
+
     /// A time zone by its IANA name.
     pub(crate) fn timezone(&mut self, at: &KeyPath, written: &str) -> Option<Tz> {
         if let Ok(zone) = written.parse() {
@@ -101,84 +120,10 @@ impl Resolver<'_> {
     }
 
     /// The first folder of a variable that systemd sets, a list with colons.
-    fn systemd_folder(&self, variable: &str) -> Option<PathBuf> {
+    pub(crate) fn systemd_folder(&self, variable: &str) -> Option<PathBuf> {
         let list = (self.environment)(variable)?.into_string().ok()?;
         let first = list.split(':').next().filter(|folder| Path::new(folder).is_absolute())?;
         Some(PathBuf::from(first))
-    }
-
-    fn server(&mut self, written: &file::Server, auth: &Auth) -> Option<Server> {
-        let at = KeyPath::root().key("server").key("listen");
-        let listen = self.listen(&at, written.listen.as_deref().unwrap_or(LISTEN_DEFAULT))?;
-        if !listen.ip().is_loopback() && !auth.allow_unauthenticated {
-            let flag = KeyPath::root().key("auth").key("allow_unauthenticated");
-            if !self.is_broken(&flag) {
-                let port = listen.port();
-                let message = format!(
-                    "{listen} can be reached by other machines, and nothing would ask them for credentials; write \
-                     \"127.0.0.1:{port}\" (nginx or ngrok on this machine reach it there), or set {flag} to true if \
-                     your network keeps strangers out"
-                );
-                self.wrong(&at, message);
-            }
-            return None;
-        }
-        Some(Server {
-            listen,
-            body_bytes_max: written.max_body_kb.unwrap_or(BODY_KIB_DEFAULT).saturating_mul(1024),
-            connections_max: to_usize(written.max_connections.unwrap_or(CONNECTIONS_DEFAULT)),
-            header_time: written.header_timeout_s.map_or(HEADER_TIME_DEFAULT, Duration::from_secs),
-            body_time: written.body_timeout_s.map_or(BODY_TIME_DEFAULT, Duration::from_secs),
-            reject_unmapped: matches!(written.unmapped, Some(file::Unmapped::Reject)),
-            connections_per_address_max: to_usize(CONNECTIONS_PER_ADDRESS_DEFAULT),
-            requests_per_second_max: REQUESTS_PER_SECOND_DEFAULT,
-            tls: None,
-        })
-    }
-
-    fn listen(&mut self, at: &KeyPath, written: &str) -> Option<SocketAddr> {
-        if let Ok(listen) = written.parse() {
-            return Some(listen);
-        }
-        if let Some(port) = written.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
-            return Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        }
-        let port = written.trim_start_matches(':').parse::<u16>();
-        let example = port.map_or(LISTEN_DEFAULT.to_owned(), |port| format!("127.0.0.1:{port}"));
-        let shown = printable(written);
-        self.wrong(
-            at,
-            format!("\"{shown}\" is no address with a port from 0 to 65535; write e.g. \"{example}\""),
-        );
-        None
-    }
-
-    fn queue(&mut self, written: file::Queue) -> Option<Queue> {
-        let at = KeyPath::root().key("queue").key("path");
-        let path = match written.path {
-            Some(path) if path.ends_with(['/', '\\']) => {
-                self.wrong(&at, "names a folder; add the file's name, e.g. buktor-queue.db");
-                None
-            }
-            Some(path) => self.path(&at, &path),
-            None => {
-                let folder = self.systemd_folder("STATE_DIRECTORY").unwrap_or_else(|| self.folder.to_owned());
-                Some(folder.join("buktor-queue.db"))
-            }
-        };
-        let keep_days = written.keep_applied_days.unwrap_or(KEEP_APPLIED_DAYS_DEFAULT);
-        let path = path?;
-        Some(Queue {
-            key: QueueKey::File(path.with_extension("key")),
-            path,
-            encrypt: false,
-            keep_parked: None,
-            keep_audit: DAY.saturating_mul(KEEP_AUDIT_DAYS_DEFAULT),
-            events_max: written.max_events.unwrap_or(QUEUE_EVENTS_DEFAULT),
-            free_bytes_min: written.min_free_mb.unwrap_or(QUEUE_FREE_MIB_DEFAULT).saturating_mul(1024 * 1024),
-            keep_applied: DAY.saturating_mul(u32::try_from(keep_days).unwrap_or(u32::MAX)),
-            replace_damaged: matches!(written.on_damage, Some(file::OnDamage::StartFresh)),
-        })
     }
 
     fn sync(&mut self, written: file::Sync) -> Option<Sync> {
@@ -249,16 +194,8 @@ impl Resolver<'_> {
 
 /// Resolves a whole file; `Err` where there is any problem, all of them being in `resolver.problems`.
 pub(crate) fn resolve(file: File, path: &Path, resolver: &mut Resolver<'_>) -> Option<Config> {
-    let written = file.auth.unwrap_or_default();
-    let auth = Auth {
-        allow_unauthenticated: written.allow_unauthenticated.unwrap_or(false),
-        bearer_tokens: Vec::new(),
-        signing_secrets: Vec::new(),
-        require: Require::All,
-        allowed_addresses: Vec::new(),
-        trusted_proxies: Vec::new(),
-    };
-    let server = resolver.server(&file.server.unwrap_or_default(), &auth);
+    let auth = resolver.auth(file.auth.unwrap_or_default());
+    let server = resolver.server(file.server.unwrap_or_default(), auth.as_ref());
     let queue = resolver.queue(file.queue.unwrap_or_default());
     let sync = resolver.sync(file.sync.unwrap_or_default());
     let logging = resolver.logging(file.logging.unwrap_or_default());
@@ -278,13 +215,14 @@ pub(crate) fn resolve(file: File, path: &Path, resolver: &mut Resolver<'_>) -> O
     Some(Config {
         path: path.to_owned(),
         server: server?,
-        auth,
+        auth: auth?,
         queue: queue?,
         sync: sync?,
         database: database?,
         mappings: mappings?,
         logging: logging?,
         places: resolver.places.clone(),
+        secrets: std::mem::take(&mut resolver.secrets),
     })
 }
 
@@ -298,7 +236,7 @@ pub(crate) fn dialect(kind: file::DatabaseType) -> &'static Dialect {
     }
 }
 
-fn to_usize(number: u64) -> usize {
+pub(crate) fn to_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
@@ -364,24 +302,6 @@ mod tests {
         sync(r#""quiet_hours": ["13:00-13:00"]"#, "sync.quiet_hours.0", "begins and ends at the same time");
         sync(r#""quiet_hours": ["08:00-20:00", "19:00-08:00"]"#, "sync.quiet_hours", "cover the whole day");
 
-        let listen = |listen: &str, part: &str| {
-            check(&with(&format!(r#""server": {{"listen": "{listen}"}}"#)), &[("server.listen", part)]);
-        };
-        listen("0.0.0.0:5000", "set auth.allow_unauthenticated to true");
-        listen("192.168.1.5:80", "write \"127.0.0.1:80\"");
-        listen("5001", "write e.g. \"127.0.0.1:5001\"");
-        listen(":5001", "write e.g. \"127.0.0.1:5001\"");
-        listen("127.0.0.1", "write e.g. \"127.0.0.1:5000\"");
-        listen("127.0.0.1:70000", "a port from 0 to 65535");
-        listen("http://127.0.0.1:5000", "no address");
-
-        check(&with(r#""queue": {"path": ""}"#), &[("queue.path", "not an empty text")]);
-        check(
-            &with(r#""queue": {"path": "C:\new\table.db"}"#),
-            &[("queue.path", "holds a control character; in JSON")],
-        );
-        check(&with(r#""queue": {"path": "%ProgramData%/q.db"}"#), &[("queue.path", "are not replaced")]);
-        check(&with(r#""queue": {"path": "data/"}"#), &[("queue.path", "names a folder")]);
         check(&with(r#""logging": {"directory": "~/logs"}"#), &[("logging.directory", "are not replaced")]);
         let text = format!(
             r#"{{"queue": {{"path": "his.db"}}, "database": {{"type": "sqlite", "path": "his.db"}}, "mapping": {MAPPING}}}"#

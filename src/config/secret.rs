@@ -1,14 +1,22 @@
-//! Secrets: read from the file, the environment or a file of their own, and never shown. What reads one takes it
-//! with [`Secret::expose`]; there is no other way, and it is never serialised.
+//! Secrets: read from the environment, a file of their own, systemd's credentials or Windows' DPAPI, and never shown. What
+//! reads one takes it with [`Secret::expose`]; there is no other way, and it is never serialised. No message repeats a text
+//! that somebody may have put in the wrong place.
 
 use std::{ffi::OsString, fmt, fs::File, io::Read as _, path::Path};
 
 use zeroize::Zeroizing;
 
-use crate::config::{file::SecretText, keypath::printable};
+use crate::config::{dpapi, file::SecretFrom, keypath::printable};
 
 /// Bytes that a secret's own file may have.
-const SECRET_BYTES_MAX: u64 = 16 * 1024;
+const SECRET_BYTES_MAX: usize = 16 * 1024;
+/// What to write that systemd hands a secret over.
+const LOAD_CREDENTIAL: &str = "write LoadCredential=NAME:FILE (or LoadCredentialEncrypted=) into the [Service] section of the \
+                               unit, NAME being the name that stands here";
+const UNSHOWN_VARIABLE: &str =
+    "the environment variable that is named here (its name is not repeated, as it may be the secret)";
+const UNSHOWN_FILE: &str =
+    "the secret's file that is named here (its name is not repeated, as it may be the secret)";
 
 /// A password or the like. Its memory is overwritten when it is dropped.
 #[derive(Clone)]
@@ -28,6 +36,12 @@ impl Secret {
     }
 }
 
+impl From<Zeroizing<String>> for Secret {
+    fn from(value: Zeroizing<String>) -> Self {
+        Self(value)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
@@ -43,21 +57,39 @@ impl fmt::Display for Secret {
 /// How variables of the environment are looked up.
 pub(crate) type Environment<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 
+/// Where a secret is kept, outside the configuration.
+pub(crate) enum Source {
+    /// A variable of the environment.
+    Environment(String),
+    /// A file of its own.
+    File(String),
+    /// A credential that systemd hands over.
+    Credential(String),
+    /// Sealed by Windows, as base64.
+    Dpapi(String),
+}
+
+/// The one place that is written, or what to write.
+pub(crate) fn source(from: SecretFrom) -> Result<Source, String> {
+    match (from.env, from.file, from.credential, from.dpapi) {
+        (Some(name), None, None, None) => Ok(Source::Environment(name)),
+        (None, Some(path), None, None) => Ok(Source::File(path)),
+        (None, None, Some(name), None) => Ok(Source::Credential(name)),
+        (None, None, None, Some(sealed)) => Ok(Source::Dpapi(sealed)),
+        _ => {
+            Err("must have exactly one of `env`, `file`, `credential` and `dpapi`, e.g. {\"file\": \"PATH\"}"
+                .to_owned())
+        }
+    }
+}
+
 /// Gets a secret from where the configuration says it is, or says what is wrong.
-pub(crate) fn read(
-    written: SecretText,
-    folder: &Path,
-    environment: &Environment<'_>,
-) -> Result<Secret, String> {
-    const ONE: &str = "must be the text itself, {\"env\": \"NAME\"} or {\"file\": \"PATH\"}";
-    let from = match written {
-        SecretText::Plain(text) => return Ok(Secret::new(text)),
-        SecretText::From(from) => from,
-    };
-    match (from.env, from.file) {
-        (Some(name), None) => from_environment(&name, environment),
-        (None, Some(path)) => from_file(&folder.join(path)),
-        _ => Err(format!("{ONE}; write exactly one of `env` and `file`")),
+pub(crate) fn read(source: Source, folder: &Path, environment: &Environment<'_>) -> Result<Secret, String> {
+    match source {
+        Source::Environment(name) => from_environment(&name, environment),
+        Source::File(path) => from_file(&path, folder),
+        Source::Credential(name) => from_credential(&name, environment),
+        Source::Dpapi(sealed) => from_dpapi(&sealed),
     }
 }
 
@@ -70,38 +102,102 @@ fn from_environment(name: &str, environment: &Environment<'_>) -> Result<Secret,
                     e.g. {\"env\": \"HIS_PASSWORD\"}"
             .to_owned());
     }
+    let usual = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+        && (name.contains('_') || !name.contains(|c: char| c.is_ascii_digit()));
+    let shown = if usual { format!("the environment variable {name}") } else { UNSHOWN_VARIABLE.to_owned() };
     let Some(value) = environment(name) else {
-        return Err(format!(
-            "the environment variable {name} is not set; set it for the service, \
-                            or write {{\"file\": \"PATH\"}}"
-        ));
+        return Err(format!("{shown} is not set; set it for the service, or write {{\"file\": \"PATH\"}}"));
     };
     match value.into_string() {
-        Ok(value) if value.is_empty() => {
-            Err(format!("the environment variable {name} is empty; give it a value"))
-        }
+        Ok(value) if value.is_empty() => Err(format!("{shown} is empty; give it a value")),
         Ok(value) => Ok(Secret::new(value)),
-        Err(_) => Err(format!("the environment variable {name} is not valid UTF-8 text")),
+        Err(value) => {
+            drop(Zeroizing::new(value.into_encoded_bytes()));
+            Err(format!("{shown} is not valid UTF-8 text"))
+        }
     }
 }
 
-fn from_file(path: &Path) -> Result<Secret, String> {
-    let shown = printable(&path.display().to_string());
-    let mut bytes = Zeroizing::new(Vec::new());
-    File::open(path).and_then(|file| file.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(
-        |e| format!("the secret's file {shown} cannot be read: {e}; correct the path or its permissions"),
-    )?;
-    if bytes.len() as u64 > SECRET_BYTES_MAX {
-        return Err(format!(
-            "the secret's file {shown} is over {SECRET_BYTES_MAX} bytes; it must hold the secret alone"
-        ));
+fn from_file(written: &str, folder: &Path) -> Result<Secret, String> {
+    let path = folder.join(written);
+    let shown = if is_surely_path(written) {
+        format!("the secret's file {}", printable(&path.display().to_string()))
+    } else {
+        UNSHOWN_FILE.to_owned()
+    };
+    let bytes = contents(&path)
+        .map_err(|e| format!("{shown} cannot be read: {e}; correct the path or its permissions"))?;
+    text_of(&bytes, &shown)
+}
+
+/// Whether a text is a path for sure, and no secret that somebody put in its place.
+fn is_surely_path(written: &str) -> bool {
+    let name = written.rsplit(['/', '\\']).next().unwrap_or(written);
+    let ending = name.rsplit_once('.').is_some_and(|(name, ending)| {
+        !name.is_empty() && (1..=5).contains(&ending.len()) && ending.chars().all(|c| c.is_ascii_lowercase())
+    });
+    let rooted = Path::new(written).is_absolute() && written.matches(['/', '\\']).count() > 1;
+    let random = written.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+        word.len() >= 16 && word.contains(|c: char| c.is_ascii_digit()) && word.contains(char::is_alphabetic)
+    });
+    (ending || rooted) && !random
+}
+
+fn from_credential(name: &str, environment: &Environment<'_>) -> Result<Secret, String> {
+    if name.trim().is_empty()
+        || name.contains(['/', '\\'])
+        || name.contains(char::is_control)
+        || name.starts_with('.')
+    {
+        return Err("`credential` must be the name that LoadCredential= has before its colon, e.g. \
+                    {\"credential\": \"his-password\"}"
+            .to_owned());
     }
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| format!("the secret's file {shown} is not UTF-8 text; save it as UTF-8"))?;
+    if cfg!(windows) {
+        return Err(
+            "{\"credential\": ...} is for Linux with systemd alone; here write {\"dpapi\": ...}, which \
+                    `buktor-middleware secret protect` prints, or {\"file\": \"PATH\"}"
+                .to_owned(),
+        );
+    }
+    // The name is not repeated: it may be the secret.
+    let Some(folder) = environment("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty()) else {
+        return Err(format!(
+            "systemd has handed over no credentials ($CREDENTIALS_DIRECTORY is not set); {LOAD_CREDENTIAL}. A command by \
+             hand has them with `systemd-run --pipe --wait -p LoadCredential=NAME:FILE buktor-middleware check`"
+        ));
+    };
+    let bytes = contents(&Path::new(&folder).join(name)).map_err(|e| {
+        format!(
+            "systemd has handed over no credential of this name that can be read ({e}); {LOAD_CREDENTIAL}"
+        )
+    })?;
+    text_of(&bytes, "the credential")
+}
+
+fn from_dpapi(sealed: &str) -> Result<Secret, String> {
+    text_of(&dpapi::open(sealed)?, "what `dpapi` holds")
+}
+
+/// The bytes of a secret's file. Their room is taken at once: a growing one would leave copies behind.
+fn contents(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let file = File::open(path)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_BYTES_MAX + 1));
+    file.take(SECRET_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The secret in such bytes: text, without a byte order mark and one line end.
+fn text_of(bytes: &[u8], shown: &str) -> Result<Secret, String> {
+    if bytes.len() > SECRET_BYTES_MAX {
+        return Err(format!("{shown} is over {SECRET_BYTES_MAX} bytes; it must hold the secret alone"));
+    }
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8 text; save it as UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.strip_suffix('\n').map_or(text, |t| t.strip_suffix('\r').unwrap_or(t));
     if text.is_empty() {
-        return Err(format!("the secret's file {shown} is empty; write the secret into it"));
+        return Err(format!("{shown} is empty; write the secret into it"));
     }
     Ok(Secret::new(text.to_owned()))
 }
@@ -109,7 +205,6 @@ fn from_file(path: &Path) -> Result<Secret, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::SecretFrom;
 
     #[test]
     fn a_secret_is_never_shown() {
@@ -134,8 +229,13 @@ mod tests {
             _ => None,
         };
         let check = |env: Option<&str>, file: Option<&str>, expected: Result<&str, &str>| {
-            let from = SecretFrom { env: env.map(str::to_owned), file: file.map(str::to_owned) };
-            let got = read(SecretText::From(from), folder.path(), &environment);
+            let from = SecretFrom {
+                env: env.map(str::to_owned),
+                file: file.map(str::to_owned),
+                credential: None,
+                dpapi: None,
+            };
+            let got = source(from).and_then(|source| read(source, folder.path(), &environment));
             match (got, expected) {
                 (Ok(secret), Ok(value)) => assert_eq!(secret.expose(), value),
                 (Err(message), Err(part)) => {
@@ -156,7 +256,7 @@ mod tests {
         check(None, Some("latin1"), Err("not UTF-8"));
         check(None, Some("long"), Err("over 16384 bytes"));
         check(None, Some("nothing"), Err("cannot be read"));
-        check(None, None, Err("exactly one of `env` and `file`"));
-        check(Some("SET"), Some("plain"), Err("exactly one of `env` and `file`"));
+        check(None, None, Err("exactly one of `env`, `file`"));
+        check(Some("SET"), Some("plain"), Err("exactly one of `env`, `file`"));
     }
 }

@@ -94,6 +94,9 @@ impl<'s> Shape<'s> {
     }
 }
 
+/// Objects that are secrets, or say where one is.
+const OF_SECRETS: [&str; 2] = ["SecretFrom", "NamedSecret"];
+
 struct Walker<'s> {
     root: &'s Value,
     found: Vec<Mistake>,
@@ -137,7 +140,7 @@ impl<'s> Walker<'s> {
             types.is_empty() || types.iter().any(|t| is_of_type(value, t))
         };
         let fitting: Vec<Shape<'s>> = choices.iter().filter(fits).copied().collect();
-        let Some(first) = fitting.first() else {
+        let Some(first) = closest(&fitting, value) else {
             let example = self.example(shape);
             let name = self.resolved(shape).name;
             self.tell(at, wrong_type(&choices, name, value, at, example));
@@ -149,7 +152,7 @@ impl<'s> Walker<'s> {
                 self.tell(at, wrong_word(first.name, text, &words));
             }
             Value::Number(number) => {
-                if let Some(message) = wrong_number(*first, number) {
+                if let Some(message) = wrong_number(first, number) {
                     self.tell(at, message);
                 }
             }
@@ -160,7 +163,7 @@ impl<'s> Walker<'s> {
                     }
                 }
             }
-            Value::Object(object) => self.object(*first, object, at),
+            Value::Object(object) => self.object(first, object, at),
             _ => {}
         }
     }
@@ -176,7 +179,10 @@ impl<'s> Walker<'s> {
                 self.value(Shape { schema, name: shape.name }, value, &below);
             } else {
                 let (message, meant) = self.unknown(shape, key, value, object);
-                self.found.push(Mistake { at: below, message, meant: meant.map(|m| at.key(m)) });
+                // What stands for a key there may be the secret.
+                let unshown = OF_SECRETS.contains(&shape.name) && meant.is_none();
+                let told_at = if unshown { at.clone() } else { below };
+                self.found.push(Mistake { at: told_at, message, meant: meant.map(|m| at.key(m)) });
             }
         }
         let required = shape.get("required").and_then(Value::as_array).into_iter().flatten();
@@ -253,6 +259,16 @@ impl<'s> Walker<'s> {
 fn keys(shape: Shape<'_>) -> Vec<&str> {
     let all = shape.get("properties").and_then(Value::as_object).into_iter().flatten();
     all.map(|(key, _)| key.as_str()).filter(|key| !key.starts_with('$')).collect()
+}
+
+/// Of the shapes that fit by their type, the one that knows most keys of the value.
+fn closest<'s>(fitting: &[Shape<'s>], value: &Value) -> Option<Shape<'s>> {
+    let known = |shape: &Shape<'s>| {
+        let keys = keys(*shape);
+        value.as_object().map_or(0, |object| object.keys().filter(|k| keys.contains(&k.as_str())).count())
+    };
+    // The first of several, which max_by_key would not give.
+    fitting.iter().rev().max_by_key(|shape| known(shape)).copied()
 }
 
 fn is_of_type(value: &Value, kind: &str) -> bool {

@@ -62,7 +62,7 @@ fn folder() -> &'static Path {
     if cfg!(windows) { Path::new(r"C:\his") } else { Path::new("/his") }
 }
 
-fn parse_with(bytes: &[u8], environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+pub(super) fn parse_with(bytes: &[u8], environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let get =
         |name: &str| environment.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value));
     Config::parse(bytes, &folder().join("his-config.json"), &get)

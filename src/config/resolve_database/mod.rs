@@ -9,7 +9,6 @@ use crate::{
         file::{self, DatabaseType, MYSQL_PORT_DEFAULT, SecretText},
         keypath::KeyPath,
         resolve::Resolver,
-        secret,
     },
     limits::{CONNECT_TIMEOUT_S_DEFAULT, LOCK_TIMEOUT_S_DEFAULT, STATEMENT_TIMEOUT_S_DEFAULT},
 };
@@ -176,13 +175,7 @@ impl Resolver<'_> {
             self.missing(at, "is missing; add \"password\": \"...\" (\"\" if the login has none)");
             return None;
         };
-        match secret::read(written, self.folder, self.environment) {
-            Ok(secret) => Some(secret),
-            Err(message) => {
-                self.missing(at, message);
-                None
-            }
-        }
+        self.secret(at, written)
     }
 
     fn ca_file(&mut self, at: &KeyPath, tls: Tls, written: Option<String>) -> Result<Option<PathBuf>, Told> {
