@@ -26,11 +26,7 @@ impl Config {
     }
 
     /// Checks a configuration file's bytes; `path` is where they came from, `environment` looks variables up.
-    pub fn parse(
-        bytes: &[u8],
-        path: &Path,
-        environment: &Environment<'_>,
-    ) -> Result<Self, ConfigError> {
+    pub fn parse(bytes: &[u8], path: &Path, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         parse(bytes, path, environment).map_err(|problems| ConfigError::of_problems(path, problems))
     }
 }

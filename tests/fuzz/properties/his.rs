@@ -142,9 +142,8 @@ fn mapping() -> Value {
                   },
                   "constants": { "SOURCE": "BUKTOR" },
                   "when": { "type_of": ["new", 5, true, null] },
-                  "on": {} }
-            ],
-            "on": { "deleted": { "action": "delete" } }
+                  "on": { "deleted": { "action": "delete" } } }
+            ]
         },
         "visit.rescheduled": { "table": "KEYED", "action": "update", "key": ["a", "b"],
             "fields": { "a": "A", "b": "B", "v": { "column": "V", "write": "if_null" }, "w": "W" } },
@@ -154,11 +153,6 @@ fn mapping() -> Value {
         "booking": { "table": "KEYED", "key": ["a", "b"], "fields": { "a": "A", "b": "B", "v": "V", "w": { "column": "W", "write": "insert_only" } },
             "on": { "deleted": { "action": "delete" }, "cancelled": { "constants": { "V": "X" } }, "merged": { "ignore": true } } }
     });
-    if let Some(steps) = mapping["visit"]["steps"].as_array_mut() {
-        for step in steps {
-            step.as_object_mut().map(|step| step.remove("on"));
-        }
-    }
     for (name, _) in types() {
         mapping[format!("to_{name}")] =
             json!({ "table": "CELLS", "key": "k", "fields": { "k": "ID", "v": name } });

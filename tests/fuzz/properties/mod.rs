@@ -3,6 +3,7 @@
 //! so nothing here may need libFuzzer.
 
 pub mod configuration;
+pub mod credentials;
 pub mod event;
 mod his;
 pub mod language;
