@@ -196,5 +196,10 @@ pub const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub const FORMAT_BYTES_MAX: usize = 128;
 /// Daily log files that are kept, `logging.keep_days`.
 pub const LOG_DAYS_DEFAULT: u64 = 14;
+/// Largest log file, but for errors: an ordinary day of a busy hospital has less than one MiB. Further lines of the day go to
+/// stderr alone.
+pub const LOG_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// What a log file that is full still takes of errors.
+pub const LOG_ERROR_BYTES_MAX: u64 = 1024 * 1024;
 /// Log lines that wait for the disk before further ones are dropped.
 pub const LOG_LINES_MAX: usize = 16 * 1024;
