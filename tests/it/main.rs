@@ -28,4 +28,5 @@ mod queue;
 mod recipes;
 mod rehearse;
 mod review;
+mod secrets;
 mod sync;
