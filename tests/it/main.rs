@@ -37,4 +37,5 @@ mod queue;
 mod recipes;
 mod rehearse;
 mod review;
+mod secrets;
 mod sync;
