@@ -28,4 +28,6 @@ mod queue;
 mod recipes;
 mod rehearse;
 mod review;
+mod sealed;
 mod sync;
+mod upgrades;
