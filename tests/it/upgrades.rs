@@ -48,14 +48,19 @@ fn site(name: &str, links: bool) -> (Site, Connection) {
     }
     site.config["mapping"] = mapping;
     fs::copy(fixture(&format!("{name}.db")), site.path("queue.db")).unwrap();
-    // As if it had been used today, or retention would erase what is looked for.
+    // As if it had been used today, or retention would erase what is looked for; and with the HIS that is here.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
-    Connection::open(site.path("queue.db"))
-        .unwrap()
+    let queue = Connection::open(site.path("queue.db")).unwrap();
+    queue
         .execute_batch(&format!(
             "UPDATE entity SET touched_at = {now}; UPDATE event SET settled_at = {now} WHERE settled_at IS NOT NULL"
         ))
         .unwrap();
+    if links {
+        let place = format!("sqlite {}", site.path("his.db").display());
+        queue.execute("UPDATE meta SET links_of = ?1 WHERE links_of IS NOT NULL", [place]).unwrap();
+    }
+    drop(queue);
     if name == "layout-2" {
         site.merge(json!({"queue": {"encrypt": true}}));
         fs::copy(fixture("layout-2.key"), site.path("queue.key")).unwrap();
