@@ -112,7 +112,7 @@ fn a_change_of_the_key_that_is_killed_leaves_every_event_readable() {
     daemon.stop();
     let first = fs::read(site.path("queue.key")).unwrap();
     let (mut cut, mut through) = (0, 0);
-    for _ in 0..25 {
+    for _ in 0..12 {
         if killed(&site, &["queue", "rekey"], random.u64(5..700)) {
             through += 1;
         } else {
