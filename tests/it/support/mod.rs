@@ -8,6 +8,7 @@ pub(crate) mod http;
 pub(crate) mod load;
 pub(crate) mod mariadb;
 pub(crate) mod proxy;
+pub(crate) mod seed;
 pub(crate) mod source;
 pub(crate) mod tables;
 
