@@ -37,5 +37,7 @@ mod queue;
 mod recipes;
 mod rehearse;
 mod review;
-mod secrets;
+mod secrets_x;
+mod sealed;
 mod sync;
+mod upgrades;
