@@ -37,7 +37,7 @@ mod queue;
 mod recipes;
 mod rehearse;
 mod review;
-mod secrets_x;
 mod sealed;
+mod secrets;
 mod sync;
 mod upgrades;
