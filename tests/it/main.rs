@@ -17,6 +17,8 @@ mod databases;
 mod driver;
 mod faults;
 mod generated;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod ingest;
 mod init;
 mod links;

@@ -321,9 +321,10 @@ impl Drop for Daemon {
     }
 }
 
-/// The address after `listening on http://`.
+/// The address after `listening on http://` or `https://`.
 fn listening(printed: &str) -> Option<SocketAddr> {
-    let (_, rest) = printed.split_once("listening on http://")?;
+    let (_, rest) = printed.split_once("listening on http")?;
+    let (_, rest) = rest.split_once("://")?;
     let end = rest.find(|c: char| !(c.is_ascii_digit() || ".:".contains(c)))?;
     rest.get(..end)?.parse().ok()
 }
