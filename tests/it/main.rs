@@ -31,3 +31,4 @@ mod recipes;
 mod rehearse;
 mod review;
 mod sync;
+mod tls;
