@@ -16,6 +16,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=tests/postgres.sh
 . tests/postgres.sh
 
+# tests/it/hostile.rs holds ten thousand connections; with fewer it says so.
+ulimit -n "$(ulimit -Hn)" || say "the number of open files stays at $(ulimit -n)"
+
 command -v cargo >/dev/null || fail "Rust is missing: install it from https://rustup.rs"
 # Built first, so that a mistake in the code shows before anything is started, and the tests' time is the tests' own.
 cargo build --locked --quiet

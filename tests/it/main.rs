@@ -21,6 +21,8 @@ mod disk;
 mod driver;
 mod faults;
 mod generated;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod ingest;
 mod init;
 mod inside;
@@ -40,4 +42,5 @@ mod review;
 mod sealed;
 mod secrets;
 mod sync;
+mod tls;
 mod upgrades;
