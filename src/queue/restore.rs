@@ -31,6 +31,9 @@ use crate::{
 /// the marks that the HIS keeps of events without an id, so that none may be given twice.
 const SEQS_SKIPPED: i64 = 10_000_000;
 
+/// How long a command that has the present file open is waited for: most end at once, and one that asks a person does not.
+const IN_USE_TIME: Duration = Duration::from_secs(2);
+
 /// The cause of events of which nothing tells whether they were written before the file was restored: a retry means that
 /// they were not.
 pub const RESTORED_CAUSE: &str = "after-restore";
@@ -307,6 +310,7 @@ fn set_aside(queue: &Path, aside: &Path) -> Result<Option<Connection>, BackupErr
 fn end_log(queue: &Path) -> Result<Connection, QueueError> {
     let fault = |error| QueueError::sqlite(queue, error);
     let conn = open::look(queue)?;
+    conn.busy_timeout(IN_USE_TIME).map_err(fault)?;
     one_file(&conn).map_err(fault)?;
     // Windows replaces no file that is open.
     if cfg!(unix) {
