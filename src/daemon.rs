@@ -119,16 +119,22 @@ impl Daemon {
     }
 }
 
-/// Opens the queue file and tells what was found in it.
-pub fn open_queue(config: &Config) -> Result<Queue, QueueError> {
-    let (queue, opened) = Queue::open(QueueOptions {
+/// How the configuration wants the queue file opened.
+#[must_use]
+pub fn queue_options(config: &Config) -> QueueOptions {
+    QueueOptions {
         path: config.queue.path.clone(),
         events_max: config.queue.events_max,
         free_bytes_min: config.queue.free_bytes_min,
         replace_damaged: config.queue.replace_damaged,
         encrypt: config.queue.encrypt,
         key: config.queue.key.clone(),
-    })?;
+    }
+}
+
+/// Opens the queue file and tells what was found in it.
+pub fn open_queue(config: &Config) -> Result<Queue, QueueError> {
+    let (queue, opened) = Queue::open(queue_options(config))?;
     if let Some(aside) = &opened.set_aside {
         error!(
             file = %aside.display(),

@@ -26,6 +26,7 @@ mod links;
 mod mapping;
 mod operator;
 mod output;
+mod queue;
 mod rehearse;
 mod restore;
 mod run;
@@ -100,6 +101,9 @@ enum Command {
     Backup(backup::Args),
     /// Put a backup in the place of the queue file, which is set aside; the daemon must be stopped
     Restore(restore::Args),
+    /// Change the key of the queue file's events, or write the file anew
+    #[command(subcommand)]
+    Queue(queue::Command),
     /// Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json
     #[command(subcommand)]
     Generate(generate::Command),
@@ -126,6 +130,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Audit(args) => audit::run(config, &args),
         Command::Backup(args) => backup::run(config, &args),
         Command::Restore(args) => restore::run(config, &args),
+        Command::Queue(command) => queue::run(config, &command),
         Command::Generate(command) => generate::run(&command),
     };
     match result {

@@ -199,7 +199,7 @@ pub enum QueueError {
     /// The key's text is too short.
     #[error(
         "{key} has fewer than {} characters: put a long random text there; `buktor-middleware secret new` makes one",
-        crate::queue::seal::MASTER_CHARS_MIN
+        crate::limits::MASTER_KEY_CHARS_MIN
     )]
     KeyShort {
         /// Where the key is, in words.

@@ -20,6 +20,8 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::limits::MASTER_KEY_CHARS_MIN;
+
 /// The first byte of what is sealed.
 pub(super) const SEALED: u8 = 1;
 /// Bytes that sealing adds: the first byte, the key's number, the nonce and the tag.
@@ -30,8 +32,6 @@ const SEALED_TEXT: char = '\u{1}';
 const NONCE_BYTES: usize = 24;
 /// Bytes of a key.
 pub(super) const KEY_BYTES: usize = 32;
-/// Least characters of the text that a master key is made of.
-pub(super) const MASTER_CHARS_MIN: usize = 32;
 /// Under which the master key is made of its text; another use of the same text gives another key.
 const MASTER_LABEL: &[u8] = b"buktor-middleware queue master key 1";
 /// The master key's number.
@@ -80,7 +80,7 @@ pub(super) struct SealKey {
 impl SealKey {
     /// The master key of a text; none where the text is too short to be one.
     pub(super) fn master(text: &str) -> Option<Self> {
-        if text.chars().count() < MASTER_CHARS_MIN {
+        if text.chars().count() < MASTER_KEY_CHARS_MIN {
             return None;
         }
         Some(Self { id: MASTER, bytes: mac(text.as_bytes(), MASTER_LABEL) })

@@ -37,7 +37,10 @@ fn who_sent_and_who_decided_is_told() {
     discard.args(["events", "discard", "--all", "--yes", "--config"]).arg(site.write_config());
     finish(discard, "").assert_code(0);
     let mut discard = executable(Path::new(EXECUTABLE));
-    discard.args(["events", "discard", "b", "--yes", "--config"]).arg(site.write_config()).env("SUDO_USER", "asha");
+    discard
+        .args(["events", "discard", "b", "--yes", "--config"])
+        .arg(site.write_config())
+        .env("SUDO_USER", "asha");
     finish(discard, "").assert_code(0);
     let beside = site.json(&["audit", "--json"]);
     daemon.stop();
@@ -46,7 +49,10 @@ fn who_sent_and_who_decided_is_told() {
     assert_eq!(actions(&trail), ["discard", "discard", "received", "conflict", "duplicate", "received"]);
     let row = |place: usize| trail[place].clone();
     assert!(row(0)["who"].as_str().unwrap().contains("sudo asha"), "{trail}");
-    assert_eq!((&row(0)["event_id"], &row(0)["seq"], &row(0)["address"]), (&json!("b"), &json!(3), &Value::Null));
+    assert_eq!(
+        (&row(0)["event_id"], &row(0)["seq"], &row(0)["address"]),
+        (&json!("b"), &json!(3), &Value::Null)
+    );
     assert_eq!(row(0)["detail"], "events discard: was pending");
     assert_eq!(row(1)["detail"], "events discard --all: was conflict, id-conflict");
     assert_eq!((&row(5)["address"], &row(5)["who"]), (&json!("127.0.0.1"), &Value::Null));

@@ -26,9 +26,7 @@ const TABLES: &str = "
     CREATE TABLE marked_journal (jid INTEGER PRIMARY KEY AUTOINCREMENT, status TEXT, ref VARCHAR(40));";
 
 fn mapping() -> Value {
-    let generated = |table: &str, key: &str| {
-        json!({ "table": table, "generated_key": key, "key": "id", "fields": { "day": "day", "status": "status" } })
-    };
+    let generated = |table: &str, key: &str| json!({ "table": table, "generated_key": key, "key": "id", "fields": { "day": "day", "status": "status" } });
     let mut marked = generated("marked", "mid");
     marked["marker"] = json!("ref");
     let keyed = |table: &str, action: &str| json!({ "table": table, "action": action, "key": "id", "fields": { "id": "id", "status": "status" } });
@@ -231,7 +229,8 @@ fn a_restoration_asks_and_refuses() {
     assert!(!place.site.path("queue.db.restoring").exists());
     assert_eq!(place.site.count("pending"), 1);
     let trail = place.site.json(&["audit", "--json"]);
-    let actions: Vec<&str> = trail.as_array().unwrap().iter().map(|row| row["action"].as_str().unwrap()).collect();
+    let actions: Vec<&str> =
+        trail.as_array().unwrap().iter().map(|row| row["action"].as_str().unwrap()).collect();
     assert_eq!(actions, ["backup", "received"]);
     place.restore("copy.db");
     let trail = place.site.json(&["audit", "--json"]);
@@ -268,7 +267,11 @@ fn a_restoration_that_is_killed_leaves_the_one_or_the_other() {
     while kills < 40 || (seen.contains(&0) && kills < 400) {
         let (name, next) = if stands == 80 { ("fifty.db", 50) } else { ("eighty.db", 80) };
         let mut command = executable(Path::new(EXECUTABLE));
-        command.args(["restore", "--yes"]).arg(place.path(name)).arg("--config").arg(place.site.write_config());
+        command
+            .args(["restore", "--yes"])
+            .arg(place.path(name))
+            .arg("--config")
+            .arg(place.site.write_config());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(takes.mul_f64(fastrand::f64() * 1.1));
         child.kill().ok();

@@ -15,8 +15,8 @@ use crate::{
         event::{EventState, RawEvent, Seq},
     },
     queue::{
-        AuditAction, AuditFilter, BackedUp, BackupError, Present, Queue, QueueError, QueueOptions, RESTORED_CAUSE,
-        Restoring, Selection, backup as back_up,
+        AuditAction, AuditFilter, BackedUp, BackupError, Present, Queue, QueueError, QueueOptions,
+        RESTORED_CAUSE, Restoring, Selection, backup as back_up,
         tests::{Place, append_many, because, bytes, event, settle_all, settled, states, tester},
     },
 };
@@ -277,7 +277,8 @@ async fn what_is_no_backup_is_refused_and_nothing_changes() {
         change(&path);
         path
     };
-    let sql = |text: &'static str| move |path: &Path| Connection::open(path).unwrap().execute_batch(text).unwrap();
+    let sql =
+        |text: &'static str| move |path: &Path| Connection::open(path).unwrap().execute_batch(text).unwrap();
     let noise = |path: &Path| {
         let mut bytes = good.clone();
         bytes[8 * 4096..12 * 4096].fill(0xa5);
@@ -297,13 +298,19 @@ async fn what_is_no_backup_is_refused_and_nothing_changes() {
     check(place.folder.path().to_owned(), "it is no file");
     check(with("empty.db", &|path| fs::write(path, "").unwrap()), "it is empty");
     check(with("text.db", &|path| fs::write(path, "x".repeat(9000)).unwrap()), "damaged");
-    check(with("cut.db", &|path| fs::File::options().write(true).open(path).unwrap().set_len(9000).unwrap()), "damaged");
+    check(
+        with("cut.db", &|path| fs::File::options().write(true).open(path).unwrap().set_len(9000).unwrap()),
+        "damaged",
+    );
     check(with("noise.db", &noise), "damaged");
     check(with("index.db", &sql("DROP INDEX event_pending")), "event_pending");
-    check(with("other.db", &|path| {
-        fs::remove_file(path).unwrap();
-        sql("CREATE TABLE t (a)")(path);
-    }), "another program");
+    check(
+        with("other.db", &|path| {
+            fs::remove_file(path).unwrap();
+            sql("CREATE TABLE t (a)")(path);
+        }),
+        "another program",
+    );
     check(with("newer.db", &sql("PRAGMA user_version = 99")), "newer");
     let theirs = Place::new();
     let daemon = theirs.open();
