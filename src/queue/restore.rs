@@ -183,6 +183,8 @@ fn look_at(queue: &Path) -> Result<Present, BackupError> {
         _ => return Ok(Present::Nothing),
     }
     let read = || -> Result<Content, QueueError> {
+        // Before SQLite sees it: what is damaged is set aside as it was found.
+        drop(open::check_header(queue)?);
         let conn = open::look(queue)?;
         open::whose(&conn, queue)?;
         content(&conn).map_err(|error| QueueError::sqlite(queue, error))

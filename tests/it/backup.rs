@@ -146,7 +146,7 @@ fn what_was_written_after_the_backup_is_not_written_twice() {
     // The operator finds the row of the one, and that the other's is not there.
     let shown = place.site.json(&["events", "show", "slot-1", "--json"]);
     let words = shown["error"].as_str().unwrap();
-    assert!(words.contains("events link slot 1 --to") && words.contains("marker"), "{words}");
+    assert!(words.contains("events link slot \"1\" --to") && words.contains("marker"), "{words}");
     place.cli(&["events", "link", "slot", "1", "--to", "1", "--yes"]);
     place.sql("DELETE FROM journal");
     place.cli(&["events", "retry", "slot-1", "journal-1"]);

@@ -44,7 +44,7 @@ fn names(place: &Place) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(place.folder.path())
         .unwrap()
         .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !name.ends_with(".lock") && !name.ends_with(".key"))
+        .filter(|name| !["queue.db.lock", "queue.key"].contains(&name.as_str()))
         .collect();
     names.sort();
     names
