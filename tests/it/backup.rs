@@ -310,6 +310,12 @@ fn an_encrypted_queue_is_backed_up_sealed() {
     let copy = fs::read(place.path("copy.db")).unwrap();
     assert!(!copy.windows(16).any(|bytes| bytes == b"Asha-Nair-secret"));
     daemon.stop();
+    let (key, aside) = (place.site.path("queue.key"), place.site.path("key.aside"));
+    fs::rename(&key, &aside).unwrap();
+    let copy = place.path("copy.db");
+    let said = place.site.cli(&["restore", "--yes", copy.to_str().unwrap()]).assert_code(1);
+    assert!(said.contains("the key of when the backup was made"), "{said}");
+    fs::rename(&aside, &key).unwrap();
     place.restore("copy.db");
     let daemon = place.site.start();
     place.cli(&["sync", "--now"]);

@@ -27,11 +27,11 @@ fn backup(place: &Place, to: &Path) -> Result<BackedUp, BackupError> {
 }
 
 fn restore(place: &Place, from: &Path) -> Option<PathBuf> {
-    Restoring::prepare(&place.path(), from).unwrap().finish(&tester()).unwrap().set_aside
+    Restoring::prepare(&place.path(), from, &place.key()).unwrap().finish(&tester()).unwrap().set_aside
 }
 
 fn refused(place: &Place, from: &Path) -> String {
-    Restoring::prepare(&place.path(), from).err().unwrap().to_string()
+    Restoring::prepare(&place.path(), from, &place.key()).err().unwrap().to_string()
 }
 
 fn seqs(path: &Path) -> Vec<i64> {
@@ -220,7 +220,7 @@ async fn a_backup_takes_the_place_of_whatever_is_there() {
     let damaged = Place::new();
     fs::write(damaged.path(), "x".repeat(9000)).unwrap();
     fs::write(damaged.beside("-wal"), "what was in its log").unwrap();
-    let restoring = Restoring::prepare(&damaged.path(), &copy).unwrap();
+    let restoring = Restoring::prepare(&damaged.path(), &copy, &damaged.key()).unwrap();
     assert!(matches!(restoring.present(), Present::Unreadable(_)), "{:?}", restoring.present());
     drop(restoring);
     assert_eq!(names(&damaged), ["queue.db", "queue.db-wal"], "nothing was changed");
@@ -234,6 +234,11 @@ async fn a_backup_takes_the_place_of_whatever_is_there() {
     let stray = Place::new();
     fs::write(stray.beside("-wal"), "of a file that is gone").unwrap();
     restore(&stray, &copy).unwrap();
+    // Killed after the file had got its second name, and before it lost the first.
+    let second = stray.beside(".before-restore-20260101T000000");
+    fs::hard_link(stray.path(), &second).unwrap();
+    restore(&stray, &copy).unwrap();
+    assert!(!second.exists());
     assert_eq!(stray.try_open().unwrap().1.unfinished, 3);
 
     let newer = Place::new();
@@ -321,7 +326,8 @@ async fn what_is_no_backup_is_refused_and_nothing_changes() {
     assert!(refused(&foreign, &copy).contains("another program"));
     // A command that waits for an answer has the file open.
     let inspector = place.inspect();
-    let refused = Restoring::prepare(&place.path(), &copy).unwrap().finish(&tester()).err().unwrap();
+    let refused =
+        Restoring::prepare(&place.path(), &copy, &place.key()).unwrap().finish(&tester()).err().unwrap();
     assert!(matches!(refused, BackupError::InUse { .. }), "{refused}");
     drop(inspector);
     assert_eq!(place.try_open().unwrap().1.unfinished, 200, "nothing was changed");
