@@ -158,7 +158,7 @@ fn prepare(options: &QueueOptions, health: &Arc<HealthCell>) -> Result<Ready, Qu
 
 /// Reads the header before `SQLite` sees the file, because opening it as a database may already change it (its log
 /// may be written back). Gives the handle, see [`DaemonLock`], and the file's size.
-fn check_header(path: &Path) -> Result<(File, u64), QueueError> {
+pub(super) fn check_header(path: &Path) -> Result<(File, u64), QueueError> {
     let fault = |error| QueueError::io("read the queue file", path, error);
     let mut file = File::open(path).map_err(fault)?;
     let size = file.metadata().map_err(fault)?.len();

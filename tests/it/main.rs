@@ -9,6 +9,8 @@ mod layers;
 mod style;
 
 mod adversary;
+mod audit;
+mod backup;
 mod check;
 #[cfg(target_os = "linux")]
 mod clock;
