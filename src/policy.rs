@@ -229,7 +229,11 @@ mod tests {
         let check = |newest: Option<i64>, start: i64, looks: &[(u64, i64, Belief)]| {
             let mut erasing = Erasing::begin(newest.map(hour), hour(start));
             for (at, now, expected) in looks {
-                assert_eq!(erasing.judge(hour(*now), up(*at)), *expected, "{newest:?} {start} {looks:?} {at}");
+                assert_eq!(
+                    erasing.judge(hour(*now), up(*at)),
+                    *expected,
+                    "{newest:?} {start} {looks:?} {at}"
+                );
             }
         };
         check(None, 1000, &[(0, 1000, Believed), (5, 1005, Believed), (6, 1007, Believed)]);
@@ -238,13 +242,24 @@ mod tests {
         check(
             Some(0),
             100_000,
-            &[(0, 100_000, Doubted), (1, 100_001, StillDoubted), (24, 100_024, Believed), (25, 100_025, Believed)],
+            &[
+                (0, 100_000, Doubted),
+                (1, 100_001, StillDoubted),
+                (24, 100_024, Believed),
+                (25, 100_025, Believed),
+            ],
         );
         // A jump and back.
         check(
             Some(990),
             1000,
-            &[(0, 1000, Believed), (1, 90_000, Doubted), (2, 90_001, StillDoubted), (3, 1003, Believed), (4, 90_003, Doubted)],
+            &[
+                (0, 1000, Believed),
+                (1, 90_000, Doubted),
+                (2, 90_001, StillDoubted),
+                (3, 1003, Believed),
+                (4, 90_003, Doubted),
+            ],
         );
         // Behind, and set right.
         check(Some(990), 1000, &[(1, 5, Believed), (2, 6, Believed), (3, 1003, Believed)]);

@@ -20,7 +20,9 @@ const DAY_S: i64 = 24 * HOUR_S;
 /// Sends an event, which must be in the HIS soon.
 fn applied(site: &Site, daemon: &Daemon, id: &str) {
     let version: i64 = 1;
-    daemon.accept(&json!({"event_id": id, "event_type": "visit", "visit_id": fastrand::u32(..), "version": version}));
+    daemon.accept(
+        &json!({"event_id": id, "event_type": "visit", "visit_id": fastrand::u32(..), "version": version}),
+    );
     site.wait_state(id, "applied");
 }
 

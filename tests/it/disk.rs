@@ -72,13 +72,16 @@ fn every_fault_of_the_disk_is_survived_and_leaves_nothing_open() {
     let mut faults = 0;
     let mut rounds = 0;
     while rounds < Fault::ALL.len() || run.goes_on() {
-        let fault = Fault::ALL[if rounds < Fault::ALL.len() { rounds } else { rng.usize(0..Fault::ALL.len()) }];
+        let fault =
+            Fault::ALL[if rounds < Fault::ALL.len() { rounds } else { rng.usize(0..Fault::ALL.len()) }];
         let (refused, hit) = (traffic.refused(), machine.faults());
         fault.begin(&machine, rng.u64(0..200_000));
         match fault {
             // A log that is long enough is written over for a while, and what stands in memory is not read.
             Fault::Growth(_) | Fault::Read(_) => std::thread::sleep(Duration::from_millis(rng.u64(100..300))),
-            _ => wait_until("events are refused", || traffic.refused() > refused + 2 && machine.faults() > hit),
+            _ => {
+                wait_until("events are refused", || traffic.refused() > refused + 2 && machine.faults() > hit)
+            }
         }
         machine.heal();
         faults += machine.faults() - hit;
@@ -105,7 +108,8 @@ fn a_full_disk_refuses_and_goes_on_by_itself() {
     for errno in [Errno::NoSpace, Errno::Quota] {
         let (site, machine, _) = machine();
         let daemon = machine.start(&site);
-        let event = |n: u32| json!({"event_id": format!("e{n}"), "event_type": "visit", "visit_id": n, "version": 1});
+        let event =
+            |n: u32| json!({"event_id": format!("e{n}"), "event_type": "visit", "visit_id": n, "version": 1});
         daemon.accept(&event(1));
         site.wait_state("e1", "applied");
         machine.fail_writes(errno, 100);
@@ -147,7 +151,8 @@ fn a_read_only_disk_is_said_at_the_start() {
 fn a_sync_that_fails_acknowledges_nothing() {
     let (site, machine, _) = machine();
     let daemon = machine.start(&site);
-    let event = |n: u32| json!({"event_id": format!("e{n}"), "event_type": "visit", "visit_id": n, "version": 1});
+    let event =
+        |n: u32| json!({"event_id": format!("e{n}"), "event_type": "visit", "visit_id": n, "version": 1});
     daemon.accept(&event(1));
     site.wait_state("e1", "applied");
     machine.fail_syncs(u64::MAX);
@@ -170,7 +175,8 @@ fn a_full_disk_of_the_log_stops_no_event() {
         let (site, _) = traffic::site(|site| site.path("his"));
         let machine = Machine::new(&site.path("log"));
         let daemon = machine.start(&site);
-        let event = |n: u32| json!({"event_id": format!("e{n}"), "event_type": "visit", "visit_id": n, "version": 1});
+        let event =
+            |n: u32| json!({"event_id": format!("e{n}"), "event_type": "visit", "visit_id": n, "version": 1});
         machine.fail_writes(errno, 0);
         for number in 0..20 {
             daemon.accept(&event(number));

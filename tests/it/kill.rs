@@ -85,8 +85,10 @@ fn a_daemon_killed_at_any_change_loses_and_doubles_nothing() {
 
 /// The SQL of the first version's queue file, as the program has it.
 fn layout_1() -> String {
-    let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/queue/schema.rs")).unwrap();
-    let (_, rest) = source.split_once("const LAYOUT_1: &str = \"").expect("the first layout is never taken out");
+    let source =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/queue/schema.rs")).unwrap();
+    let (_, rest) =
+        source.split_once("const LAYOUT_1: &str = \"").expect("the first layout is never taken out");
     rest.split_once("\";").expect("a text ends").0.to_owned()
 }
 
@@ -135,8 +137,10 @@ fn a_daemon_killed_while_it_brings_an_old_file_up_to_date_loses_nothing() {
             }
         };
         site.wait_count("applied", 60);
-        let rows: i64 =
-            Connection::open(&his).unwrap().query_row("SELECT count(*) FROM visits", [], |row| row.get(0)).unwrap();
+        let rows: i64 = Connection::open(&his)
+            .unwrap()
+            .query_row("SELECT count(*) FROM visits", [], |row| row.get(0))
+            .unwrap();
         assert_eq!(rows, 60);
         daemon.stop();
     }

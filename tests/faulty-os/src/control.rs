@@ -122,7 +122,13 @@ extern "C" fn begin() {
 unsafe fn raw_open(path: &CString, flags: c_int) -> c_int {
     // SAFETY: the caller's path ends with a zero.
     let fd = unsafe {
-        libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr().cast::<c_void>(), flags | libc::O_CLOEXEC, 0o600)
+        libc::syscall(
+            libc::SYS_openat,
+            libc::AT_FDCWD,
+            path.as_ptr().cast::<c_void>(),
+            flags | libc::O_CLOEXEC,
+            0o600,
+        )
     };
     c_int::try_from(fd).unwrap_or(-1)
 }

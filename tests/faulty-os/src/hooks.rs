@@ -5,7 +5,10 @@ use std::{
     sync::{MutexGuard, PoisonError, atomic::Ordering},
 };
 
-use libc::{c_char, c_int, c_long, c_void, clockid_t, iovec, mode_t, off64_t, size_t, ssize_t, time_t, timespec, timeval};
+use libc::{
+    c_char, c_int, c_long, c_void, clockid_t, iovec, mode_t, off64_t, size_t, ssize_t, time_t, timespec,
+    timeval,
+};
 
 use crate::{
     control::{State, Word, state},
@@ -282,7 +285,8 @@ pub unsafe extern "C" fn fdatasync(fd: c_int) -> c_int {
 unsafe fn rename_like(op: Op, from: *const c_char, to: *const c_char, raw: impl Fn() -> c_long) -> c_int {
     // SAFETY: what the caller gave.
     let (from, to) = unsafe { (bytes(from), if to.is_null() { &[][..] } else { bytes(to) }) };
-    let watched = |state: &&State| files::is_watched(state, from) || (!to.is_empty() && files::is_watched(state, to));
+    let watched =
+        |state: &&State| files::is_watched(state, from) || (!to.is_empty() && files::is_watched(state, to));
     let Some(state) = state().filter(watched) else { return raw() as c_int };
     let _order = order(state);
     files::count(state);
@@ -346,7 +350,8 @@ pub unsafe extern "C" fn mkdir(path: *const c_char, mode: mode_t) -> c_int {
 
 /// The time of day moved by the control's offset.
 fn moved(seconds: i64, nanos: i64) -> (i64, i64) {
-    let offset = state().map_or(0, |state| state.word(Word::ClockOffset).load(Ordering::SeqCst).cast_signed());
+    let offset =
+        state().map_or(0, |state| state.word(Word::ClockOffset).load(Ordering::SeqCst).cast_signed());
     let all = seconds * NANOS + nanos + offset;
     (all.div_euclid(NANOS), all.rem_euclid(NANOS))
 }
@@ -357,7 +362,8 @@ pub unsafe extern "C" fn clock_gettime(clock: clockid_t, into: *mut timespec) ->
     // SAFETY: what the caller gave.
     unsafe {
         let done = libc::syscall(libc::SYS_clock_gettime, clock, into) as c_int;
-        if done == 0 && matches!(clock, libc::CLOCK_REALTIME | libc::CLOCK_REALTIME_COARSE) && !into.is_null() {
+        if done == 0 && matches!(clock, libc::CLOCK_REALTIME | libc::CLOCK_REALTIME_COARSE) && !into.is_null()
+        {
             ((*into).tv_sec, (*into).tv_nsec) = moved((*into).tv_sec, (*into).tv_nsec);
         }
         done

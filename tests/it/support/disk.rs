@@ -86,7 +86,11 @@ impl Journal {
 #[derive(Clone)]
 enum Change {
     /// Bytes in one sector. Doubtful: a sync has failed since, and later ones do not write it again.
-    Piece { at: u64, data: Range<usize>, doubtful: bool },
+    Piece {
+        at: u64,
+        data: Range<usize>,
+        doubtful: bool,
+    },
     Length(u64),
 }
 
@@ -343,7 +347,9 @@ impl File {
         // What a longer file has where nothing was written yet.
         let garbage = rng.bool().then(|| rng.u8(..));
         for (index, change) in self.pending.iter().enumerate() {
-            if !range.contains(&index) && !change.sector().is_some_and(|s| index < range.start && later.contains(&s)) {
+            if !range.contains(&index)
+                && !change.sector().is_some_and(|s| index < range.start && later.contains(&s))
+            {
                 continue;
             }
             let keep = match change {

@@ -72,7 +72,11 @@ pub(crate) struct Traffic {
 
 impl Traffic {
     /// Starts senders, each with random numbers of its own. `mark` tells the moment of an acknowledgement.
-    pub(crate) fn start(address: SocketAddr, rngs: Vec<Rng>, mark: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(
+        address: SocketAddr,
+        rngs: Vec<Rng>,
+        mark: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Self {
         let shared = Arc::new(Shared {
             address: Mutex::new(Some(address)),
             sent: Mutex::default(),
@@ -259,7 +263,12 @@ impl Found {
                 writeln!(wrong, "{id} has another body").unwrap();
             }
             if *state == APPLIED && self.version(sent) < sent.version {
-                writeln!(wrong, "{id} is recorded as applied, and the HIS has version {}", self.version(sent)).unwrap();
+                writeln!(
+                    wrong,
+                    "{id} is recorded as applied, and the HIS has version {}",
+                    self.version(sent)
+                )
+                .unwrap();
             }
         }
         for (key, versions) in self.rows.iter().filter(|(_, versions)| versions.len() > 1) {
@@ -324,7 +333,9 @@ fn sound(conn: &Connection) -> rusqlite::Result<()> {
 
 /// Waits until nothing waits in the queue, and holds that all is in the HIS as it was sent.
 pub(crate) fn assert_in_effect(site: &Site, queue: &Path, his: &Path, sent: &[Sent]) {
-    wait_equal("nothing waits", &0, || ["pending", "deferred", "held", "waiting", "paused"].iter().map(|s| site.count(s)).sum());
+    wait_equal("nothing waits", &0, || {
+        ["pending", "deferred", "held", "waiting", "paused"].iter().map(|s| site.count(s)).sum()
+    });
     let wrong = Found::read(queue, his).unwrap().unfinished(sent);
     assert!(wrong.is_empty(), "{wrong}");
 }
