@@ -72,7 +72,7 @@ trap 'rm -f "$report"' EXIT
 code=0
 bash tests/run.sh "${tests[@]}" 2>&1 | tee "$report" || code=$?
 totals=$(
-    sed -n 's/^ *TOTAL \(.*\): \([0-9]*\)$/\2 \1/p' "$report" |
+    sed -n 's/^.*: TOTAL \(.*\): \([0-9]*\)$/\2 \1/p' "$report" |
         awk '{ n = $1; $1 = ""; sum[$0] += n } END { for (what in sum) printf "%d%s\n", sum[what], what }' |
         sort -k2 | paste -sd ';' | sed 's/;/; /g'
 )

@@ -268,7 +268,7 @@ fn a_sync_that_fails_is_no_loss() {
     for round in 0.. {
         // The system takes what it could not write for written; only what is written again is sure to be there later.
         let history = live(&run, 500 + round, if short { 200 } else { 1500 }, |machine, rng| {
-            machine.fail_syncs(rng.u64(1..4))
+            machine.fail_syncs(rng.u64(1..4));
         });
         let failed = history.journal.records.iter().filter(|record| record.op == Op::SyncFailed).count();
         assert!(failed > 0, "no sync has failed");
