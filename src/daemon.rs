@@ -241,7 +241,9 @@ impl Acceptance {
         }
         appended.map_err(|error| match error {
             QueueError::AtCap { .. } => Refusal::AtCap,
-            QueueError::DiskLow { .. } | QueueError::Full { .. } => Refusal::DiskLow,
+            QueueError::DiskLow { .. } | QueueError::Full { .. } | QueueError::Disk { .. } => {
+                Refusal::DiskLow
+            }
             _ => Refusal::Failed,
         })
     }

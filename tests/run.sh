@@ -23,9 +23,9 @@ command -v cargo >/dev/null || fail "Rust is missing: install it from https://ru
 # Built first, so that a mistake in the code shows before anything is started, and the tests' time is the tests' own.
 cargo build --locked --quiet
 # By themselves, so that their features do not become the product's.
-cargo build --locked --quiet -p tds-server -p oci-double
+cargo build --locked --quiet -p tds-server -p oci-double -p faulty-os
 target=${CARGO_TARGET_DIR:-$PWD/target}/debug
-export BUKTOR_TEST_TDS_SERVER=$target/tds-server
+export BUKTOR_TEST_TDS_SERVER=$target/tds-server BUKTOR_TEST_FAULTY_OS=$target/libfaulty_os.so
 provide_mariadb
 provide_oracle "$target"
 

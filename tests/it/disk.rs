@@ -80,7 +80,9 @@ fn every_fault_of_the_disk_is_survived_and_leaves_nothing_open() {
             // A log that is long enough is written over for a while, and what stands in memory is not read.
             Fault::Growth(_) | Fault::Read(_) => std::thread::sleep(Duration::from_millis(rng.u64(100..300))),
             _ => {
-                wait_until("events are refused", || traffic.refused() > refused + 2 && machine.faults() > hit)
+                wait_until("events are refused", || {
+                    traffic.refused() > refused + 2 && machine.faults() > hit
+                });
             }
         }
         machine.heal();

@@ -104,26 +104,19 @@ struct Image {
     drain: bool,
 }
 
-/// Cuts a history at so many places, of which half lie around syncs, and looks at some of the disks that there may be then.
-fn replay(
-    history: &History,
-    rng: &mut Rng,
+/// How much of a history is replayed.
+struct Effort<'a> {
+    /// Cuts, half of them around syncs, each pass through the history having a share of them.
     cuts: usize,
+    passes: usize,
+    /// Disks that are looked at for each.
     images: usize,
-    goes_on: &(dyn Fn() -> bool + Sync),
-) -> Replayed {
-    let records = &history.journal.records;
-    let syncs: Vec<usize> = (0..records.len())
-        .filter(|i| matches!(records[*i].op, Op::Sync | Op::SyncFolder | Op::SyncFailed))
-        .collect();
-    let mut places: Vec<usize> = (0..cuts / 2).map(|_| rng.usize(1..=records.len())).collect();
-    if !syncs.is_empty() {
-        // Right before one, and right after it.
-        places.extend((0..cuts / 2).map(|_| syncs[rng.usize(0..syncs.len())] + usize::from(rng.bool())));
-    }
-    places.sort_unstable();
-    places.dedup();
-    let mut disk_rng = rng.fork();
+    /// Whether there is time for another pass.
+    goes_on: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// Cuts a history in many places, and looks at some of the disks that there may be then.
+fn replay(history: &History, rng: &mut Rng, effort: &Effort<'_>) -> Replayed {
     let (to, from) = mpsc::sync_channel::<Image>(4);
     let from = Mutex::new(from);
     let found = Mutex::new(Replayed::default());
@@ -143,20 +136,23 @@ fn replay(
                 }
             });
         }
-        let mut disk = history.before.clone();
-        let mut places = places.into_iter().peekable();
-        for (index, record) in records.iter().enumerate() {
-            disk.apply(&history.journal, record);
-            while places.next_if_eq(&(index + 1)).is_some() {
-                if !goes_on() {
-                    break;
+        for pass in 0..effort.passes {
+            if pass > 0 && !(effort.goes_on)() {
+                break;
+            }
+            let mut disk = history.before.clone();
+            let mut places = places(history, effort.cuts / effort.passes, rng).into_iter().peekable();
+            for (index, record) in history.journal.records.iter().enumerate() {
+                disk.apply(&history.journal, record);
+                if places.next_if_eq(&(index + 1)).is_none() {
+                    continue;
                 }
                 found.lock().unwrap().cuts += 1;
-                for _ in 0..images {
+                for _ in 0..effort.images {
                     let folder = shm();
-                    let words = disk.image(&history.journal, &mut disk_rng, folder.path());
+                    let words = disk.image(&history.journal, rng, folder.path());
                     let words = format!("cut after record {} ({:?}), {words}", index + 1, record.op);
-                    let drain = disk_rng.u8(0..40) == 0;
+                    let drain = rng.u8(0..40) == 0;
                     to.send(Image { folder, words, mark: record.end, drain }).unwrap();
                 }
             }
@@ -164,6 +160,31 @@ fn replay(
         drop(to);
     });
     found.into_inner().unwrap()
+}
+
+/// Where to cut: anywhere, and right before and right after syncs.
+fn places(history: &History, cuts: usize, rng: &mut Rng) -> Vec<usize> {
+    let records = &history.journal.records;
+    let is_sync = |i: &usize| matches!(records[*i].op, Op::Sync | Op::SyncFolder | Op::SyncFailed);
+    let syncs: Vec<usize> = (0..records.len()).filter(is_sync).collect();
+    let mut places: Vec<usize> = (0..cuts / 2).map(|_| rng.usize(1..=records.len())).collect();
+    if !syncs.is_empty() {
+        places.extend(
+            (0..cuts / 2).map(|_| (syncs[rng.usize(0..syncs.len())] + usize::from(rng.bool())).max(1)),
+        );
+    }
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+/// The short form is done in seconds; the long one goes through each history as often as there is time.
+fn effort(short: bool, goes_on: &(dyn Fn() -> bool + Sync)) -> Effort<'_> {
+    if short {
+        Effort { cuts: 160, passes: 4, images: 2, goes_on }
+    } else {
+        Effort { cuts: 3000, passes: 10, images: 2, goes_on }
+    }
 }
 
 /// A folder in memory, where the machine has one: thousands of images are made.
@@ -211,12 +232,17 @@ fn drained(image: &Image, sent: &[Sent]) -> String {
     let (mut site, _) = traffic::site(|site| site.path("unused"));
     let (queue, his) = (image.folder.path().join("queue.db"), image.folder.path().join("his.db"));
     site.merge(json!({"queue": {"path": queue, "min_free_mb": 0, "keep_applied_days": 1000}, "database": {"path": his}}));
+    // The HIS has moved with the disk.
+    let moved = format!("sqlite {}", his.display());
+    rusqlite::Connection::open(&queue)
+        .and_then(|conn| conn.execute("UPDATE meta SET links_of = ?1 WHERE links_of IS NOT NULL", [moved]))
+        .unwrap();
     let daemon = site.start();
     // Later cuts have what this one has not.
     let there: Vec<Sent> = sent.iter().map(|sent| sent.as_of(image.mark)).collect();
     let done = std::panic::catch_unwind(|| assert_in_effect(&site, &queue, &his, &there));
-    daemon.stop();
-    done.err().map(|_| "not all came to the HIS after the cut".to_owned()).unwrap_or_default()
+    let printed = daemon.stop();
+    done.err().map(|_| format!("not all came to the HIS after the cut: {printed}")).unwrap_or_default()
 }
 
 #[test]
@@ -227,7 +253,7 @@ fn what_was_acknowledged_survives_a_power_cut() {
     for round in 0.. {
         let history = live(&run, round, if short { 300 } else { 1500 }, |_, _| {});
         let mut rng = run.rng(round * 100 + 98);
-        let found = replay(&history, &mut rng, if short { 160 } else { 1500 }, 2, &|| short || run.goes_on());
+        let found = replay(&history, &mut rng, &effort(short, &|| run.goes_on()));
         assert!(found.losses.is_empty(), "{} losses: {}", found.losses.len(), found.losses.join("\n"));
         (cuts, images, drained) = (cuts + found.cuts, images + found.images, drained + found.drained);
         if short || !run.goes_on() {
@@ -247,12 +273,12 @@ fn a_sync_that_fails_is_no_loss() {
     for round in 0.. {
         // The system takes what it could not write for written; only what is written again is sure to be there later.
         let history = live(&run, 500 + round, if short { 200 } else { 1500 }, |machine, rng| {
-            machine.fail_syncs(rng.u64(1..4))
+            machine.fail_syncs(rng.u64(1..4));
         });
         let failed = history.journal.records.iter().filter(|record| record.op == Op::SyncFailed).count();
         assert!(failed > 0, "no sync has failed");
         let mut rng = run.rng(round * 100 + 598);
-        let found = replay(&history, &mut rng, if short { 100 } else { 1500 }, 2, &|| short || run.goes_on());
+        let found = replay(&history, &mut rng, &effort(short, &|| run.goes_on()));
         assert!(found.losses.is_empty(), "{} losses: {}", found.losses.len(), found.losses.join("\n"));
         (cuts, images) = (cuts + found.cuts, images + found.images);
         if short || !run.goes_on() {
@@ -267,7 +293,8 @@ fn a_sync_that_fails_is_no_loss() {
 fn a_disk_that_lies_is_noticed_by_the_test() {
     let run = Run::new("power-lies", Duration::from_secs(4));
     let history = live(&run, 900, 150, |machine, _| machine.lie());
-    let found = replay(&history, &mut run.rng(998), 60, 1, &|| true);
+    let found =
+        replay(&history, &mut run.rng(998), &Effort { cuts: 60, passes: 1, images: 1, goes_on: &|| true });
     let lost = found.losses.iter().filter(|loss| loss.contains("was acknowledged and is lost")).count();
     assert!(lost > 0, "{} disks, and nothing was lost although nothing was synced", found.images);
 }

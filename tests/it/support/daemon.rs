@@ -266,6 +266,7 @@ impl Daemon {
     }
 
     /// Whether it has ended.
+    #[cfg(target_os = "linux")]
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }

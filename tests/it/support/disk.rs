@@ -260,7 +260,7 @@ impl Disk {
         }
         for (name, id) in names {
             let kept = all.unwrap_or_else(|| Kept::any(rng));
-            words += &format!(", {name} {kept:?}");
+            words.push_str(&[", ", &name, " ", &format!("{kept:?}")].concat());
             fs::write(folder.join(&name), self.files[id].image(journal, rng, kept)).unwrap();
         }
         words

@@ -44,10 +44,10 @@ impl Run {
         self.started.elapsed() < self.budget
     }
 
-    /// Says how much of something was done: `TOTAL kills survived: 12`, which tests/faults.sh adds up by their names.
+    /// Says how much of something was done: `kill: TOTAL kills survived: 12`, which tests/faults.sh adds up by their names.
     #[expect(clippy::print_stderr, reason = "what was done belongs to the test's output")]
     pub(crate) fn total(&self, what: &str, count: u64) {
-        eprintln!("TOTAL {what}: {count}");
+        eprintln!("{}: TOTAL {what}: {count}", self.name);
     }
 }
 

@@ -193,7 +193,7 @@ impl Sender {
 /// The event of a sender's version.
 fn event(sender: u32, version: u32, rng: &mut Rng) -> Sent {
     let key = sender * 1000 + version % RECORDS;
-    let slot = key % 3 == 0;
+    let slot = key.is_multiple_of(3);
     let id = format!("s{sender}-{version}");
     let bytes = match rng.u8(0..60) {
         0 => rng.usize(100_000..200_000),
