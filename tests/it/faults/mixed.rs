@@ -97,6 +97,7 @@ fn trouble(ground: &Ground, run: &Run) {
 /// Causes for which an event may be parked, each with the fault that explains it; the first word of a cause is enough.
 const EXPLAINED: &[(&str, &str)] = &[
     ("too-long:visit.tag", "the HIS narrows a column and widens it again"),
+    ("mysql-1406", "the HIS narrows a column and widens it again"),
     ("mysql-1105", "the HIS refuses with an error of its own"),
     ("crashes", "the daemon is killed"),
     ("link-uncertain", "the HIS is killed"),
