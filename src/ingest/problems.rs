@@ -154,7 +154,8 @@ impl Refusals {
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             counted.last_stranger = Some(from);
         }
-        is_due(counted.told_at, now).then(|| std::mem::replace(&mut *counted, Counted { told_at: Some(now), ..Counted::default() }))
+        is_due(counted.told_at, now)
+            .then(|| std::mem::replace(&mut *counted, Counted { told_at: Some(now), ..Counted::default() }))
     }
 }
 

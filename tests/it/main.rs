@@ -16,6 +16,7 @@ mod crosswalk;
 mod databases;
 mod driver;
 mod faults;
+mod fuzz_corpus;
 mod generated;
 mod ingest;
 mod init;
