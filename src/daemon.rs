@@ -7,7 +7,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use tokio::{net::TcpListener, sync::mpsc};
@@ -16,7 +15,11 @@ use tracing::{error, info, warn};
 
 use crate::{
     config::Config,
-    http::{self, HttpLimits},
+    housekeeping,
+    http::{
+        self, HttpLimits,
+        tls::{Tls, TlsError},
+    },
     ingest::{Door, Ingest, Refusal, Refusals},
     limits,
     model::{
@@ -27,7 +30,7 @@ use crate::{
     queue::{DaemonReport, Kinds, Queue, QueueError, QueueOptions},
     sync::{
         Worker,
-        schedule::{Schedule, ScheduleError},
+        schedule::{Cron, Schedule, ScheduleError},
     },
 };
 
@@ -42,6 +45,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The listener's certificate or key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The queue file.
     #[error(transparent)]
     Queue(#[from] QueueError),
@@ -61,17 +67,19 @@ pub struct Daemon {
     queue: Queue,
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Arc<Tls>>,
     clock: Arc<dyn Clock>,
 }
 
 impl Daemon {
     /// Opens the queue and the port. The HIS database is not needed for that.
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let tls = config.server.tls.as_ref().map(|tls| Tls::load(tls, Arc::clone(&clock))).transpose()?;
         let queue = open_queue(&config)?;
         let listen = |source| StartError::Listen { address: config.server.listen, source };
         let listener = TcpListener::bind(config.server.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        Ok(Self { config, queue, listener, address, clock })
+        Ok(Self { config, queue, listener, address, tls: tls.map(Arc::new), clock })
     }
 
     /// Where it listens.
@@ -82,10 +90,11 @@ impl Daemon {
 
     /// Serves until `stop`, then finishes what was begun.
     pub async fn run(self, stop: CancellationToken) -> Result<(), StartError> {
-        let Self { config, queue, listener, address, clock } = self;
+        let Self { config, queue, listener, address, tls, clock } = self;
         adopt(&config, &queue).await?;
         let (wake, wakes) = mpsc::channel(1);
-        let schedule = Schedule::start(&config.sync.schedule, config.database.timezone, wake.clone()).await?;
+        let cron = Cron { expression: config.sync.schedule.clone(), zone: config.database.timezone };
+        let schedule = Schedule::start(cron, wake.clone(), Arc::clone(&clock)).await?;
         let worker =
             Worker::new(&config, queue.clone(), Arc::clone(&clock), report(&config, address, &*clock));
         let (guard, until) = (stop.clone().drop_guard(), stop.clone());
@@ -94,10 +103,14 @@ impl Daemon {
             let _guard = guard;
             worker.run(wakes, until).await;
         });
-        let pruning =
-            tokio::spawn(prune(queue.clone(), config.queue.keep_applied, Arc::clone(&clock), stop.clone()));
+        let pruning = tokio::spawn(housekeeping::keep(
+            queue.clone(),
+            config.queue.clone(),
+            Arc::clone(&clock),
+            stop.clone(),
+        ));
         info!(%address, version = env!("CARGO_PKG_VERSION"), "accepting events");
-        serve(&config, &queue, listener, clock, stop).await;
+        serve(&config, &queue, listener, tls, clock, stop).await;
         drop(wake);
         if let Err(error) = schedule.shutdown().await {
             warn!(%error, "the schedule did not stop");
@@ -120,14 +133,22 @@ impl Daemon {
     }
 }
 
-/// Opens the queue file and tells what was found in it.
-pub fn open_queue(config: &Config) -> Result<Queue, QueueError> {
-    let (queue, opened) = Queue::open(QueueOptions {
+/// How the configuration wants the queue file opened.
+#[must_use]
+pub fn queue_options(config: &Config) -> QueueOptions {
+    QueueOptions {
         path: config.queue.path.clone(),
         events_max: config.queue.events_max,
         free_bytes_min: config.queue.free_bytes_min,
         replace_damaged: config.queue.replace_damaged,
-    })?;
+        encrypt: config.queue.encrypt,
+        key: config.queue.key.clone(),
+    }
+}
+
+/// Opens the queue file and tells what was found in it.
+pub fn open_queue(config: &Config) -> Result<Queue, QueueError> {
+    let (queue, opened) = Queue::open(queue_options(config))?;
     if let Some(aside) = &opened.set_aside {
         error!(
             file = %aside.display(),
@@ -176,6 +197,7 @@ async fn serve(
     config: &Config,
     queue: &Queue,
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) {
@@ -195,7 +217,7 @@ async fn serve(
         refusals: Refusals::default(),
     };
     let http_limits = HttpLimits::from(&config.server);
-    let stopped = http::serve(listener, http_limits, ingest.handler(), stop.cancelled_owned()).await;
+    let stopped = http::serve(listener, http_limits, tls, ingest.handler(), stop.cancelled_owned()).await;
     if stopped.cut > 0 {
         warn!(connections = stopped.cut, "connections were cut at the stop's deadline");
     }
@@ -237,25 +259,6 @@ fn listen_advice(error: &io::Error) -> &'static str {
             "this user may not listen there: use a port from 1024 on, \"server\": {\"listen\": \"127.0.0.1:5000\"}"
         }
         _ => "set another address in \"server\": {\"listen\": \"127.0.0.1:5000\"}",
-    }
-}
-
-/// Erases what retention allows, in small steps beside the daily work.
-async fn prune(queue: Queue, keep_applied: Duration, clock: Arc<dyn Clock>, stop: CancellationToken) {
-    loop {
-        let now = clock.now();
-        match queue.prune(now.before(keep_applied), now.before(limits::KEEP_ENTITIES)).await {
-            Ok(0) => {}
-            Ok(erased) => {
-                info!(events = erased, "old events erased");
-                continue;
-            }
-            Err(error) => warn!(%error, "old events could not be erased"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(limits::PRUNE_INTERVAL) => {}
-        }
     }
 }
 

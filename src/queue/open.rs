@@ -15,14 +15,19 @@ use crate::{
     limits::QUICK_CHECK_BYTES_MAX,
     model::clock::{Clock, SystemClock},
     queue::{
-        HealthCell, Inspector, Opened, QueueError, QueueOptions, page,
+        HealthCell, Opened, QueueError, QueueOptions, keys, page, report,
         schema::{self, APPLICATION_ID, Identity, LAYOUT},
+        seal::DigestKey,
+        sealing::Sealing,
+        shrink,
         store::{Store, transaction},
     },
 };
 
 /// What every `SQLite` file begins with, <https://www.sqlite.org/fileformat2.html#the_database_header>.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// What a journal that is to be rolled back begins with, <https://www.sqlite.org/fileformat2.html#the_rollback_journal>.
+const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// Where the file's layout stands in that header, big-endian.
 const LAYOUT_AT: usize = 60;
 /// Where the application's mark stands in that header, big-endian.
@@ -130,7 +135,7 @@ fn prepare(options: &QueueOptions, health: &Arc<HealthCell>) -> Result<Ready, Qu
         _ => 0,
     };
     if layout < LAYOUT {
-        schema::migrate(&conn, layout).map_err(fault)?;
+        schema::migrate(&conn, layout, &DigestKey::new(keys::random(path)?)).map_err(fault)?;
     }
     if let Some(detail) = schema::damage(&conn, bytes <= QUICK_CHECK_BYTES_MAX).map_err(fault)? {
         return Err(QueueError::Damaged { path: path.to_owned(), detail });
@@ -141,8 +146,11 @@ fn prepare(options: &QueueOptions, health: &Arc<HealthCell>) -> Result<Ready, Qu
             io::Error::other(format!("its journal mode stays {mode}; network drives cannot do better"));
         return Err(QueueError::io("use the write-ahead log of", path, source));
     }
+    // Before anything is changed: without the key of what is sealed, the file stays as it is.
+    let sealing = Sealing::load(&conn, path, options.encrypt, &options.key)?;
+    let shrinks = shrink::at_start(&conn, path);
     let recovered = transaction(&conn, "BEGIN IMMEDIATE", page::recover).map_err(fault)?;
-    let store = Store::new(conn, options, Arc::clone(health)).map_err(fault)?;
+    let store = Store::new(conn, options, sealing, shrinks, Arc::clone(health)).map_err(fault)?;
     // Only now: up to here, closing would have changed a file that turns out to be damaged.
     schema::trust(&store.conn).map_err(fault)?;
     Ok(Ready { store, header, recovered, fresh: layout == 0 })
@@ -160,6 +168,9 @@ fn check_header(path: &Path) -> Result<(File, u64), QueueError> {
     let mut header = Vec::with_capacity(HEADER_BYTES);
     (&mut file).take(HEADER_BYTES as u64).read_to_end(&mut header).map_err(fault)?;
     if header.len() < HEADER_BYTES || !header.starts_with(MAGIC) {
+        if is_half_made(path) {
+            return Ok((file, size));
+        }
         let detail = "it does not begin like an SQLite file".to_owned();
         return Err(QueueError::Damaged { path: path.to_owned(), detail });
     }
@@ -174,12 +185,21 @@ fn check_header(path: &Path) -> Result<(File, u64), QueueError> {
     Ok((file, size))
 }
 
+/// Whether the power went while the file was made: there is a journal to undo that with, which `SQLite` does when it opens
+/// the file. Later the file has a write-ahead log, and no such journal.
+fn is_half_made(path: &Path) -> bool {
+    let mut magic = Vec::with_capacity(JOURNAL_MAGIC.len());
+    let read = File::open(beside(path, "-journal"))
+        .and_then(|file| file.take(JOURNAL_MAGIC.len() as u64).read_to_end(&mut magic));
+    read.is_ok() && magic == JOURNAL_MAGIC
+}
+
 fn number_at(header: &[u8], at: usize) -> i64 {
     let bytes = header.get(at..).and_then(|rest| rest.first_chunk::<4>()).copied().unwrap_or_default();
     i64::from(u32::from_be_bytes(bytes))
 }
 
-fn make_folder(path: &Path) -> Result<(), QueueError> {
+pub(super) fn make_folder(path: &Path) -> Result<(), QueueError> {
     let Some(folder) = path.parent().filter(|folder| !folder.exists()) else { return Ok(()) };
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -205,12 +225,12 @@ fn make_file(path: &Path) -> Result<(), QueueError> {
 }
 
 #[cfg(unix)]
-fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
 }
 
 #[cfg(not(unix))]
-fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
@@ -231,7 +251,7 @@ fn narrow(_path: &Path) {}
 
 /// Makes the directory entry of a new file or folder survive a power cut.
 #[cfg(unix)]
-fn keep_entry(path: &Path) -> Result<(), QueueError> {
+pub(super) fn keep_entry(path: &Path) -> Result<(), QueueError> {
     let Some(folder) = path.parent() else { return Ok(()) };
     File::open(folder)
         .and_then(|folder| folder.sync_all())
@@ -239,11 +259,11 @@ fn keep_entry(path: &Path) -> Result<(), QueueError> {
 }
 
 #[cfg(not(unix))]
-fn keep_entry(_path: &Path) -> Result<(), QueueError> {
+pub(super) fn keep_entry(_path: &Path) -> Result<(), QueueError> {
     Ok(())
 }
 
-fn take_lock(path: &Path) -> Result<File, QueueError> {
+pub(super) fn take_lock(path: &Path) -> Result<File, QueueError> {
     let lock = beside(path, ".lock");
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -276,8 +296,9 @@ fn holder(lock: &mut File, path: &Path) -> Option<u32> {
     {
         return Some(pid);
     }
-    let daemon = Inspector::open(path).ok()?.daemon().ok()??;
-    Some(daemon.report.pid)
+    let conn = look(path).ok()?;
+    matches!(whose(&conn, path), Ok(Identity::Queue(LAYOUT))).then_some(())?;
+    Some(report::read(&conn).ok()??.pid)
 }
 
 /// A log without its file, or beside an empty one, is what is left of a file that someone took away; `SQLite` would

@@ -10,21 +10,30 @@ mod style;
 
 mod adversary;
 mod check;
+#[cfg(target_os = "linux")]
+mod clock;
 mod commands;
 mod config;
 mod crosswalk;
 mod databases;
+#[cfg(target_os = "linux")]
+mod disk;
 mod driver;
 mod faults;
 mod fuzz_corpus;
 mod generated;
 mod ingest;
 mod init;
+mod inside;
+#[cfg(target_os = "linux")]
+mod kill;
 mod links;
 mod manual;
 mod mapping;
 mod mapping_test;
 mod order;
+#[cfg(target_os = "linux")]
+mod power;
 mod queue;
 mod recipes;
 mod rehearse;

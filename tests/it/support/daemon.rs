@@ -226,7 +226,12 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts it and waits until it says where it listens.
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        Self::try_start(command).unwrap_or_else(|words| panic!("{words}"))
+    }
+
+    /// As [`Daemon::start`]; where it ends before it listens, gives how it did and what it printed.
+    pub(crate) fn try_start(mut command: Command) -> Result<Self, String> {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let printed = Arc::new(Mutex::new(String::new()));
@@ -244,8 +249,18 @@ impl Daemon {
             ended = daemon.child.try_wait().unwrap();
             ended.is_some()
         });
-        assert!(daemon.address.port() != 0, "the daemon ended with {ended:?}: {}", daemon.printed());
-        daemon
+        match ended {
+            None => Ok(daemon),
+            Some(status) => {
+                daemon.end();
+                Err(format!("the daemon ended with {status}: {}", daemon.printed()))
+            }
+        }
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// All that it printed so far.
