@@ -28,6 +28,7 @@ mod inside;
 #[cfg(target_os = "linux")]
 mod kill;
 mod links;
+mod logs;
 mod manual;
 mod mapping;
 mod mapping_test;

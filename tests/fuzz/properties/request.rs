@@ -88,7 +88,7 @@ fn open(runtime: &Runtime, auth: &str) -> (SocketAddr, Kept) {
         body_time: Duration::from_secs(5),
         ..HttpLimits::from(&config.server)
     };
-    runtime.spawn(http::serve(listener, limits, ingest.handler(), std::future::pending()));
+    runtime.spawn(http::serve(listener, limits, None, ingest.handler(), std::future::pending()));
     (address, kept)
 }
 
