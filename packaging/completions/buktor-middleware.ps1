@@ -37,6 +37,7 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Write waiting events into the HIS now, without waiting for the schedule')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show how many events wait, are done or need attention, and whether the HIS can be reached')
             [CompletionResult]::new('events', 'events', [CompletionResultType]::ParameterValue, 'List, show, retry or discard single events; show and change which row of the HIS a record is')
+            [CompletionResult]::new('secret', 'secret', [CompletionResultType]::ParameterValue, 'Keep secrets out of the configuration')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -261,6 +262,34 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
         'buktor-middleware;events;help;help' {
             break
         }
+        'buktor-middleware;secret' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('protect', 'protect', [CompletionResultType]::ParameterValue, 'On Windows: seal a password, token or key so that his-config.json need not hold it in clear')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'buktor-middleware;secret;protect' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Only the account that runs this command can open it, so run it as the service''s own account. Without this, every account of this machine can that reads his-config.json')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'buktor-middleware;secret;help' {
+            [CompletionResult]::new('protect', 'protect', [CompletionResultType]::ParameterValue, 'On Windows: seal a password, token or key so that his-config.json need not hold it in clear')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'buktor-middleware;secret;help;protect' {
+            break
+        }
+        'buktor-middleware;secret;help;help' {
+            break
+        }
         'buktor-middleware;generate' {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
@@ -323,6 +352,7 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Write waiting events into the HIS now, without waiting for the schedule')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show how many events wait, are done or need attention, and whether the HIS can be reached')
             [CompletionResult]::new('events', 'events', [CompletionResultType]::ParameterValue, 'List, show, retry or discard single events; show and change which row of the HIS a record is')
+            [CompletionResult]::new('secret', 'secret', [CompletionResultType]::ParameterValue, 'Keep secrets out of the configuration')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -379,6 +409,13 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             break
         }
         'buktor-middleware;help;events;link' {
+            break
+        }
+        'buktor-middleware;help;secret' {
+            [CompletionResult]::new('protect', 'protect', [CompletionResultType]::ParameterValue, 'On Windows: seal a password, token or key so that his-config.json need not hold it in clear')
+            break
+        }
+        'buktor-middleware;help;secret;protect' {
             break
         }
         'buktor-middleware;help;generate' {

@@ -39,4 +39,7 @@ mod queue;
 mod recipes;
 mod rehearse;
 mod review;
+mod sealed;
+mod secrets;
 mod sync;
+mod upgrades;
