@@ -120,6 +120,7 @@ fn plan(config: Config) {
             crashes: 0,
             replay: false,
             twin: false,
+            doubt: false,
         };
         if let Planned::Draft(draft, _) = planner.plan(&event)
             && let Ok(finished) = planner.finish(draft, &event, &[], &[])

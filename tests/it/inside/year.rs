@@ -121,7 +121,7 @@ impl Year {
             self.house.tick();
             let keep = self.plan.keep_applied;
             for _ in 0..Duration::from_hours(1).as_secs() / limits::PRUNE_INTERVAL.as_secs() {
-                while self.house.prune(keep, limits::KEEP_ENTITIES) > 0 {}
+                self.house.prune(keep, limits::KEEP_ENTITIES);
             }
         }
         self.wal = self.wal.max(size(&self.house, "queue.db-wal"));
@@ -136,7 +136,7 @@ impl Year {
         let events = u64::from(self.plan.month() * self.plan.events_per_day);
         let per_second = events * 1000 / u64::try_from(begun.elapsed().as_millis()).unwrap().max(1);
         // What was parked was looked at, and given up.
-        self.house.look().discard(&Selection::All).unwrap();
+        self.house.look().discard(&Selection::All, &operator()).unwrap();
         let file = size(&self.house, "queue.db");
         Month { file, wal: self.wal, parts: parts(&self.house), memory: memory(), per_second }
     }
