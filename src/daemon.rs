@@ -69,6 +69,8 @@ pub struct Daemon {
     address: SocketAddr,
     tls: Option<Arc<Tls>>,
     clock: Arc<dyn Clock>,
+    /// The newest `sync --now` that was asked for before: whoever asks from now on gets a cycle.
+    asked_before: u64,
 }
 
 impl Daemon {
@@ -76,10 +78,12 @@ impl Daemon {
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let tls = config.server.tls.as_ref().map(|tls| Tls::load(tls, Arc::clone(&clock))).transpose()?;
         let queue = open_queue(&config)?;
+        let asked_before = queue.requests().await?.sync_now;
         let listen = |source| StartError::Listen { address: config.server.listen, source };
         let listener = TcpListener::bind(config.server.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        Ok(Self { config, queue, listener, address, tls: tls.map(Arc::new), clock })
+        let tls = tls.map(Arc::new);
+        Ok(Self { config, queue, listener, address, tls, clock, asked_before })
     }
 
     /// Where it listens.
@@ -90,13 +94,13 @@ impl Daemon {
 
     /// Serves until `stop`, then finishes what was begun.
     pub async fn run(self, stop: CancellationToken) -> Result<(), StartError> {
-        let Self { config, queue, listener, address, tls, clock } = self;
+        let Self { config, queue, listener, address, tls, clock, asked_before } = self;
         adopt(&config, &queue).await?;
         let (wake, wakes) = mpsc::channel(1);
         let cron = Cron { expression: config.sync.schedule.clone(), zone: config.database.timezone };
         let schedule = Schedule::start(cron, wake.clone(), Arc::clone(&clock)).await?;
-        let worker =
-            Worker::new(&config, queue.clone(), Arc::clone(&clock), report(&config, address, &*clock));
+        let report = DaemonReport { sync_done: asked_before, ..report(&config, address, &*clock) };
+        let worker = Worker::new(&config, queue.clone(), Arc::clone(&clock), report);
         let (guard, until) = (stop.clone().drop_guard(), stop.clone());
         let worker = tokio::spawn(async move {
             // A worker that panics takes the daemon down with it: one that only collects events is no use.

@@ -40,6 +40,10 @@ struct Plan {
     days: u32,
     events_per_day: u32,
     keep_applied: Duration,
+    /// Times a day that events come together.
+    rounds: u32,
+    /// Times that the daemon looks for what it may erase, between two of them.
+    prunings: u64,
 }
 
 impl Plan {
@@ -47,9 +51,10 @@ impl Plan {
     fn of_now() -> Self {
         let day = Duration::from_hours(24);
         if env::var_os("BUKTOR_TEST_SECONDS").is_some() {
-            Self { days: 432, events_per_day: 3000, keep_applied: day * 30 }
+            let prunings = Duration::from_hours(1).as_secs() / limits::PRUNE_INTERVAL.as_secs();
+            Self { days: 432, events_per_day: 3000, keep_applied: day * 30, rounds: 24, prunings }
         } else {
-            Self { days: 48, events_per_day: 120, keep_applied: day * 4 }
+            Self { days: 48, events_per_day: 120, keep_applied: day * 4, rounds: 4, prunings: 2 }
         }
     }
 
@@ -112,15 +117,15 @@ impl Year {
 
     fn day(&mut self) {
         let mut left = self.plan.events_per_day;
-        for hour in (1..=24_u32).rev() {
-            let now = left / hour;
+        for round in (1..=self.plan.rounds).rev() {
+            let now = left / round;
             left -= now;
             let events: Vec<Value> = (0..now).map(|_| self.event()).collect();
             self.house.append_many(&events);
-            self.house.clock.advance(Duration::from_hours(1));
+            self.house.clock.advance(Duration::from_hours(24) / self.plan.rounds);
             self.house.tick();
             let keep = self.plan.keep_applied;
-            for _ in 0..Duration::from_hours(1).as_secs() / limits::PRUNE_INTERVAL.as_secs() {
+            for _ in 0..self.plan.prunings {
                 self.house.prune(keep, limits::KEEP_ENTITIES);
             }
         }
