@@ -2,11 +2,13 @@
 
 use std::{
     io,
+    mem::{Discriminant, discriminant},
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use tokio::{net::TcpListener, sync::mpsc};
@@ -227,21 +229,31 @@ async fn serve(
     }
 }
 
-/// Whether events are being refused: told once when it begins and once when it ends.
+/// How often it is told that events are being refused: at the cap, each event that is applied makes room for one more.
+const REFUSING_TOLD_EVERY: Duration = Duration::from_mins(1);
+
+/// Whether events are being refused: told when it begins and when it ends, for each cause once a minute at most.
 #[derive(Default)]
 struct Acceptance {
+    /// That they are was told, and not that they are kept again.
     refusing: AtomicBool,
+    told: Mutex<Vec<(Discriminant<QueueError>, Instant)>>,
 }
 
 impl Acceptance {
     fn told(&self, appended: Result<Receipt, QueueError>) -> Result<Receipt, Refusal> {
-        let refusing = self.refusing.swap(appended.is_err(), Ordering::Relaxed);
         match &appended {
-            Ok(_) if refusing => info!("events are kept again"),
-            Err(error) if !refusing => {
-                error!(%error, "events cannot be kept; their senders are told to send them again later");
+            Ok(_) if self.refusing.load(Ordering::Relaxed) => {
+                if self.refusing.swap(false, Ordering::Relaxed) {
+                    info!("events are kept again");
+                }
             }
-            _ => {}
+            Ok(_) => {}
+            Err(error) => {
+                if self.begins(discriminant(error), Instant::now()) {
+                    error!(%error, "events cannot be kept; their senders are told to send them again later");
+                }
+            }
         }
         appended.map_err(|error| match error {
             QueueError::AtCap { .. } => Refusal::AtCap,
@@ -250,6 +262,18 @@ impl Acceptance {
             }
             _ => Refusal::Failed,
         })
+    }
+
+    /// Whether it is to be told that events are refused for that cause.
+    fn begins(&self, cause: Discriminant<QueueError>, now: Instant) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|(_, at)| now.saturating_duration_since(*at) < REFUSING_TOLD_EVERY);
+        let is_due = told.iter().all(|(other, _)| *other != cause);
+        let begins = is_due && !self.refusing.swap(true, Ordering::Relaxed);
+        if begins {
+            told.push((cause, now));
+        }
+        begins
     }
 }
 
@@ -295,5 +319,31 @@ pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
                 _ = down.recv() => {}
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusing_is_told_once_a_minute_for_each_cause() {
+        let acceptance = Acceptance::default();
+        let (cap, disk) = (QueueError::AtCap { events_max: 1 }, QueueError::DiskLow { free: 0, min: 1 });
+        let start = Instant::now();
+        let begins = |error: &QueueError, second: u64| {
+            let begins = acceptance.begins(discriminant(error), start + Duration::from_secs(second));
+            // The next event is kept.
+            acceptance.refusing.store(false, Ordering::Relaxed);
+            begins
+        };
+        assert!(begins(&cap, 0));
+        assert!(!(1..60).any(|second| begins(&cap, second)));
+        assert!(begins(&disk, 30));
+        assert!(begins(&cap, 60));
+        assert!(!begins(&cap, 61) && !begins(&disk, 61));
+        acceptance.refusing.store(true, Ordering::Relaxed);
+        let late = acceptance.begins(discriminant(&cap), start + Duration::from_secs(300));
+        assert!(!late, "it was told, and is still so");
     }
 }
