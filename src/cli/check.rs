@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        load_config, output,
-        run::open_port_words,
-        runtime, save_schema,
+        load_config, output, runtime, save_schema,
+        senders::{self, Senders},
     },
     config::Config,
     his::{self, HisError},
@@ -70,7 +69,7 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
     {
         report.problem("queue.path", error.to_string());
     }
-    report.warning("auth", open_port_words(&config).to_owned());
+    report.senders(&config);
     runtime()?.block_on(look_at_his(&config, &mut report));
     report.sort(&config);
     if args.json {
@@ -132,6 +131,15 @@ impl Report {
 
     fn warning(&mut self, at: &str, message: String) {
         self.findings.push(Finding { severity: Severity::Warning, at: at.to_owned(), message });
+    }
+
+    fn senders(&mut self, config: &Config) {
+        let senders = Senders::of(&config.auth);
+        let severity = if senders.is_open { Severity::Warning } else { Severity::Note };
+        self.findings.push(Finding { severity, at: "auth".to_owned(), message: senders.words });
+        if let Some(words) = senders::address_warning(&config.auth) {
+            self.warning("auth.allowed_addresses", words);
+        }
     }
 
     /// The mappings' findings in the order of the file, after those of the work before.

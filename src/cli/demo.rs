@@ -143,7 +143,7 @@ async fn show(config: Config) -> Result<(), Failure> {
 async fn send(address: &str) -> Result<(), Failure> {
     for sample in Sample::ALL {
         let body = sample.body().as_bytes().to_vec();
-        let answer = http::client::post(address, EVENT_PATH, body, PATIENCE).await;
+        let answer = http::client::post(address, EVENT_PATH, body, &[], PATIENCE).await;
         let (status, answer) = answer.map_err(|e| Failure::new(Exit::Problems, e))?;
         output::talk(&format!("-> {}", sample.body()));
         output::talk(&format!("<- {status} {}", String::from_utf8_lossy(&answer)));

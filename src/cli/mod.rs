@@ -26,7 +26,10 @@ mod output;
 mod rehearse;
 mod run;
 mod save_schema;
+mod secret;
 mod send;
+mod senders;
+mod signing;
 mod status;
 mod sync;
 
@@ -87,6 +90,9 @@ enum Command {
     /// List, show, retry or discard single events; show and change which row of the HIS a record is
     #[command(subcommand)]
     Events(events::Command),
+    /// Make the secrets by which senders are known
+    #[command(subcommand)]
+    Secret(secret::Command),
     /// Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json
     #[command(subcommand)]
     Generate(generate::Command),
@@ -110,6 +116,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sync(args) => sync::run(config, &args),
         Command::Status(args) => status::run(config, &args),
         Command::Events(command) => events::run(config, &command),
+        Command::Secret(command) => secret::run(&command),
         Command::Generate(command) => generate::run(&command),
     };
     match result {
@@ -143,4 +150,12 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::new(Exit::Problems, format!("the program cannot start its threads: {e}")))
+}
+
+/// Bytes that nobody can guess, from the operating system.
+fn random<const BYTES: usize>() -> Result<[u8; BYTES], Failure> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Failure::new(Exit::Problems, format!("the system gives no random bytes: {e}")))?;
+    Ok(bytes)
 }

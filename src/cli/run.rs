@@ -9,6 +9,7 @@ use crate::{
     cli::{
         exit::{Exit, Failure},
         load_config, output, runtime,
+        senders::Senders,
     },
     config::Config,
     daemon::{self, Daemon, StartError},
@@ -59,19 +60,10 @@ fn summary(config: &Config, daemon: &Daemon) -> Vec<String> {
         format!("  schedule       {}", config.sync.schedule),
     ];
     lines.extend(mapping_lines(config).into_iter().map(|line| format!("  mapping        {line}")));
-    lines.push(format!("  note           {}", open_port_words(config)));
+    let senders = Senders::of(&config.auth);
+    let label = if senders.is_open { "note   " } else { "senders" };
+    lines.push(format!("  {label}        {}", senders.words));
     lines
-}
-
-/// What everyone who runs the daemon without credentials should know.
-pub(super) fn open_port_words(config: &Config) -> &'static str {
-    if config.auth.allow_unauthenticated {
-        "no credentials are configured and auth.allow_unauthenticated is true: anyone who can reach this port, \
-         also from the Internet, can write to the HIS"
-    } else {
-        "no credentials are configured: anyone who can reach this port can write to the HIS; requests that come \
-         through a proxy or tunnel are refused until auth.allow_unauthenticated is true"
-    }
 }
 
 /// One line a mapping.

@@ -9,11 +9,13 @@ use std::{
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        load_config, output, runtime,
+        load_config, output, random, runtime,
+        signing::Shown,
     },
     config, http,
     ingest::EVENT_PATH,
     limits,
+    model::clock::{Clock as _, SystemClock},
 };
 
 /// How long the daemon may take to answer.
@@ -30,6 +32,9 @@ pub(super) struct Args {
     /// Where the daemon listens; without it, as the configuration says, else 127.0.0.1:5000
     #[arg(long, value_name = "HOST:PORT")]
     to: Option<String>,
+    /// Send no token and no signature, to see what becomes of such a request
+    #[arg(long)]
+    unsigned: bool,
 }
 
 /// The sample events of the manual.
@@ -65,14 +70,23 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
         None => args.sample.body().as_bytes().to_vec(),
         Some(path) => read(path)?,
     };
-    let to = match &args.to {
-        Some(to) => to.clone(),
-        None if explicit.is_some() || config::find(None).is_ok() => {
-            load_config(explicit)?.server.listen.to_string()
-        }
-        None => "127.0.0.1:5000".to_owned(),
+    let config = match (explicit, &args.to) {
+        (None, None) if config::find(None).is_err() => None,
+        (Some(_), _) | (None, None) => Some(load_config(explicit)?),
+        // Where the event goes was said; a mistake in a file that nobody named is no reason to stop.
+        (None, Some(_)) => load_config(None).ok(),
     };
-    let answer = runtime()?.block_on(http::client::post(&to, EVENT_PATH, body, ANSWER_TIME));
+    let listen = config.as_ref().map(|config| config.server.listen.to_string());
+    let to = args.to.clone().or(listen).unwrap_or_else(|| "127.0.0.1:5000".to_owned());
+    let shown = match &config {
+        Some(config) if !args.unsigned => {
+            let id = format!("msg_{:032x}", u128::from_le_bytes(random()?));
+            Shown::of(&config.auth, &body, &id, SystemClock.now())?
+        }
+        _ => Shown::nothing(),
+    };
+    output::talk(&format!("sending the event {}", shown.words));
+    let answer = runtime()?.block_on(http::client::post(&to, EVENT_PATH, body, &shown.headers, ANSWER_TIME));
     let (status, answer) = answer.map_err(|e| {
         Failure::new(
             Exit::Unreachable,

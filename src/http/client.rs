@@ -13,7 +13,10 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, time::timeout};
 
-pub use hyper::StatusCode;
+pub use hyper::{
+    StatusCode,
+    header::{HeaderName, HeaderValue},
+};
 
 /// Largest reply that is read.
 const REPLY_BYTES_MAX: usize = 1024 * 1024;
@@ -43,23 +46,33 @@ pub enum ClientError {
     Timeout(Duration),
 }
 
-/// Posts a JSON body to `http://{authority}{path}`; `authority` is `host:port`. Status and body of the reply.
+/// Posts a JSON body to `http://{authority}{path}`, with these headers besides the usual ones; `authority` is `host:port`.
+/// Status and body of the reply.
 pub async fn post(
     authority: &str,
     path: &str,
     body: Vec<u8>,
+    headers: &[(HeaderName, HeaderValue)],
     time_max: Duration,
 ) -> Result<(StatusCode, Vec<u8>), ClientError> {
-    timeout(time_max, exchange(authority, path, body)).await.unwrap_or(Err(ClientError::Timeout(time_max)))
+    timeout(time_max, exchange(authority, path, body, headers))
+        .await
+        .unwrap_or(Err(ClientError::Timeout(time_max)))
 }
 
-async fn exchange(authority: &str, path: &str, body: Vec<u8>) -> Result<(StatusCode, Vec<u8>), ClientError> {
-    let request = Request::post(path)
+async fn exchange(
+    authority: &str,
+    path: &str,
+    body: Vec<u8>,
+    headers: &[(HeaderName, HeaderValue)],
+) -> Result<(StatusCode, Vec<u8>), ClientError> {
+    let mut request = Request::post(path)
         .header(HOST, authority)
         .header(CONTENT_TYPE, "application/json")
         .header(ACCEPT, "application/json")
         .body(Full::new(Bytes::from(body)))
         .map_err(ClientError::Address)?;
+    request.headers_mut().extend(headers.iter().cloned());
     let stream = TcpStream::connect(authority)
         .await
         .map_err(|source| ClientError::Connect { authority: authority.to_owned(), source })?;

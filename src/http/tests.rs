@@ -376,8 +376,9 @@ async fn the_client_of_send() {
         parrot(peer, request)
     })
     .await;
-    let post =
-        async |path: &str, time| client::post(&server.address.to_string(), path, b"{}".to_vec(), time).await;
+    let post = async |path: &str, time| {
+        client::post(&server.address.to_string(), path, b"{}".to_vec(), &[], time).await
+    };
     let (status, body) = post("/read", PATIENCE).await.unwrap();
     assert_eq!((status, body.as_slice()), (StatusCode::OK, &b"{\"bytes\":2}"[..]));
     assert_eq!(asked.load(Ordering::Relaxed), 1);
@@ -389,6 +390,6 @@ async fn the_client_of_send() {
     assert!(matches!(post("no path", PATIENCE).await, Err(client::ClientError::Address(_))));
     let address = server.address.to_string();
     server.stop().await;
-    let refused = client::post(&address, "/", vec![], PATIENCE).await;
+    let refused = client::post(&address, "/", vec![], &[], PATIENCE).await;
     assert!(matches!(refused, Err(client::ClientError::Connect { .. })), "{refused:?}");
 }
