@@ -7,7 +7,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use tokio::{net::TcpListener, sync::mpsc};
@@ -15,8 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    config::Config,
-    http::{self, HttpLimits},
+    config::{self, Config},
+    http::{
+        self, HttpLimits,
+        tls::{Tls, TlsError},
+    },
     ingest::{Door, Ingest, Refusal, Refusals},
     limits,
     model::{
@@ -24,7 +26,7 @@ use crate::{
         event::{EventKind, RawEvent, Receipt},
         mapping::Mapping,
     },
-    queue::{DaemonReport, Kinds, Queue, QueueError, QueueOptions},
+    queue::{DaemonReport, Kinds, Queue, QueueError, QueueOptions, Retention},
     sync::{
         Worker,
         schedule::{Schedule, ScheduleError},
@@ -42,6 +44,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The listener's certificate or key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The queue file.
     #[error(transparent)]
     Queue(#[from] QueueError),
@@ -61,17 +66,19 @@ pub struct Daemon {
     queue: Queue,
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Arc<Tls>>,
     clock: Arc<dyn Clock>,
 }
 
 impl Daemon {
     /// Opens the queue and the port. The HIS database is not needed for that.
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let tls = config.server.tls.as_ref().map(|tls| Tls::load(tls, Arc::clone(&clock))).transpose()?;
         let queue = open_queue(&config)?;
         let listen = |source| StartError::Listen { address: config.server.listen, source };
         let listener = TcpListener::bind(config.server.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        Ok(Self { config, queue, listener, address, clock })
+        Ok(Self { config, queue, listener, address, tls: tls.map(Arc::new), clock })
     }
 
     /// Where it listens.
@@ -82,7 +89,7 @@ impl Daemon {
 
     /// Serves until `stop`, then finishes what was begun.
     pub async fn run(self, stop: CancellationToken) -> Result<(), StartError> {
-        let Self { config, queue, listener, address, clock } = self;
+        let Self { config, queue, listener, address, tls, clock } = self;
         adopt(&config, &queue).await?;
         let (wake, wakes) = mpsc::channel(1);
         let schedule = Schedule::start(&config.sync.schedule, config.database.timezone, wake.clone()).await?;
@@ -95,9 +102,9 @@ impl Daemon {
             worker.run(wakes, until).await;
         });
         let pruning =
-            tokio::spawn(prune(queue.clone(), config.queue.keep_applied, Arc::clone(&clock), stop.clone()));
+            tokio::spawn(housekeeping(queue.clone(), config.queue.clone(), Arc::clone(&clock), stop.clone()));
         info!(%address, version = env!("CARGO_PKG_VERSION"), "accepting events");
-        serve(&config, &queue, listener, clock, stop).await;
+        serve(&config, &queue, listener, tls, clock, stop).await;
         drop(wake);
         if let Err(error) = schedule.shutdown().await {
             warn!(%error, "the schedule did not stop");
@@ -120,14 +127,22 @@ impl Daemon {
     }
 }
 
-/// Opens the queue file and tells what was found in it.
-pub fn open_queue(config: &Config) -> Result<Queue, QueueError> {
-    let (queue, opened) = Queue::open(QueueOptions {
+/// How the configuration wants the queue file opened.
+#[must_use]
+pub fn queue_options(config: &Config) -> QueueOptions {
+    QueueOptions {
         path: config.queue.path.clone(),
         events_max: config.queue.events_max,
         free_bytes_min: config.queue.free_bytes_min,
         replace_damaged: config.queue.replace_damaged,
-    })?;
+        encrypt: config.queue.encrypt,
+        key: config.queue.key.clone(),
+    }
+}
+
+/// Opens the queue file and tells what was found in it.
+pub fn open_queue(config: &Config) -> Result<Queue, QueueError> {
+    let (queue, opened) = Queue::open(queue_options(config))?;
     if let Some(aside) = &opened.set_aside {
         error!(
             file = %aside.display(),
@@ -176,6 +191,7 @@ async fn serve(
     config: &Config,
     queue: &Queue,
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) {
@@ -195,7 +211,7 @@ async fn serve(
         refusals: Refusals::default(),
     };
     let http_limits = HttpLimits::from(&config.server);
-    let stopped = http::serve(listener, http_limits, ingest.handler(), stop.cancelled_owned()).await;
+    let stopped = http::serve(listener, http_limits, tls, ingest.handler(), stop.cancelled_owned()).await;
     if stopped.cut > 0 {
         warn!(connections = stopped.cut, "connections were cut at the stop's deadline");
     }
@@ -240,23 +256,66 @@ fn listen_advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// Erases what retention allows, in small steps beside the daily work.
-async fn prune(queue: Queue, keep_applied: Duration, clock: Arc<dyn Clock>, stop: CancellationToken) {
+/// Keeps the queue file as the configuration wants it, in small steps beside the daily work: events sealed or not, what is
+/// older than its retention erased, room given back.
+async fn housekeeping(queue: Queue, keep: config::Queue, clock: Arc<dyn Clock>, stop: CancellationToken) {
     loop {
-        let now = clock.now();
-        match queue.prune(now.before(keep_applied), now.before(limits::KEEP_ENTITIES)).await {
+        match queue.convert().await {
             Ok(0) => {}
-            Ok(erased) => {
-                info!(events = erased, "old events erased");
-                continue;
+            Ok(events) if keep.encrypt => info!(events, "the events in the queue file are encrypted now"),
+            Ok(events) => info!(events, "the events in the queue file are not encrypted any more"),
+            Err(error) => {
+                warn!(%error, "the events in the queue file could not be converted; it will be tried again");
             }
-            Err(error) => warn!(%error, "old events could not be erased"),
         }
+        if let Err(error) = prune(&queue, &keep, &*clock).await {
+            warn!(%error, "old events could not be erased");
+        }
+        let pause = match queue.tidy().await {
+            Ok(true) => limits::PRUNE_INTERVAL,
+            // A command reads the file: what was erased is still in the log.
+            Ok(false) => limits::TIDY_INTERVAL,
+            Err(error) => {
+                warn!(%error, "the queue file could not be made smaller");
+                limits::PRUNE_INTERVAL
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(limits::PRUNE_INTERVAL) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// Erases what retention allows.
+async fn prune(queue: &Queue, keep: &config::Queue, clock: &dyn Clock) -> Result<(), QueueError> {
+    let now = clock.now();
+    let retention = Retention {
+        applied_before: now.before(keep.keep_applied),
+        parked_before: keep.keep_parked.map(|kept| now.before(kept)),
+        entities_before: now.before(limits::KEEP_ENTITIES),
+    };
+    let (mut finished, mut parked) = (0, 0);
+    loop {
+        let erased = queue.prune(retention).await?;
+        finished += erased.finished;
+        parked += erased.parked;
+        if !erased.more {
+            break;
+        }
+    }
+    let operators_before = now.before(limits::KEEP_AUDIT_OPERATORS);
+    while queue.prune_audit(now.before(keep.keep_audit), operators_before).await? > 0 {}
+    if finished > 0 {
+        info!(events = finished, "old events erased");
+    }
+    if parked > 0 {
+        warn!(
+            events = parked,
+            "events that waited for an operator longer than queue.keep_parked_days were erased"
+        );
+    }
+    Ok(())
 }
 
 /// Listens from now on for what asks a process to stop: SIGTERM and SIGINT; on Windows Ctrl-C, Ctrl-Break, the

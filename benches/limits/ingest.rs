@@ -200,12 +200,14 @@ pub(crate) fn serve_nothing() -> anyhow::Result<()> {
         };
         let http_limits = HttpLimits {
             connections_max: 512,
+            connections_per_address_max: 512,
             body_bytes_max: limits::BODY_KIB_DEFAULT * 1024,
+            bodies_bytes_max: limits::BODIES_BYTES_MAX,
             header_time: limits::HEADER_TIME_DEFAULT,
             body_time: limits::BODY_TIME_DEFAULT,
             stop_time: limits::STOP_DEADLINE,
         };
-        http::serve(listener, http_limits, ingest.handler(), std::future::pending()).await;
+        http::serve(listener, http_limits, None, ingest.handler(), std::future::pending()).await;
         Ok(())
     })
 }

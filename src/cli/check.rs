@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        load_config, output, runtime, save_schema,
-        senders::{self, Senders},
+        guard, load_config, output, runtime, save_schema,
     },
     config::Config,
     his::{self, HisError},
@@ -64,12 +63,17 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
         runtime()?.block_on(look_at_his(&config, &mut report));
         return report.print_grants();
     }
-    if config.queue.path.exists()
-        && let Err(error) = Inspector::open(&config.queue.path)
-    {
-        report.problem("queue.path", error.to_string());
+    if config.queue.path.exists() {
+        match Inspector::open(&config.queue.path, &config.queue.key) {
+            Err(error) => report.problem("queue.path", error.to_string()),
+            Ok(inspector) => {
+                if let Err(error) = inspector.key_fits() {
+                    report.problem("queue.key", error.to_string());
+                }
+            }
+        }
     }
-    report.senders(&config);
+    report.findings.extend(guard::findings(&config));
     runtime()?.block_on(look_at_his(&config, &mut report));
     report.sort(&config);
     if args.json {
@@ -131,15 +135,6 @@ impl Report {
 
     fn warning(&mut self, at: &str, message: String) {
         self.findings.push(Finding { severity: Severity::Warning, at: at.to_owned(), message });
-    }
-
-    fn senders(&mut self, config: &Config) {
-        let senders = Senders::of(&config.auth);
-        let severity = if senders.is_open { Severity::Warning } else { Severity::Note };
-        self.findings.push(Finding { severity, at: "auth".to_owned(), message: senders.words });
-        if let Some(words) = senders::address_warning(&config.auth) {
-            self.warning("auth.allowed_addresses", words);
-        }
     }
 
     /// The mappings' findings in the order of the file, after those of the work before.

@@ -13,20 +13,27 @@ use crate::{
     config::Config,
 };
 
+mod audit;
+mod backup;
 mod check;
 mod demo;
 mod events;
 mod exit;
 mod generate;
+mod guard;
 mod init;
 mod link_table;
 mod links;
 mod mapping;
+mod operator;
 mod output;
+mod queue;
 mod rehearse;
+mod restore;
 mod run;
 mod save_schema;
 mod secret;
+mod secret_protect;
 mod send;
 mod senders;
 mod signing;
@@ -90,9 +97,21 @@ enum Command {
     /// List, show, retry or discard single events; show and change which row of the HIS a record is
     #[command(subcommand)]
     Events(events::Command),
-    /// Make the secrets by which senders are known
+    /// Keep secrets out of the configuration
     #[command(subcommand)]
     Secret(secret::Command),
+    /// Change the key of the queue file's events, or write the file anew
+    #[command(subcommand)]
+    Queue(queue::Command),
+    /// Show who sent which event, and who retried, discarded, linked, backed up or restored; the newest first
+    Audit(audit::Args),
+    /// Copy the queue file, whole and consistent; works beside a running daemon
+    ///
+    /// It alone knows which events are not written yet, and which row of the HIS belongs to which record. Copying it in
+    /// another way beside a running daemon loses what is still in its log.
+    Backup(backup::Args),
+    /// Put a backup in the place of the queue file, which is set aside; the daemon must be stopped
+    Restore(restore::Args),
     /// Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json
     #[command(subcommand)]
     Generate(generate::Command),
@@ -117,6 +136,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => status::run(config, &args),
         Command::Events(command) => events::run(config, &command),
         Command::Secret(command) => secret::run(&command),
+        Command::Queue(command) => queue::run(config, &command),
+        Command::Audit(args) => audit::run(config, &args),
+        Command::Backup(args) => backup::run(config, &args),
+        Command::Restore(args) => restore::run(config, &args),
         Command::Generate(command) => generate::run(&command),
     };
     match result {

@@ -1,4 +1,5 @@
-//! `secret`: makes what senders are known by. A secret goes to stdout or into a file of its own, and nowhere else.
+//! `secret`: makes what senders are known by, and helps to keep secrets. A fresh one goes to stdout or into a file of its own,
+//! and nowhere else.
 
 use std::{
     fs::{File, OpenOptions},
@@ -13,7 +14,7 @@ use crate::{
     auth,
     cli::{
         exit::{Exit, Failure},
-        output, random,
+        output, random, secret_protect,
     },
 };
 
@@ -24,6 +25,11 @@ pub(super) enum Command {
     /// Prints it once and keeps nothing. Without --token it is a signing secret: Buktor signs each event with it, and the
     /// daemon checks the signature.
     New(New),
+    /// On Windows: seal a password, token or key so that his-config.json need not hold it in clear
+    ///
+    /// Asks for the secret without showing it, or reads it from standard input, and prints what to write in its place:
+    /// {"dpapi": "..."}. Only this machine can open it. On Linux this says what to use instead, and ends with exit code 2.
+    Protect(secret_protect::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +48,7 @@ pub(super) struct New {
 pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::New(new) => make(new),
+        Command::Protect(args) => secret_protect::run(args),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     io::Read,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -12,7 +13,11 @@ use crate::{
         load_config, output, random, runtime,
         signing::Shown,
     },
-    config, http,
+    config::{self, Server},
+    http::{
+        self,
+        client::{Target, Trust},
+    },
     ingest::EVENT_PATH,
     limits,
     model::clock::{Clock as _, SystemClock},
@@ -29,7 +34,7 @@ pub(super) struct Args {
     /// Send the event in this file instead, one JSON object (- for standard input)
     #[arg(long, short, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Where the daemon listens; without it, as the configuration says, else 127.0.0.1:5000
+    /// Where the daemon listens (https://HOST:PORT for TLS); without it, as the configuration says, else 127.0.0.1:5000
     #[arg(long, value_name = "HOST:PORT")]
     to: Option<String>,
     /// Send no token and no signature, to see what becomes of such a request
@@ -76,8 +81,7 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
         // Where the event goes was said; a mistake in a file that nobody named is no reason to stop.
         (None, Some(_)) => load_config(None).ok(),
     };
-    let listen = config.as_ref().map(|config| config.server.listen.to_string());
-    let to = args.to.clone().or(listen).unwrap_or_else(|| "127.0.0.1:5000".to_owned());
+    let to = target(args.to.as_deref(), config.as_ref().map(|config| &config.server));
     let shown = match &config {
         Some(config) if !args.unsigned => {
             let id = format!("msg_{:032x}", u128::from_le_bytes(random()?));
@@ -93,9 +97,33 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
             format!("{e}; is the daemon running there? Start it with `buktor-middleware`"),
         )
     })?;
-    output::talk(&format!("http://{to}{EVENT_PATH} answered {status}"));
+    output::talk(&format!("{}{EVENT_PATH} answered {status}", to.url()));
     output::data(&output::printable(&String::from_utf8_lossy(&answer)))?;
     Ok(if status.is_success() { Exit::Done } else { Exit::Problems })
+}
+
+/// Where the event goes. The configured listener is known by its certificate.
+fn target(to: Option<&str>, server: Option<&Server>) -> Target {
+    let listener = server.map(|server| {
+        let mut address = server.listen;
+        // Where it listens everywhere, it does so here.
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        let tls = server.tls.as_ref().map(|tls| Trust::Certificate(tls.certificate.clone()));
+        Target { authority: address.to_string(), tls }
+    });
+    match (to, listener) {
+        (None, Some(listener)) => listener,
+        (None, None) => Target::parse("127.0.0.1:5000"),
+        (Some(to), listener) => {
+            let target = Target::parse(to);
+            let wants_tls = target.tls.is_some() || !to.contains("://");
+            listener.filter(|listener| wants_tls && listener.authority == target.authority).unwrap_or(target)
+        }
+    }
 }
 
 /// The bytes of an event's file; `-` is standard input.

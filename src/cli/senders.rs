@@ -1,47 +1,22 @@
-//! What `run` and `check` say about who may send. Names of credentials, never their texts.
+//! What `run` and `check` say about who may send: names of credentials, never their texts.
 
 use crate::{
     auth::Needs,
     config::{Auth, Credential},
 };
 
-/// Who may send; `is_open` where nobody is asked who he is.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Senders {
-    /// Whether no credentials are configured.
-    pub(super) is_open: bool,
-    /// In words.
-    pub(super) words: String,
-}
-
-impl Senders {
-    /// By that configuration.
-    pub(super) fn of(auth: &Auth) -> Self {
-        let tokens = || format!("a token ({})", names(&auth.bearer_tokens));
-        let signature = || format!("a signature ({})", names(&auth.signing_secrets));
-        let needed = match Needs::of(auth) {
-            Needs::Nothing => {
-                return Self { is_open: true, words: format!("{}{}", open_words(auth), address_words(auth)) };
-            }
-            Needs::Token => tokens(),
-            Needs::Signature => signature(),
-            Needs::Either => format!("{} or {}", tokens(), signature()),
-            Needs::Both => format!("{} and {}", tokens(), signature()),
-        };
-        Self { is_open: false, words: format!("events need {needed}{}", address_words(auth)) }
-    }
-}
-
-/// What everyone who runs the daemon without credentials should know.
-fn open_words(auth: &Auth) -> &'static str {
-    if auth.allow_unauthenticated {
-        "no credentials are configured and auth.allow_unauthenticated is true: anyone who can reach this port, \
-         also from the Internet, can write to the HIS"
-    } else {
-        "no credentials are configured: anyone who can reach this port can write to the HIS; requests that come \
-         through a proxy or tunnel are refused until there are some (`buktor-middleware secret new` makes one) or \
-         auth.allow_unauthenticated is true"
-    }
+/// What senders must show, and where they may send from: `events need a token ("buktor 2026")`.
+pub(super) fn words(auth: &Auth) -> String {
+    let token = || format!("a token ({})", names(&auth.bearer_tokens));
+    let signature = || format!("a signature ({})", names(&auth.signing_secrets));
+    let needed = match Needs::of(auth) {
+        Needs::Nothing => "no credentials".to_owned(),
+        Needs::Token => token(),
+        Needs::Signature => signature(),
+        Needs::Either => format!("{} or {}", token(), signature()),
+        Needs::Both => format!("{} and {}", token(), signature()),
+    };
+    format!("events need {needed}{}", address_words(auth))
 }
 
 fn address_words(auth: &Auth) -> String {
@@ -93,25 +68,22 @@ mod tests {
 
     #[test]
     fn who_may_send_in_words() {
-        let check = |auth: &Auth, is_open, expected: &str| {
-            let senders = Senders::of(auth);
-            assert!(!senders.words.contains("hunter2"));
-            assert_eq!(senders.is_open, is_open);
-            assert!(senders.words.contains(expected), "{}", senders.words);
-        };
+        let check = |auth: &Auth, expected: &str| assert_eq!(words(auth), format!("events need {expected}"));
         let (all, any) = (Require::All, Require::Any);
-        check(&auth(&[], &[], all), true, "refused until there are some");
-        check(&Auth { allow_unauthenticated: true, ..auth(&[], &[], all) }, true, "also from the Internet");
-        check(&auth(&["a", "b"], &[], all), false, r#"need a token ("a" or "b")"#);
-        check(&auth(&[], &["c"], any), false, r#"need a signature ("c")"#);
-        check(&auth(&["a"], &["c"], all), false, r#"need a token ("a") and a signature ("c")"#);
-        check(&auth(&["a"], &["c"], any), false, r#"need a token ("a") or a signature ("c")"#);
+        check(&auth(&[], &[], all), "no credentials");
+        check(&auth(&["a", "b"], &[], all), r#"a token ("a" or "b")"#);
+        check(&auth(&[], &["c"], any), r#"a signature ("c")"#);
+        check(&auth(&["a"], &["c"], all), r#"a token ("a") and a signature ("c")"#);
+        check(&auth(&["a"], &["c"], any), r#"a token ("a") or a signature ("c")"#);
         let far = Auth {
             allowed_addresses: vec!["192.0.2.0/24".parse().unwrap()],
             trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
             ..auth(&["a"], &[], all)
         };
-        check(&far, false, "; only from 192.0.2.0/24; 127.0.0.1/32 may say by X-Forwarded-For who sent");
+        check(
+            &far,
+            r#"a token ("a"); only from 192.0.2.0/24; 127.0.0.1/32 may say by X-Forwarded-For who sent"#,
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! No message repeats a value, except one that should have been a word of a short list.
 
 use serde_json::{Map, Number, Value};
+use zeroize::Zeroize as _;
 
 use crate::config::{
     advice,
@@ -52,7 +53,8 @@ fn remove(here: &mut Value, path: &[String]) {
                 _ => true,
             };
             if whole {
-                object.remove(part);
+                // Somebody may have put a secret where it does not belong.
+                object.remove(part).iter_mut().for_each(wipe);
             } else if let Some(next) = object.get_mut(part) {
                 remove(next, rest);
             }
@@ -63,6 +65,16 @@ fn remove(here: &mut Value, path: &[String]) {
             }
         }
         _ => {}
+    }
+}
+
+/// Overwrites all texts, which may be secrets, before their memory is freed.
+pub(crate) fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(object) => object.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

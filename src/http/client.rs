@@ -1,5 +1,5 @@
-//! One request to a daemon on this machine, for `send`. Plain HTTP, one connection, a bounded reply; never
-//! follows a redirect and never tries again.
+//! One request to a daemon, for `send`: HTTP or HTTPS, one connection, a bounded reply; never follows a redirect and never
+//! tries again.
 
 use std::{io, time::Duration};
 
@@ -11,15 +11,54 @@ use hyper::{
     header::{ACCEPT, CONTENT_TYPE, HOST},
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
 
 pub use hyper::{
     StatusCode,
     header::{HeaderName, HeaderValue},
 };
 
+pub use crate::http::client_tls::Trust;
+use crate::http::{client_tls, tls::TlsError};
+
 /// Largest reply that is read.
 const REPLY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Where a request goes.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// `host:port`, as it was given.
+    pub authority: String,
+    /// Whose certificate is believed; none for plain HTTP.
+    pub tls: Option<Trust>,
+}
+
+impl Target {
+    /// What a person wrote: `host:port`, `http://host:port` or `https://host:port`; the port may be missing after a scheme.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let (tls, rest) = match text.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (Some(Trust::Authorities), rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (None, rest),
+            _ => return Self { authority: text.to_owned(), tls: None },
+        };
+        let rest = rest.trim_end_matches('/');
+        // The colons of an IPv6 address stand in brackets.
+        let has_port = rest.rsplit(']').next().is_some_and(|end| end.contains(':'));
+        let port = if tls.is_some() { ":443" } else { ":80" };
+        Self { authority: format!("{rest}{}", if has_port { "" } else { port }), tls }
+    }
+
+    /// `http://host:port` or `https://host:port`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.authority)
+    }
+}
 
 /// Why there is no reply.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +71,17 @@ pub enum ClientError {
         /// What the system said.
         source: io::Error,
     },
+    /// The other side has no TLS, or a certificate that is not believed.
+    #[error("no TLS connection with {authority}: {source}; without TLS, write http://{authority}")]
+    Tls {
+        /// `host:port`, as given.
+        authority: String,
+        /// What is wrong.
+        source: io::Error,
+    },
+    /// The certificate that is to be believed cannot be read.
+    #[error(transparent)]
+    Certificate(#[from] TlsError),
     /// Host or path hold what cannot stand in a request.
     #[error("not an address for HTTP")]
     Address(#[source] hyper::http::Error),
@@ -46,26 +96,36 @@ pub enum ClientError {
     Timeout(Duration),
 }
 
-/// Posts a JSON body to `http://{authority}{path}`, with these headers besides the usual ones; `authority` is `host:port`.
-/// Status and body of the reply.
+/// Posts a JSON body to a path there, with these headers besides the usual ones. Status and body of the reply.
 pub async fn post(
-    authority: &str,
+    target: &Target,
     path: &str,
     body: Vec<u8>,
     headers: &[(HeaderName, HeaderValue)],
     time_max: Duration,
 ) -> Result<(StatusCode, Vec<u8>), ClientError> {
-    timeout(time_max, exchange(authority, path, body, headers))
-        .await
-        .unwrap_or(Err(ClientError::Timeout(time_max)))
+    let exchange = async {
+        let request = request(&target.authority, path, body, headers)?;
+        let authority = || target.authority.clone();
+        let stream = TcpStream::connect(&target.authority)
+            .await
+            .map_err(|source| ClientError::Connect { authority: authority(), source })?;
+        let Some(trust) = &target.tls else { return exchange(stream, request).await };
+        let connector = client_tls::connector(trust)?;
+        let name = client_tls::name(&target.authority);
+        let name = name.map_err(|source| ClientError::Tls { authority: authority(), source })?;
+        let stream = connector.connect(name, stream).await;
+        exchange(stream.map_err(|source| ClientError::Tls { authority: authority(), source })?, request).await
+    };
+    timeout(time_max, exchange).await.unwrap_or(Err(ClientError::Timeout(time_max)))
 }
 
-async fn exchange(
+fn request(
     authority: &str,
     path: &str,
     body: Vec<u8>,
     headers: &[(HeaderName, HeaderValue)],
-) -> Result<(StatusCode, Vec<u8>), ClientError> {
+) -> Result<Request<Full<Bytes>>, ClientError> {
     let mut request = Request::post(path)
         .header(HOST, authority)
         .header(CONTENT_TYPE, "application/json")
@@ -73,9 +133,13 @@ async fn exchange(
         .body(Full::new(Bytes::from(body)))
         .map_err(ClientError::Address)?;
     request.headers_mut().extend(headers.iter().cloned());
-    let stream = TcpStream::connect(authority)
-        .await
-        .map_err(|source| ClientError::Connect { authority: authority.to_owned(), source })?;
+    Ok(request)
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Vec<u8>), ClientError> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Http)?;
     // Owns the sender: the connection ends when it is dropped.
     let reply = async move {
@@ -99,5 +163,21 @@ fn body_error(error: Box<dyn std::error::Error + Send + Sync>) -> ClientError {
         Ok(error) => ClientError::Http(*error),
         // `Limited` has these two errors alone; its own is the other one.
         Err(_) => ClientError::TooLarge,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_as_people_write_them() {
+        let check = |text: &str, expected: &str| assert_eq!(Target::parse(text).url(), expected, "{text}");
+        check("127.0.0.1:5000", "http://127.0.0.1:5000");
+        check("http://127.0.0.1:5000/", "http://127.0.0.1:5000");
+        check("HTTPS://his.example:8443", "https://his.example:8443");
+        check("https://his.example", "https://his.example:443");
+        check("http://[::1]", "http://[::1]:80");
+        check("https://[::1]:5000", "https://[::1]:5000");
     }
 }

@@ -3,49 +3,40 @@
 
 mod body;
 pub mod client;
+mod client_tls;
+mod connection;
+mod connections;
+mod der;
+mod registry;
 pub mod reply;
 mod socket;
+pub mod tls;
+mod tls_files;
 
 pub use body::{Body, BodyError};
 pub use hyper::Request;
 
 use std::{
-    convert::Infallible,
     io,
     net::SocketAddr,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::Poll,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use hyper::{
-    StatusCode,
-    body::{Body as _, Incoming},
-    header::{CONNECTION, HeaderValue},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     config,
     http::{
-        reply::{Problem, Reply},
-        socket::Socket,
+        connection::{Service, protocol},
+        connections::Connections,
+        registry::Bounds,
+        reply::Reply,
+        tls::Tls,
     },
     limits,
 };
@@ -58,11 +49,16 @@ const ACCEPT_TOLD_EVERY: Duration = Duration::from_mins(1);
 /// What one client, and all of them together, may take.
 #[derive(Clone, Copy, Debug)]
 pub struct HttpLimits {
-    /// Connections served at a time; further ones wait in the kernel's backlog.
+    /// Connections served at a time; where all are taken, the one that has kept its request back longest is cut for a
+    /// new one.
     pub connections_max: usize,
+    /// Of these from one address, or from one IPv6 network of 64 bits.
+    pub connections_per_address_max: usize,
     /// Largest body in bytes.
     pub body_bytes_max: u64,
-    /// For the headers of a request, and for an idle connection.
+    /// Bytes that the bodies of all requests under way hold together.
+    pub bodies_bytes_max: usize,
+    /// For the headers of a request, for a handshake, and for an idle connection.
     pub header_time: Duration,
     /// For the body of a request, and for a client that does not take its reply.
     pub body_time: Duration,
@@ -74,7 +70,9 @@ impl From<&config::Server> for HttpLimits {
     fn from(server: &config::Server) -> Self {
         Self {
             connections_max: server.connections_max,
+            connections_per_address_max: server.connections_per_address_max,
             body_bytes_max: server.body_bytes_max,
+            bodies_bytes_max: limits::BODIES_BYTES_MAX,
             header_time: server.header_time,
             body_time: server.body_time,
             stop_time: limits::STOP_DEADLINE,
@@ -89,13 +87,15 @@ pub struct Stopped {
     pub cut: usize,
 }
 
-/// Serves `listener` until `stop` resolves; `handler` gets the other end's address with each request. Then nothing is accepted any more, idle connections are closed,
-/// and requests under way are answered within [`HttpLimits::stop_time`].
+/// Serves `listener` until `stop` resolves, by TLS where there is some; `handler` gets the other end's address with each
+/// request. Then nothing is accepted any more, idle connections are closed, and requests under way are answered within
+/// [`HttpLimits::stop_time`].
 ///
 /// A panic in `handler` is a 500 for that request alone. Failures of `accept` are waited out.
 pub async fn serve<H, F>(
     listener: TcpListener,
     limits: HttpLimits,
+    tls: Option<Arc<Tls>>,
     handler: H,
     stop: impl Future<Output = ()>,
 ) -> Stopped
@@ -103,132 +103,57 @@ where
     H: Fn(SocketAddr, Request<Body>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let http1 = protocol(limits);
-    let graceful = GracefulShutdown::new();
-    let cut = CancellationToken::new();
-    let mut acceptor = Acceptor::new(listener, limits.connections_max);
+    let renewing = tls.clone().map(|tls| tokio::spawn(async move { tls.renew().await }));
+    let connections = Connections::new(Bounds {
+        connections_max: limits.connections_max.max(1),
+        connections_per_address_max: limits.connections_per_address_max.max(1),
+        bodies_bytes_max: limits.bodies_bytes_max,
+    });
+    let service = Arc::new(Service { limits, http1: protocol(limits), tls, handler });
+    let mut acceptor = Acceptor { listener, told: None };
     let mut stop = pin!(stop);
     loop {
-        let (stream, peer, slot) = tokio::select! {
+        let accepted = async {
+            let (stream, peer) = acceptor.accept().await;
+            let place = connections.admit(peer.ip()).await;
+            (stream, peer, place)
+        };
+        let (stream, peer, place) = tokio::select! {
             biased;
             () = &mut stop => break,
-            accepted = acceptor.accept() => accepted,
+            accepted = accepted => accepted,
         };
-        let unread = Arc::new(AtomicBool::new(false));
-        let socket = Socket::new(stream, Arc::clone(&unread), limits.body_time);
-        let handler = handler.clone();
-        let service = service_fn(move |request| {
-            let request = bounded(request, limits, &unread);
-            let handler = handler.clone();
-            answer(move |request| handler(peer, request), request, Arc::clone(&unread))
-        });
-        let connection = graceful.watch(http1.serve_connection(TokioIo::new(socket), service));
-        let cut = cut.clone();
-        tokio::spawn(async move {
-            // A client that breaks off or talks nonsense was told so where it could be; it is no concern of
-            // the operator's, and its bytes must not reach a log.
-            if let Some(Err(error)) = cut.run_until_cancelled(connection).await {
-                tracing::debug!(
-                    timeout = error.is_timeout(),
-                    parse = error.is_parse(),
-                    "a connection broke off"
-                );
-            }
-            drop(slot);
-        });
+        let service = Arc::clone(&service);
+        tokio::spawn(async move { service.serve(stream, peer, place).await });
     }
-    let slots = acceptor.close();
-    finish(graceful, &cut, limits, &slots).await
-}
-
-/// HTTP/1 with this program's limits.
-fn protocol(limits: HttpLimits) -> http1::Builder {
-    let mut http1 = http1::Builder::new();
-    http1
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_time)
-        .max_headers(limits::HEADERS_MAX)
-        .max_header_size(limits::HEADER_BYTES_MAX)
-        .max_buf_size(limits::HEADER_BYTES_MAX)
-        // A client that closes its sending half after the request (`nc -N`, some devices) still gets its reply,
-        // and a request under way is not dropped half done.
-        .half_close(true);
-    http1
+    drop(acceptor);
+    if let Some(renewing) = renewing {
+        renewing.abort();
+    }
+    finish(&connections, limits).await
 }
 
 /// Waits for the requests under way, then cuts what is left.
-async fn finish(
-    graceful: GracefulShutdown,
-    cut: &CancellationToken,
-    limits: HttpLimits,
-    slots: &Semaphore,
-) -> Stopped {
-    let mut closed = pin!(graceful.shutdown());
-    if timeout(limits.stop_time, &mut closed).await.is_ok() {
+async fn finish(connections: &Connections, limits: HttpLimits) -> Stopped {
+    connections.stop(false);
+    if timeout(limits.stop_time, connections.all_ended()).await.is_ok() {
         return Stopped { cut: 0 };
     }
-    let left = limits.connections_max.saturating_sub(slots.available_permits());
-    tracing::warn!(connections = left, "cut connections whose requests did not end in time");
-    cut.cancel();
-    closed.await;
-    Stopped { cut: left }
+    let cut = connections.count();
+    tracing::warn!(connections = cut, "cut connections whose requests did not end in time");
+    connections.stop(true);
+    connections.all_ended().await;
+    Stopped { cut }
 }
 
-/// Gives a request's body its limits.
-fn bounded(request: Request<Incoming>, limits: HttpLimits, unread: &Arc<AtomicBool>) -> Request<Body> {
-    unread.store(!request.body().is_end_stream(), Ordering::Relaxed);
-    request.map(|incoming| Body::new(incoming, limits, Arc::clone(unread)))
-}
-
-/// One request, whatever its handler does.
-async fn answer<H, F>(
-    handler: H,
-    request: Request<Body>,
-    unread: Arc<AtomicBool>,
-) -> Result<Reply, Infallible>
-where
-    H: Fn(Request<Body>) -> F,
-    F: Future<Output = Reply>,
-{
-    let mut answering = pin!(async move { handler(request).await });
-    let mut reply = std::future::poll_fn(|cx| {
-        // The future is not polled again after a panic, so no broken state of it can be seen.
-        catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(cx))).unwrap_or_else(|_panic| {
-            tracing::error!("a request ended in a fault of this program and was answered with 500");
-            Poll::Ready(
-                Problem::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "the middleware failed at this request; its log says where, and the event was not acknowledged",
-                )
-                .reply(),
-            )
-        })
-    })
-    .await;
-    if unread.load(Ordering::Relaxed) {
-        // What is left of the body would be taken for the next request.
-        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    Ok(reply)
-}
-
-/// Takes connections, as many at a time as there are slots.
+/// Takes connections.
 struct Acceptor {
     listener: TcpListener,
-    slots: Arc<Semaphore>,
     told: Option<Instant>,
 }
 
 impl Acceptor {
-    fn new(listener: TcpListener, connections_max: usize) -> Self {
-        // Tokio panics above its own maximum, which no machine has memory for.
-        let slots = connections_max.clamp(1, Semaphore::MAX_PERMITS);
-        Self { listener, slots: Arc::new(Semaphore::new(slots)), told: None }
-    }
-
-    /// The next connection, once there is a slot for it.
-    async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
-        let slot = Arc::clone(&self.slots).acquire_owned().await.expect("nothing closes this semaphore");
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         let (mut pause, pause_max) = ACCEPT_PAUSE;
         loop {
             match self.listener.accept().await {
@@ -237,7 +162,7 @@ impl Acceptor {
                         // Replies may come some milliseconds later; they come.
                         tracing::debug!(%error, "cannot set TCP_NODELAY");
                     }
-                    return (stream, peer, slot);
+                    return (stream, peer);
                 }
                 // The client gave up while it waited.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -256,11 +181,6 @@ impl Acceptor {
             self.told = Some(Instant::now());
             tracing::error!(%error, "cannot accept connections; trying on");
         }
-    }
-
-    /// Stops listening.
-    fn close(self) -> Arc<Semaphore> {
-        self.slots
     }
 }
 

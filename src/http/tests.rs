@@ -1,8 +1,11 @@
 //! The listener over real sockets, to the byte. What talks to it here serves the tests of `ingest` too.
 
-use std::{net::SocketAddr, sync::atomic::AtomicUsize};
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -10,7 +13,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::*;
+use super::{client::Target, reply::Problem, *};
 
 /// Nothing here takes that long; a test that hangs ends with it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -18,7 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) fn limits() -> HttpLimits {
     HttpLimits {
         connections_max: 100,
+        connections_per_address_max: 100,
         body_bytes_max: 64 * 1024,
+        bodies_bytes_max: 1024 * 1024,
         header_time: Duration::from_secs(10),
         body_time: Duration::from_secs(10),
         stop_time: Duration::from_secs(10),
@@ -38,9 +43,22 @@ impl Running {
         F: Future<Output = Reply> + Send + 'static,
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(listener, limits, None, handler)
+    }
+
+    pub(crate) fn on<H, F>(
+        listener: TcpListener,
+        limits: HttpLimits,
+        tls: Option<Arc<Tls>>,
+        handler: H,
+    ) -> Self
+    where
+        H: Fn(SocketAddr, Request<Body>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Reply> + Send + 'static,
+    {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let done = tokio::spawn(serve(listener, limits, handler, async {
+        let done = tokio::spawn(serve(listener, limits, tls, handler, async {
             let _ = stopped.await;
         }));
         Self { address, stop, done }
@@ -58,7 +76,7 @@ impl Running {
         rest(&mut stream).await
     }
 
-    async fn stop(self) -> Stopped {
+    pub(crate) async fn stop(self) -> Stopped {
         self.stop.send(()).unwrap();
         within(self.done).await.unwrap()
     }
@@ -111,6 +129,7 @@ async fn parrot(_peer: SocketAddr, request: Request<Body>) -> Reply {
                 BodyError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
                 BodyError::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
                 BodyError::Broken => StatusCode::BAD_REQUEST,
+                BodyError::Crowded => StatusCode::SERVICE_UNAVAILABLE,
             };
             Problem::new(status, error.to_string()).reply()
         }
@@ -273,18 +292,133 @@ async fn header_floods() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_cap_wait() {
-    let server = Running::start(HttpLimits { connections_max: 2, ..limits() }, parrot).await;
-    let mut open = vec![server.connect().await, server.connect().await];
-    for stream in &mut open {
-        stream.write_all(b"GET /a HTTP/1.1\r\n\r\n").await.unwrap();
-        one(stream).await;
+async fn a_new_connection_cuts_what_was_kept_back_longest() {
+    let server = Running::start(HttpLimits { connections_max: 4, ..limits() }, parrot).await;
+    let mut silent = server.connect().await;
+    let mut headers = server.connect().await;
+    headers.write_all(b"GET /a HTTP/1.1\r\nHo").await.unwrap();
+    let mut body = server.connect().await;
+    body.write_all(b"POST /read HTTP/1.1\r\nContent-Length: 9\r\n\r\n12").await.unwrap();
+    let mut idle = server.connect().await;
+    idle.write_all(b"GET /a HTTP/1.1\r\n\r\n").await.unwrap();
+    one(&mut idle).await;
+    let mut others = Vec::new();
+    for expected in ["", "", "503", "idle"] {
+        let mut other = server.connect().await;
+        other.write_all(b"GET /other HTTP/1.1\r\n\r\n").await.unwrap();
+        let reply = one(&mut other).await;
+        // Nothing is left idle that would have to be cut.
+        assert!(reply.starts_with("HTTP/1.1 200") && reply.contains("connection: close"), "{reply}");
+        others.push(other);
+        let victim = match expected {
+            "503" => &mut body,
+            "idle" => break,
+            _ if others.len() == 1 => &mut silent,
+            _ => &mut headers,
+        };
+        let last = rest(victim).await;
+        assert!(last == expected || status(&last) == expected, "{expected}: {last}");
+        // The others' places are taken again.
+        others.push(server.connect().await);
     }
+}
+
+#[tokio::test]
+async fn an_address_that_takes_too_much_cuts_its_own() {
+    let server = Running::start(HttpLimits { connections_per_address_max: 2, ..limits() }, parrot).await;
+    let neighbour = tokio::net::TcpSocket::new_v4().unwrap();
+    neighbour.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut neighbour = neighbour.connect(server.address).await.unwrap();
+    let mut oldest = server.connect().await;
+    let mut second = server.connect().await;
     let mut third = server.connect().await;
-    third.write_all(b"GET /third HTTP/1.1\r\n\r\n").await.unwrap();
-    assert!(timeout(Duration::from_millis(200), third.readable()).await.is_err(), "served beyond the cap");
-    open.pop();
-    assert!(one(&mut third).await.ends_with("{\"path\":\"/third\"}"));
+    assert_eq!(rest(&mut oldest).await, "");
+    for stream in [&mut neighbour, &mut second, &mut third] {
+        stream.write_all(b"GET /a HTTP/1.1\r\n\r\n").await.unwrap();
+        assert_eq!(status(&one(stream).await), "200");
+    }
+}
+
+#[tokio::test]
+async fn what_is_being_answered_is_never_cut() {
+    let server = Running::start(HttpLimits { connections_max: 2, ..limits() }, parrot).await;
+    let begun = Instant::now();
+    let waits = "GET /wait HTTP/1.1\r\nConnection: close\r\n\r\n";
+    let late = async || {
+        sleep(Duration::from_millis(300)).await;
+        let reply = server.talk(waits).await;
+        assert!(begun.elapsed() >= Duration::from_millis(1900), "more than two at a time");
+        reply
+    };
+    let replies = tokio::join!(server.talk(waits), server.talk(waits), late(), late());
+    for reply in [replies.0, replies.1, replies.2, replies.3] {
+        assert_eq!(status(&reply), "200");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_was_received_is_never_cut() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut streams = Vec::new();
+    for number in 0..100 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let body = "x".repeat(number * 100);
+        let request = format!("POST /read HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(request.as_bytes()).await.unwrap();
+        streams.push(stream);
+    }
+    let _server = Running::on(listener, HttpLimits { connections_max: 2, ..limits() }, None, parrot);
+    for (number, stream) in streams.iter_mut().enumerate() {
+        assert!(one(stream).await.ends_with(&format!("{{\"bytes\":{}}}", number * 100)));
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_come_slowest_give_way() {
+    let server = Running::start(HttpLimits { bodies_bytes_max: 128 * 1024, ..limits() }, parrot).await;
+    let begin = async || {
+        let mut stream = server.connect().await;
+        stream.write_all(b"POST /read HTTP/1.1\r\nContent-Length: 60000\r\n\r\n").await.unwrap();
+        stream.write_all("x".repeat(50_000).as_bytes()).await.unwrap();
+        stream
+    };
+    let mut slow = [begin().await, begin().await, begin().await, begin().await];
+    // The pieces of a small one have no room of their own in anybody's memory either.
+    let mut small = server.connect().await;
+    small.write_all(b"POST /read HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n").await.unwrap();
+    sleep(Duration::from_millis(50)).await;
+    small.write_all(b"1\r\nx\r\n0\r\n\r\n").await.unwrap();
+    assert!(one(&mut small).await.ends_with("{\"bytes\":2}"));
+    for stream in &mut slow[..2] {
+        let reply = rest(stream).await;
+        assert_eq!(status(&reply), "503", "{reply}");
+        assert!(reply.contains("connection: close"), "{reply}");
+    }
+    let last = slow.last_mut().unwrap();
+    last.write_all("x".repeat(10_000).as_bytes()).await.unwrap();
+    assert!(one(last).await.ends_with("{\"bytes\":60000}"));
+    // What was answered holds nothing any more.
+    for _ in 0..10 {
+        let mut stream = begin().await;
+        stream.write_all("x".repeat(10_000).as_bytes()).await.unwrap();
+        assert!(one(&mut stream).await.ends_with("{\"bytes\":60000}"));
+    }
+}
+
+#[tokio::test]
+async fn what_goes_with_chunks_is_bounded() {
+    let server = Running::start(limits(), parrot).await;
+    let head = "POST /read HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let check = async |rest: String, expected: &str| {
+        let reply = server.talk(format!("{head}{rest}")).await;
+        assert_eq!(status(&reply), expected, "{}", rest.get(..40).unwrap_or(&rest));
+    };
+    let many = 200_000;
+    check(format!("1;{}\r\nx\r\n0\r\n\r\n", "e".repeat(many)), "400").await;
+    check(format!("{}0\r\n\r\n", format!("1;{}\r\nx\r\n", "e".repeat(100)).repeat(many / 100)), "400").await;
+    check(format!("1\r\nx\r\n0\r\n{}\r\n", "t: x\r\n".repeat(many / 6)), "400").await;
+    check(format!("1\r\nx\r\n0\r\nt: {}\r\n\r\n", "x".repeat(many)), "400").await;
 }
 
 #[tokio::test]
@@ -377,7 +511,7 @@ async fn the_client_of_send() {
     })
     .await;
     let post = async |path: &str, time| {
-        client::post(&server.address.to_string(), path, b"{}".to_vec(), &[], time).await
+        client::post(&Target::parse(&server.address.to_string()), path, b"{}".to_vec(), &[], time).await
     };
     let (status, body) = post("/read", PATIENCE).await.unwrap();
     assert_eq!((status, body.as_slice()), (StatusCode::OK, &b"{\"bytes\":2}"[..]));
@@ -390,6 +524,6 @@ async fn the_client_of_send() {
     assert!(matches!(post("no path", PATIENCE).await, Err(client::ClientError::Address(_))));
     let address = server.address.to_string();
     server.stop().await;
-    let refused = client::post(&address, "/", vec![], &[], PATIENCE).await;
+    let refused = client::post(&Target::parse(&address), "/", vec![], &[], PATIENCE).await;
     assert!(matches!(refused, Err(client::ClientError::Connect { .. })), "{refused:?}");
 }

@@ -51,6 +51,9 @@ pub(super) fn body_problem(error: BodyError) -> Problem {
             StatusCode::BAD_REQUEST,
             "the body broke off, or its chunks are malformed; send the request again",
         ),
+        BodyError::Crowded => unavailable(
+            "too many requests come at once, and this one came slowest; the event was not kept, send it again later",
+        ),
     }
 }
 
