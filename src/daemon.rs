@@ -7,7 +7,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use tokio::{net::TcpListener, sync::mpsc};
@@ -15,19 +14,19 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    config::Config,
+    config::{self, Config},
     http::{
         self, HttpLimits,
         tls::{Tls, TlsError},
     },
-    ingest::{Ingest, Refusal, Refusals},
+    ingest::{Door, Ingest, Refusal, Refusals},
     limits,
     model::{
         clock::Clock,
         event::{EventKind, RawEvent, Receipt},
         mapping::Mapping,
     },
-    queue::{DaemonReport, Kinds, Queue, QueueError, QueueOptions},
+    queue::{DaemonReport, Kinds, Queue, QueueError, QueueOptions, Retention},
     sync::{
         Worker,
         schedule::{Schedule, ScheduleError},
@@ -103,7 +102,7 @@ impl Daemon {
             worker.run(wakes, until).await;
         });
         let pruning =
-            tokio::spawn(prune(queue.clone(), config.queue.keep_applied, Arc::clone(&clock), stop.clone()));
+            tokio::spawn(housekeeping(queue.clone(), config.queue.clone(), Arc::clone(&clock), stop.clone()));
         info!(%address, version = env!("CARGO_PKG_VERSION"), "accepting events");
         serve(&config, &queue, listener, tls, clock, stop).await;
         drop(wake);
@@ -128,14 +127,22 @@ impl Daemon {
     }
 }
 
-/// Opens the queue file and tells what was found in it.
-pub fn open_queue(config: &Config) -> Result<Queue, QueueError> {
-    let (queue, opened) = Queue::open(QueueOptions {
+/// How the configuration wants the queue file opened.
+#[must_use]
+pub fn queue_options(config: &Config) -> QueueOptions {
+    QueueOptions {
         path: config.queue.path.clone(),
         events_max: config.queue.events_max,
         free_bytes_min: config.queue.free_bytes_min,
         replace_damaged: config.queue.replace_damaged,
-    })?;
+        encrypt: config.queue.encrypt,
+        key: config.queue.key.clone(),
+    }
+}
+
+/// Opens the queue file and tells what was found in it.
+pub fn open_queue(config: &Config) -> Result<Queue, QueueError> {
+    let (queue, opened) = Queue::open(queue_options(config))?;
     if let Some(aside) = &opened.set_aside {
         error!(
             file = %aside.display(),
@@ -200,7 +207,7 @@ async fn serve(
         is_mapped: move |event: &RawEvent| mappings.find(&event.kind, event.operation.as_deref()).is_some(),
         clock,
         reject_unmapped: config.server.reject_unmapped,
-        allow_unauthenticated: config.auth.allow_unauthenticated,
+        door: Door::new(&config.auth, config.server.requests_per_second_max),
         refusals: Refusals::default(),
     };
     let http_limits = HttpLimits::from(&config.server);
@@ -249,23 +256,66 @@ fn listen_advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// Erases what retention allows, in small steps beside the daily work.
-async fn prune(queue: Queue, keep_applied: Duration, clock: Arc<dyn Clock>, stop: CancellationToken) {
+/// Keeps the queue file as the configuration wants it, in small steps beside the daily work: events sealed or not, what is
+/// older than its retention erased, room given back.
+async fn housekeeping(queue: Queue, keep: config::Queue, clock: Arc<dyn Clock>, stop: CancellationToken) {
     loop {
-        let now = clock.now();
-        match queue.prune(now.before(keep_applied), now.before(limits::KEEP_ENTITIES)).await {
+        match queue.convert().await {
             Ok(0) => {}
-            Ok(erased) => {
-                info!(events = erased, "old events erased");
-                continue;
+            Ok(events) if keep.encrypt => info!(events, "the events in the queue file are encrypted now"),
+            Ok(events) => info!(events, "the events in the queue file are not encrypted any more"),
+            Err(error) => {
+                warn!(%error, "the events in the queue file could not be converted; it will be tried again");
             }
-            Err(error) => warn!(%error, "old events could not be erased"),
         }
+        if let Err(error) = prune(&queue, &keep, &*clock).await {
+            warn!(%error, "old events could not be erased");
+        }
+        let pause = match queue.tidy().await {
+            Ok(true) => limits::PRUNE_INTERVAL,
+            // A command reads the file: what was erased is still in the log.
+            Ok(false) => limits::TIDY_INTERVAL,
+            Err(error) => {
+                warn!(%error, "the queue file could not be made smaller");
+                limits::PRUNE_INTERVAL
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(limits::PRUNE_INTERVAL) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// Erases what retention allows.
+async fn prune(queue: &Queue, keep: &config::Queue, clock: &dyn Clock) -> Result<(), QueueError> {
+    let now = clock.now();
+    let retention = Retention {
+        applied_before: now.before(keep.keep_applied),
+        parked_before: keep.keep_parked.map(|kept| now.before(kept)),
+        entities_before: now.before(limits::KEEP_ENTITIES),
+    };
+    let (mut finished, mut parked) = (0, 0);
+    loop {
+        let erased = queue.prune(retention).await?;
+        finished += erased.finished;
+        parked += erased.parked;
+        if !erased.more {
+            break;
+        }
+    }
+    let operators_before = now.before(limits::KEEP_AUDIT_OPERATORS);
+    while queue.prune_audit(now.before(keep.keep_audit), operators_before).await? > 0 {}
+    if finished > 0 {
+        info!(events = finished, "old events erased");
+    }
+    if parked > 0 {
+        warn!(
+            events = parked,
+            "events that waited for an operator longer than queue.keep_parked_days were erased"
+        );
+    }
+    Ok(())
 }
 
 /// Listens from now on for what asks a process to stop: SIGTERM and SIGINT; on Windows Ctrl-C, Ctrl-Break, the

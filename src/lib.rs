@@ -7,6 +7,7 @@
 pub mod limits;
 pub mod model;
 
+pub mod auth;
 pub mod config;
 pub mod plan;
 pub mod policy;

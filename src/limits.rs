@@ -21,8 +21,12 @@ pub const CONNECTIONS_DEFAULT: u64 = 512;
 pub const CONNECTIONS_PER_ADDRESS_DEFAULT: u64 = 384;
 /// Requests a second from one address, `server.max_requests_per_second`: more than a hospital has in an hour.
 pub const REQUESTS_PER_SECOND_DEFAULT: u32 = 10_000;
-/// Requests at once that an address may have saved up, in seconds of its rate.
-pub const REQUEST_BURST_S: u32 = 10;
+/// Requests at once that an address may have saved up, in time at its rate.
+pub const REQUEST_BURST: Duration = Duration::from_secs(10);
+/// Addresses whose requests are counted at a time; an IPv6 network of 64 bits counts as one.
+pub const RATE_ADDRESSES_MAX: usize = 8192;
+/// Signatures in one `webhook-signature` that are looked at; a request with more is refused.
+pub const SIGNATURES_MAX: usize = 16;
 /// Bytes of bodies that all requests under way hold together.
 pub const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Resident memory of the daemon in MiB, whatever strangers do at its port (tests/it/hostile.rs): the program and its queue,
@@ -70,12 +74,34 @@ pub const QUEUE_FREE_MIB_DEFAULT: u64 = 256;
 pub const KEEP_APPLIED_DAYS_DEFAULT: u64 = 30;
 /// How long the audit trail tells of received events, `queue.keep_audit_days`.
 pub const KEEP_AUDIT_DAYS_DEFAULT: u32 = 365;
+/// How long the audit trail tells of what operators did.
+pub const KEEP_AUDIT_OPERATORS: Duration = Duration::from_hours(10 * 366 * 24);
+/// Of the duplicates of so much time ...
+pub const AUDIT_DUPLICATES_TIME: Duration = Duration::from_hours(1);
+/// ... so many get a row of their own in the audit trail; the others are counted.
+pub const AUDIT_DUPLICATES_MAX: usize = 200;
+/// Longest detail in the audit trail.
+pub const AUDIT_DETAIL_BYTES_MAX: usize = 1000;
 /// How long the newest applied version of a record is remembered, to recognise stale events.
 pub const KEEP_ENTITIES: Duration = Duration::from_hours(400 * 24);
 /// How often the daemon looks for events that retention lets it erase.
 pub const PRUNE_INTERVAL: Duration = Duration::from_mins(10);
+/// How often it tries to empty the queue's log while another process reads the file.
+pub const TIDY_INTERVAL: Duration = Duration::from_secs(10);
 /// Rows that one pruning step deletes, so that it never holds up ingest for long.
 pub const PRUNE_ROWS_MAX: u32 = 1000;
+/// Bytes of bodies that one pruning step deletes, beyond its first event: their pages are overwritten.
+pub const PRUNE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Rows that one step seals or unseals.
+pub const CONVERT_ROWS_MAX: u32 = 250;
+/// Bytes of bodies that one step seals or unseals, beyond its first event.
+pub const CONVERT_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Pages of the queue file that one step gives back to the disk: 4 MiB.
+pub const SHRINK_PAGES_MAX: u32 = 1024;
+/// Free pages that the queue file keeps for what comes next: 1 MiB.
+pub const FREE_PAGES_KEPT: u64 = 256;
+/// A queue file of an earlier version with at most so many bytes in use is written anew when it is opened.
+pub const COMPACT_AT_START_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// How long a command waits for the other process that writes to the queue file.
 pub const QUEUE_BUSY_TIME: Duration = Duration::from_secs(10);
 /// A queue file up to this size is checked as a whole when it is opened.

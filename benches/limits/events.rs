@@ -8,6 +8,7 @@ use std::{
 };
 
 use buktor_middleware::{
+    config::QueueKey,
     ingest::envelope,
     model::{
         clock::{Clock, SystemClock, Timestamp},
@@ -90,6 +91,8 @@ pub(crate) fn queue_at(path: &Path) -> anyhow::Result<Queue> {
         events_max: u64::MAX,
         free_bytes_min: 0,
         replace_damaged: false,
+        encrypt: false,
+        key: QueueKey::File(path.with_extension("key")),
     })?;
     Ok(queue)
 }

@@ -8,8 +8,9 @@ use std::{
 };
 
 use buktor_middleware::{
+    config::{Auth, Require},
     http::{self, HttpLimits},
-    ingest::{Ingest, Refusal, Refusals},
+    ingest::{Door, Ingest, Refusal, Refusals},
     limits,
     model::{
         clock::{Clock, SystemClock},
@@ -33,6 +34,15 @@ const ROUNDS_USUAL: u64 = 12;
 const TIME: Duration = Duration::from_millis(400);
 const CONNECTIONS: [u64; 4] = [1, 16, 64, 256];
 
+/// Whoever comes is let in, as fast as he comes.
+const NO_AUTH: Auth = Auth {
+    allow_unauthenticated: false,
+    bearer_tokens: Vec::new(),
+    signing_secrets: Vec::new(),
+    require: Require::All,
+    allowed_addresses: Vec::new(),
+    trusted_proxies: Vec::new(),
+};
 /// The daemon's own statement and connection settings (src/queue/store.rs, src/queue/schema.rs).
 const INSERT: &str = "
     INSERT INTO event (seq, state, received_at, occurred_at, event_id, kind, operation, digest, body)
@@ -185,7 +195,7 @@ pub(crate) fn serve_nothing() -> anyhow::Result<()> {
             is_mapped: |_: &RawEvent| true,
             clock: SystemClock,
             reject_unmapped: false,
-            allow_unauthenticated: false,
+            door: Door::new(&NO_AUTH, u32::MAX),
             refusals: Refusals::default(),
         };
         let http_limits = HttpLimits {

@@ -43,6 +43,9 @@ _buktor__middleware() {
             buktor__middleware,run)
                 cmd="buktor__middleware__subcmd__run"
                 ;;
+            buktor__middleware,secret)
+                cmd="buktor__middleware__subcmd__secret"
+                ;;
             buktor__middleware,send)
                 cmd="buktor__middleware__subcmd__send"
                 ;;
@@ -139,6 +142,9 @@ _buktor__middleware() {
             buktor__middleware__subcmd__help,run)
                 cmd="buktor__middleware__subcmd__help__subcmd__run"
                 ;;
+            buktor__middleware__subcmd__help,secret)
+                cmd="buktor__middleware__subcmd__help__subcmd__secret"
+                ;;
             buktor__middleware__subcmd__help,send)
                 cmd="buktor__middleware__subcmd__help__subcmd__send"
                 ;;
@@ -175,6 +181,9 @@ _buktor__middleware() {
             buktor__middleware__subcmd__help__subcmd__mapping,test)
                 cmd="buktor__middleware__subcmd__help__subcmd__mapping__subcmd__test"
                 ;;
+            buktor__middleware__subcmd__help__subcmd__secret,new)
+                cmd="buktor__middleware__subcmd__help__subcmd__secret__subcmd__new"
+                ;;
             buktor__middleware__subcmd__mapping,help)
                 cmd="buktor__middleware__subcmd__mapping__subcmd__help"
                 ;;
@@ -187,6 +196,18 @@ _buktor__middleware() {
             buktor__middleware__subcmd__mapping__subcmd__help,test)
                 cmd="buktor__middleware__subcmd__mapping__subcmd__help__subcmd__test"
                 ;;
+            buktor__middleware__subcmd__secret,help)
+                cmd="buktor__middleware__subcmd__secret__subcmd__help"
+                ;;
+            buktor__middleware__subcmd__secret,new)
+                cmd="buktor__middleware__subcmd__secret__subcmd__new"
+                ;;
+            buktor__middleware__subcmd__secret__subcmd__help,help)
+                cmd="buktor__middleware__subcmd__secret__subcmd__help__subcmd__help"
+                ;;
+            buktor__middleware__subcmd__secret__subcmd__help,new)
+                cmd="buktor__middleware__subcmd__secret__subcmd__help__subcmd__new"
+                ;;
             *)
                 ;;
         esac
@@ -194,7 +215,7 @@ _buktor__middleware() {
 
     case "${cmd}" in
         buktor__middleware)
-            opts="-c -h -V --config --help --version run check rehearse mapping init demo send sync status events generate help"
+            opts="-c -h -V --config --help --version run check rehearse mapping init demo send sync status events secret generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -696,7 +717,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__help)
-            opts="run check rehearse mapping init demo send sync status events generate help"
+            opts="run check rehearse mapping init demo send sync status events secret generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -950,6 +971,34 @@ _buktor__middleware() {
         buktor__subcmd__middleware__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__secret)
+            opts="new"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__secret__subcmd__new)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1243,8 +1292,102 @@ _buktor__middleware() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        buktor__subcmd__middleware__subcmd__secret)
+            opts="-c -h --config --help new help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__secret__subcmd__help)
+            opts="new help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__secret__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__secret__subcmd__help__subcmd__new)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__secret__subcmd__new)
+            opts="-c -h --name --token --file --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         buktor__subcmd__middleware__subcmd__send)
-            opts="-f -c -h --file --to --config --help appointment schedule_change payment"
+            opts="-f -c -h --file --to --unsigned --config --help appointment schedule_change payment"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -63,10 +63,15 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
         runtime()?.block_on(look_at_his(&config, &mut report));
         return report.print_grants();
     }
-    if config.queue.path.exists()
-        && let Err(error) = Inspector::open(&config.queue.path)
-    {
-        report.problem("queue.path", error.to_string());
+    if config.queue.path.exists() {
+        match Inspector::open(&config.queue.path, &config.queue.key) {
+            Err(error) => report.problem("queue.path", error.to_string()),
+            Ok(inspector) => {
+                if let Err(error) = inspector.key_fits() {
+                    report.problem("queue.key", error.to_string());
+                }
+            }
+        }
     }
     report.findings.extend(guard::findings(&config));
     runtime()?.block_on(look_at_his(&config, &mut report));

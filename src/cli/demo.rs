@@ -15,7 +15,7 @@ use crate::{
         output, runtime,
         send::Sample,
     },
-    config::Config,
+    config::{self, Config},
     daemon::Daemon,
     his::embedded,
     http::{self, client::Target},
@@ -124,7 +124,7 @@ fn free_port() -> u16 {
 /// Starts the daemon, sends the events, waits until they are in the HIS, stops the daemon.
 async fn show(config: Config) -> Result<(), Failure> {
     let failed = |e: &dyn std::fmt::Display| Failure::new(Exit::Problems, e);
-    let queue_path = config.queue.path.clone();
+    let kept = config.queue.clone();
     let daemon = Daemon::start(config, Arc::new(SystemClock)).await.map_err(|e| failed(&e))?;
     let address = daemon.local_address().to_string();
     output::talk(&format!("A daemon with an embedded HIS listens on http://{address}"));
@@ -132,7 +132,7 @@ async fn show(config: Config) -> Result<(), Failure> {
     let running = tokio::spawn(daemon.run(stop.clone()));
     let sent = send(&address).await;
     let applied = match sent {
-        Ok(()) => wait_for_rows(&queue_path).await,
+        Ok(()) => wait_for_rows(&kept).await,
         Err(failure) => Err(failure),
     };
     stop.cancel();
@@ -154,12 +154,12 @@ async fn send(address: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn wait_for_rows(queue: &Path) -> Result<(), Failure> {
+async fn wait_for_rows(queue: &config::Queue) -> Result<(), Failure> {
     output::talk("Each event is on disk now; within a second the schedule writes them into the HIS ...");
     let problem = |e| Failure::new(Exit::Problems, e);
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
-        let counts = Inspector::open(queue).and_then(|i| i.counts()).map_err(problem)?;
+        let counts = Inspector::open(&queue.path, &queue.key).and_then(|i| i.counts()).map_err(problem)?;
         if counts.get(&EventState::Applied).copied().unwrap_or(0) >= Sample::ALL.len() as u64 {
             return Ok(());
         }

@@ -6,19 +6,28 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{
+        audit,
         exit::{Exit, Failure},
-        links, load_config, output,
+        links, load_config,
+        operator::operator,
+        output,
     },
     model::{
         awaits,
         clock::Timestamp,
         event::{EventState, Seq},
     },
-    queue::{Awaited, Changed, EventDetail, EventFilter, EventRow, Inspector, QueueError, Selection},
+    queue::{
+        AuditFilter, Awaited, Changed, EventDetail, EventFilter, EventRow, Inspector, Operator, QueueError,
+        Selection,
+    },
 };
 
 /// Missing records that are shown at most, those with the most events.
 pub(super) const MISSING_SHOWN_MAX: usize = 10;
+
+/// Rows of the audit trail that are shown with an event, the newest.
+const HISTORY_SHOWN_MAX: usize = 20;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -96,6 +105,15 @@ impl Which {
             None => Selection::Ids(self.ids.clone()),
         }
     }
+
+    /// Who asks for it, and how the events were named where they were not named one by one.
+    fn operator(&self, command: &str) -> Operator {
+        match &self.cause {
+            Some(cause) => operator(&format!("{command} --cause {cause}")),
+            None if self.all => operator(&format!("{command} --all")),
+            None => operator(command),
+        }
+    }
 }
 
 fn problem(error: QueueError) -> Failure {
@@ -104,12 +122,13 @@ fn problem(error: QueueError) -> Failure {
 
 pub(super) fn run(explicit: Option<&Path>, command: &Command) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
-    let inspector = Inspector::open(&config.queue.path).map_err(problem)?;
+    let inspector = Inspector::open(&config.queue.path, &config.queue.key).map_err(problem)?;
     match command {
         Command::List(args) => list(&inspector, args),
         Command::Show { id, json } => show(&inspector, id, *json),
         Command::Retry(which) => {
-            let done = inspector.retry(&which.selection()).map_err(problem)?;
+            let done =
+                inspector.retry(&which.selection(), &which.operator("events retry")).map_err(problem)?;
             changed(&done, "will be tried again at the next tick")
         }
         Command::Discard { which, yes } => {
@@ -117,7 +136,8 @@ pub(super) fn run(explicit: Option<&Path>, command: &Command) -> Result<Exit, Fa
             if !yes && !output::confirmed("Discarded events never reach the HIS.", refusal)? {
                 return Err(Failure::new(Exit::Problems, "nothing was discarded"));
             }
-            let done = inspector.discard(&which.selection()).map_err(problem)?;
+            let done =
+                inspector.discard(&which.selection(), &which.operator("events discard")).map_err(problem)?;
             changed(&done, "discarded")
         }
         Command::Link(args) => links::run(&config, &inspector, args),
@@ -223,11 +243,18 @@ fn row(event: &EventRow) -> Value {
 fn show(inspector: &Inspector, id: &str, as_json: bool) -> Result<Exit, Failure> {
     let EventDetail { row: event, body, awaits } = inspector.show(id).map_err(problem)?;
     let body = String::from_utf8_lossy(&body);
+    let filter = AuditFilter {
+        event: Some(format!("seq:{}", event.seq)),
+        limit: HISTORY_SHOWN_MAX,
+        ..AuditFilter::default()
+    };
+    let trail = inspector.audit(&filter).map_err(problem)?;
     if as_json {
         let mut value = row(&event);
         if let Some(object) = value.as_object_mut() {
             object.insert("awaits".to_owned(), awaits.as_ref().map(missing_record).into());
             object.insert("body".to_owned(), Value::from(body));
+            object.insert("audit".to_owned(), trail.iter().rev().map(audit::row).collect());
         }
         output::json(&value)?;
         return Ok(Exit::Done);
@@ -246,6 +273,7 @@ fn show(inspector: &Inspector, id: &str, as_json: bool) -> Result<Exit, Failure>
     line("tries", Some(event.attempts.to_string()))?;
     line("last try", event.settled_at.map(Timestamp::rfc3339))?;
     line("next try", event.next_at.map(Timestamp::rfc3339))?;
+    trail.iter().rev().try_for_each(|row| line("audit", Some(audit::words(row))))?;
     line("same id as", event.conflict_of.map(|s| format!("event {s}, which has another body")))?;
     line("cause", event.cause.clone())?;
     line("message", event.error.clone())?;

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        link_table, output,
+        link_table,
+        operator::operator,
+        output,
     },
     config::{Config, schema_of_place},
     model::{entity::Entity, outcome::LinkChange},
@@ -247,7 +249,10 @@ fn change(
     args: &Args,
 ) -> Result<Exit, Failure> {
     let entity = entity(scope, args);
-    match inspector.relink(&entity, change, seen, &config.database.place()).map_err(problem)? {
+    match inspector
+        .relink(&entity, change, seen, &config.database.place(), &operator("events link"))
+        .map_err(problem)?
+    {
         Relinked::Done => {}
         Relinked::Meanwhile => {
             let words =
@@ -291,7 +296,9 @@ fn same_database(config: &Config, inspector: &Inspector, args: &Args) -> Result<
         agreed(&words, args)?;
         // The tables' names begin with the database's own, where it has one.
         let schemas = schema_of_place(was).zip(schema_of_place(&now));
-        if let Some(table) = inspector.give_links(&now, schemas).map_err(problem)? {
+        if let Some(table) =
+            inspector.give_links(&now, schemas, &operator("events link --same-database")).map_err(problem)?
+        {
             let words = format!(
                 "{} has links under both names of the database, and they cannot be put together; nothing was changed",
                 output::printable(&table)

@@ -13,6 +13,8 @@ use crate::{
     config::Config,
 };
 
+mod audit;
+mod backup;
 mod check;
 mod demo;
 mod events;
@@ -23,13 +25,18 @@ mod init;
 mod link_table;
 mod links;
 mod mapping;
+mod operator;
 mod output;
+mod queue;
 mod rehearse;
+mod restore;
 mod run;
 mod save_schema;
 mod secret;
 mod secret_protect;
 mod send;
+mod senders;
+mod signing;
 mod status;
 mod sync;
 
@@ -93,6 +100,18 @@ enum Command {
     /// Keep secrets out of the configuration
     #[command(subcommand)]
     Secret(secret::Command),
+    /// Change the key of the queue file's events, or write the file anew
+    #[command(subcommand)]
+    Queue(queue::Command),
+    /// Show who sent which event, and who retried, discarded, linked, backed up or restored; the newest first
+    Audit(audit::Args),
+    /// Copy the queue file, whole and consistent; works beside a running daemon
+    ///
+    /// It alone knows which events are not written yet, and which row of the HIS belongs to which record. Copying it in
+    /// another way beside a running daemon loses what is still in its log.
+    Backup(backup::Args),
+    /// Put a backup in the place of the queue file, which is set aside; the daemon must be stopped
+    Restore(restore::Args),
     /// Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json
     #[command(subcommand)]
     Generate(generate::Command),
@@ -117,6 +136,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => status::run(config, &args),
         Command::Events(command) => events::run(config, &command),
         Command::Secret(command) => secret::run(&command),
+        Command::Queue(command) => queue::run(config, &command),
+        Command::Audit(args) => audit::run(config, &args),
+        Command::Backup(args) => backup::run(config, &args),
+        Command::Restore(args) => restore::run(config, &args),
         Command::Generate(command) => generate::run(&command),
     };
     match result {
@@ -150,4 +173,12 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::new(Exit::Problems, format!("the program cannot start its threads: {e}")))
+}
+
+/// Bytes that nobody can guess, from the operating system.
+fn random<const BYTES: usize>() -> Result<[u8; BYTES], Failure> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Failure::new(Exit::Problems, format!("the system gives no random bytes: {e}")))?;
+    Ok(bytes)
 }

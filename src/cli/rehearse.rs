@@ -50,7 +50,7 @@ pub(super) struct Args {
 pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
     let problem = |error: QueueError| Failure::new(Exit::Problems, error);
-    let inspector = match (Inspector::open(&config.queue.path), &args.event) {
+    let inspector = match (Inspector::open(&config.queue.path, &config.queue.key), &args.event) {
         (Ok(inspector), _) => Some(inspector),
         // Nothing was received yet: so nothing is known of the event's record.
         (Err(QueueError::NoFile { .. }), None) => None,
@@ -104,6 +104,7 @@ fn stored(detail: EventDetail) -> StoredEvent {
         crashes: 0,
         replay: row.replay,
         twin: false,
+        doubt: false,
     }
 }
 

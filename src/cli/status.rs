@@ -15,7 +15,7 @@ use crate::{
         clock::{Clock, SystemClock, Timestamp},
         event::EventState,
     },
-    queue::{Awaited, Inspector, QueueError},
+    queue::{AtRest, Awaited, Inspector, QueueError},
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
             format!("no queue file yet at {}: the daemon has not run here", config.queue.path.display());
         return if args.json { none(&config) } else { output::data(&words) }.map(|()| Exit::Done);
     }
-    let inspector = Inspector::open(&config.queue.path).map_err(problem)?;
+    let inspector = Inspector::open(&config.queue.path, &config.queue.key).map_err(problem)?;
     let awaiting = inspector.awaiting(events::MISSING_SHOWN_MAX).map_err(problem)?;
     let view = view(&config, &inspector, &awaiting).map_err(problem)?;
     if args.json {
@@ -70,6 +70,7 @@ fn view(config: &Config, inspector: &Inspector, awaiting: &[Awaited]) -> Result<
             })
         })
         .collect();
+    let at_rest = at_rest_words(inspector.at_rest()?);
     let oldest = inspector.oldest_unfinished()?.map(|e| e.received_at);
     let status = inspector.daemon()?;
     let running = inspector.is_running()?;
@@ -94,7 +95,7 @@ fn view(config: &Config, inspector: &Inspector, awaiting: &[Awaited]) -> Result<
         "queue": {
             "path": config.queue.path.display().to_string(), "states": states, "causes": causes,
             "awaiting": awaiting.iter().map(events::missing_record).collect::<Value>(),
-            "refusing": refusing(config, &counts),
+            "refusing": refusing(config, &counts), "at_rest": at_rest,
             "oldest_unfinished_at": oldest.map(Timestamp::rfc3339),
             "oldest_unfinished_age_s": oldest.map(|t| now.seconds_since(t)),
         },
@@ -138,6 +139,7 @@ fn print(view: &Value, awaiting: &[Awaited]) -> Result<(), Failure> {
     };
     output::data(&format!("database  {}: {his}", text("/his/database")))?;
     output::data(&format!("queue     {}", text("/queue/path")))?;
+    output::data(&format!("          the events in it are {}", text("/queue/at_rest")))?;
     if let Some(Value::String(why)) = view.pointer("/queue/refusing") {
         output::data(&format!("          NO NEW EVENTS ARE TAKEN: {why}"))?;
     }
@@ -164,6 +166,15 @@ fn print(view: &Value, awaiting: &[Awaited]) -> Result<(), Failure> {
         )?;
     }
     Ok(())
+}
+
+fn at_rest_words(at_rest: AtRest) -> &'static str {
+    match at_rest {
+        AtRest::Plain => "not encrypted",
+        AtRest::Sealing => "being encrypted",
+        AtRest::Sealed => "encrypted",
+        AtRest::Unsealing => "being decrypted",
+    }
 }
 
 fn meaning(state: EventState) -> &'static str {

@@ -11,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        load_config, output, runtime,
+        load_config,
+        operator::operator,
+        output, runtime,
     },
     config::Config,
     daemon,
     model::{clock::SystemClock, event::EventState},
-    queue::{Inspector, QueueError},
+    queue::{AuditAction, Inspector, QueueError},
     sync::{Worker, schedule::Wake},
 };
 
@@ -33,11 +35,12 @@ pub(super) struct Args {
 pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
     let problem = |e: QueueError| Failure::new(Exit::Problems, e);
-    let inspector = Inspector::open(&config.queue.path).map_err(problem)?;
+    let inspector = Inspector::open(&config.queue.path, &config.queue.key).map_err(problem)?;
     if inspector.is_running().map_err(problem)? {
         ask(&inspector, Duration::from_secs(args.wait))?;
     } else {
         output::talk("no daemon is running; this command does the work itself");
+        inspector.note(&operator("sync --now"), AuditAction::Sync, None).map_err(problem)?;
         here(&config)?;
     }
     outcome(&inspector)
@@ -46,7 +49,7 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
 /// Asks the daemon and waits until a cycle that began after the question has ended.
 fn ask(inspector: &Inspector, wait: Duration) -> Result<(), Failure> {
     let problem = |e: QueueError| Failure::new(Exit::Problems, e);
-    let ticket = inspector.request_sync().map_err(problem)?;
+    let ticket = inspector.request_sync(&operator("sync --now")).map_err(problem)?;
     let asked_at = Instant::now();
     while !inspector.sync_done(ticket).map_err(problem)? {
         if !inspector.is_running().map_err(problem)? {

@@ -85,8 +85,8 @@ pub enum Refused {
     },
 }
 
-/// Reads the envelope of an event that was received at that moment, from this machine as far as the envelope can tell. A byte order mark before it is dropped;
-/// everything else of the body is kept to the byte.
+/// Reads the envelope of an event that was received at that moment, from this machine as far as the envelope can tell. A
+/// byte order mark before it is dropped; everything else of the body is kept to the byte.
 pub fn read(body: &[u8], received_at: Timestamp) -> Result<RawEvent, Refused> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let text = std::str::from_utf8(body).map_err(|e| Refused::NotUtf8 { at: e.valid_up_to() + 1 })?;
@@ -165,13 +165,30 @@ fn id(fields: &Fields<'_>) -> Result<Option<EventId>, Refused> {
         Some(_) => return refuse("must be a text or a whole number"),
     };
     if id.is_empty() {
-        refuse("is empty; leave it out where an event has no id")
-    } else if id.len() > EVENT_ID_BYTES_MAX {
+        return refuse("is empty; leave it out where an event has no id");
+    }
+    valid_id("event_id", id).map(Some)
+}
+
+/// The `webhook-id` that was signed together with an event that has no `event_id`; the same may stand in it.
+pub fn webhook_id(id: &[u8]) -> Result<EventId, Refused> {
+    const FIELD: &str = "webhook-id";
+    let refuse = |problem| Err(Refused::Field { field: FIELD, problem });
+    match std::str::from_utf8(id) {
+        Ok("") => refuse("is empty"),
+        Ok(id) => valid_id(FIELD, id),
+        Err(_) => refuse("is not UTF-8"),
+    }
+}
+
+fn valid_id(field: &'static str, id: &str) -> Result<EventId, Refused> {
+    let refuse = |problem| Err(Refused::Field { field, problem });
+    if id.len() > EVENT_ID_BYTES_MAX {
         refuse("is too long; 255 bytes are the most")
     } else if id.chars().any(char::is_control) {
         refuse("holds control characters")
     } else {
-        Ok(Some(EventId(id.to_owned())))
+        Ok(EventId(id.to_owned()))
     }
 }
 
@@ -279,6 +296,21 @@ mod tests {
         check(with(&"9".repeat(256)), too_long);
         let longest = "9".repeat(EVENT_ID_BYTES_MAX);
         check(with(&longest), &format!("a {longest} - -"));
+    }
+
+    #[test]
+    fn ids_of_signatures() {
+        let check = |id: &[u8], expected: Result<&str, &str>| {
+            let told = webhook_id(id).map(|id| id.0).map_err(|refused| refused.to_string());
+            assert_eq!(told.as_deref().map_err(String::as_str), expected);
+        };
+        check(b"msg_1", Ok("msg_1"));
+        check("é 1".as_bytes(), Ok("é 1"));
+        check(&[b'x'; 255], Ok(&"x".repeat(255)));
+        check(&[b'x'; 256], Err(r#""webhook-id" is too long; 255 bytes are the most"#));
+        check(b"", Err(r#""webhook-id" is empty"#));
+        check(b"a\tb", Err(r#""webhook-id" holds control characters"#));
+        check(b"a\xff", Err(r#""webhook-id" is not UTF-8"#));
     }
 
     #[test]

@@ -3,8 +3,14 @@
 use std::sync::Mutex;
 
 use crate::{
+    auth::{buktor_signature, webhook_signature},
+    config::{Auth, Credential, Require, Secret},
     http::tests::{Running, limits, status},
-    model::{clock::FixedClock, event::Seq},
+    limits::REQUEST_BURST,
+    model::{
+        clock::{FixedClock, Timestamp},
+        event::Seq,
+    },
 };
 
 use super::*;
@@ -36,11 +42,22 @@ impl Kept {
 
 struct Set {
     reject_unmapped: bool,
-    allow_unauthenticated: bool,
+    auth: Auth,
+    requests_per_second_max: u32,
     healthy: bool,
 }
 
-const PLAIN: Set = Set { reject_unmapped: false, allow_unauthenticated: false, healthy: true };
+const NO_AUTH: Auth = Auth {
+    allow_unauthenticated: false,
+    bearer_tokens: Vec::new(),
+    signing_secrets: Vec::new(),
+    require: Require::All,
+    allowed_addresses: Vec::new(),
+    trusted_proxies: Vec::new(),
+};
+const PLAIN: Set =
+    Set { reject_unmapped: false, auth: NO_AUTH, requests_per_second_max: 10_000, healthy: true };
+const NOW_S: i64 = 1_740_000_000;
 
 async fn door(set: Set) -> (Running, Kept) {
     let kept = Kept::default();
@@ -55,9 +72,9 @@ async fn door(set: Set) -> (Running, Kept) {
         },
         health: move || if set.healthy { Ok(()) } else { Err(Refusal::DiskLow) },
         is_mapped: |event: &RawEvent| event.kind.base() == "appointment",
-        clock: FixedClock(Timestamp(1_740_000_000_000_000)),
+        clock: FixedClock(Timestamp(NOW_S * 1_000_000)),
         reject_unmapped: set.reject_unmapped,
-        allow_unauthenticated: set.allow_unauthenticated,
+        door: Door::new(&set.auth, set.requests_per_second_max),
         refusals: Refusals::default(),
     };
     (Running::start(limits(), ingest.handler()).await, kept)
@@ -235,7 +252,7 @@ async fn strangers() {
         assert_eq!(status(&server.talk(request("GET /health", &format!("{header}\r\n"), "")).await), "200");
     }
     assert_eq!(kept.count(), 0);
-    let (server, _kept) = door(Set { allow_unauthenticated: true, ..PLAIN }).await;
+    let (server, _kept) = door(Set { auth: Auth { allow_unauthenticated: true, ..NO_AUTH }, ..PLAIN }).await;
     for header in headers {
         check(&server, with(header), "200", &[]).await;
     }
@@ -252,17 +269,160 @@ async fn health() {
     check(&server, request("GET /health", "", ""), "503", &["retry-after: 60", "at the moment"]).await;
 }
 
-#[test]
-fn refusals_are_counted_and_told_once_a_minute() {
-    let refusals = Refusals::default();
-    let at = |second: i64| {
-        refusals.tell(StatusCode::BAD_REQUEST, Timestamp(1_740_000_000_000_000 + second * 1_000_000));
+const TOKEN: &str = "SECRET-token";
+const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+fn credential(name: &str, secret: &str) -> Credential {
+    Credential { name: name.to_owned(), secret: Secret::new(secret.to_owned()) }
+}
+
+fn guarded() -> Auth {
+    Auth {
+        bearer_tokens: vec![credential("old token", "older"), credential("token", TOKEN)],
+        signing_secrets: vec![credential("hook", WHSEC)],
+        ..NO_AUTH
+    }
+}
+
+fn bearer() -> String {
+    format!("Authorization: Bearer {TOKEN}\r\n")
+}
+
+/// The headers of a signature by Standard Webhooks, at that distance from now.
+fn webhook(id: &str, body: &str, later_s: i64) -> String {
+    let signature = webhook_signature(WHSEC, id, NOW_S + later_s, body.as_bytes()).unwrap();
+    format!(
+        "Webhook-Id: {id}\r\nWebhook-Timestamp: {}\r\nWebhook-Signature: {signature}\r\n",
+        NOW_S + later_s
+    )
+}
+
+#[tokio::test]
+async fn senders_with_credentials() {
+    let (server, kept) = door(Set { auth: guarded(), ..PLAIN }).await;
+    let body = event("e-1");
+    let signed = format!("Buktor-Signature: {}\r\n", buktor_signature(WHSEC, body.as_bytes()));
+    let post = |headers: &str, body: &str| request("POST /receive-event", headers, body);
+    check(&server, post(&(bearer() + &signed), &body), "200", &[r#""event_id":"e-1""#]).await;
+    // With a proxy and a web page between, which are no concern any more.
+    let through = bearer() + &signed + "X-Forwarded-For: 1.2.3.4\r\nOrigin: null\r\n";
+    check(&server, post(&through, &body), "200", &[]).await;
+    // The id that was signed is the event's where it has none of its own; what was not signed says nothing.
+    let bare = r#"{"event_type":"appointment"}"#;
+    check(&server, post(&(bearer() + &webhook("msg_1", bare, 0)), bare), "200", &[r#""event_id":"msg_1""#])
+        .await;
+    check(&server, post(&(bearer() + &webhook("msg_1", &body, 0)), &body), "200", &[r#""event_id":"e-1""#])
+        .await;
+    let unsigned = format!("Buktor-Signature: {}\r\n", buktor_signature(WHSEC, bare.as_bytes()))
+        + "Webhook-Id: msg_2\r\nEvent-Id: x\r\nX-Event-Type: payment\r\n";
+    check(&server, post(&(bearer() + &unsigned), bare), "200", &[r#""event_id":"made-1""#]).await;
+    let long = "x".repeat(256);
+    check(
+        &server,
+        post(&(bearer() + &webhook(&long, bare, 0)), bare),
+        "400",
+        &["webhook-id\\\" is too long"],
+    )
+    .await;
+    let senders: Vec<_> = kept.0.lock().unwrap().iter().map(|e| e.sender.clone()).collect();
+    assert_eq!(senders.len(), 5);
+    for sender in senders {
+        assert_eq!(sender.credential.as_deref(), Some("token + hook"));
+        assert!(sender.address.is_loopback());
+    }
+}
+
+#[tokio::test]
+async fn senders_with_wrong_credentials() {
+    let (server, kept) = door(Set { auth: guarded(), ..PLAIN }).await;
+    let body = event("e-1");
+    let post = |headers: &str, body: &str| request("POST /receive-event", headers, body);
+    let sign = |body: &str| format!("Buktor-Signature: {}\r\n", buktor_signature(WHSEC, body.as_bytes()));
+    let wrong_token = "Authorization: Bearer SECRET-tokem\r\n".to_owned();
+    let cases: [(String, &str); 8] = [
+        (String::new(), "has no credentials"),
+        (bearer(), "not signed"),
+        (sign(&body), "no token"),
+        (wrong_token.clone() + &sign(&body), "the credentials are wrong"),
+        (bearer() + &sign(&event("e-2")), "the credentials are wrong"),
+        (bearer() + &webhook("msg_1", &event("e-2"), 0), "the credentials are wrong"),
+        (bearer() + &webhook("msg_1", &event("e-2"), 301), "the credentials are wrong"),
+        (bearer() + &webhook("msg_1", &body, -301), "five minutes"),
+    ];
+    for (headers, words) in &cases {
+        let asked = post(headers, &body);
+        let reply = server.talk(&asked).await;
+        assert!(!reply.contains("SECRET") && !reply.contains("older"), "{reply}");
+        check(&server, asked, "401", &[words, "www-authenticate: Bearer\r\n"]).await;
+    }
+    // A stranger is told before anything is said about the content, and before the body is there.
+    let half = "POST /receive-event HTTP/1.1\r\nHost: x\r\nContent-Type: a/b\r\nContent-Length: 9\r\n";
+    for headers in [wrong_token + &sign(&body), bearer(), String::new()] {
+        check(&server, format!("{half}Connection: close\r\n{headers}\r\n"), "401", &["connection: close"])
+            .await;
+    }
+    // Paths, methods and health are answered as ever.
+    check(&server, request("PUT /receive-event", "", ""), "405", &[]).await;
+    check(&server, request("POST /", "", ""), "404", &[]).await;
+    assert_eq!(status(&server.talk(request("GET /health", "", "")).await), "200");
+    // A signature is held against the bytes, before they are read as JSON.
+    let broken = r#"{"event_type": "PATIENT"#;
+    check(&server, post(&(bearer() + &sign("{}")), broken), "401", &[]).await;
+    check(&server, post(&(bearer() + &sign(broken)), broken), "400", &["not whole"]).await;
+    check(&server, post(&(bearer() + &sign(&body) + "Content-Type: a/b\r\n"), &body), "415", &[]).await;
+    assert_eq!(kept.count(), 0);
+}
+
+#[tokio::test]
+async fn addresses() {
+    let networks = |all: &[&str]| all.iter().map(|n| n.parse().unwrap()).collect::<Vec<_>>();
+    let with = |header: &str| request("POST /receive-event", header, &event("e"));
+    let trusting = Auth {
+        allowed_addresses: networks(&["192.0.2.0/24"]),
+        trusted_proxies: networks(&["127.0.0.0/8"]),
+        bearer_tokens: vec![credential("token", TOKEN)],
+        ..NO_AUTH
     };
-    let waiting = || refusals.since_told.load(Ordering::Relaxed);
-    at(0);
-    assert_eq!(waiting(), 0);
-    (1..50).for_each(at);
-    assert_eq!(waiting(), 49);
-    at(60);
-    assert_eq!(waiting(), 0);
+    let (server, kept) = door(Set { auth: trusting.clone(), ..PLAIN }).await;
+    let from = |lines: &[&str]| {
+        lines.iter().fold(bearer(), |all, line| all + &format!("X-Forwarded-For: {line}\r\n"))
+    };
+    check(&server, with(&from(&["192.0.2.7"])), "200", &[]).await;
+    check(&server, with(&from(&["203.0.113.1, 192.0.2.8:4711"])), "200", &[]).await;
+    check(&server, with(&from(&["203.0.113.1", "[::ffff:192.0.2.9]:80"])), "200", &[]).await;
+    let refused = ["allowed_addresses", "trusted_proxies"];
+    check(&server, with(&from(&["203.0.113.1"])), "403", &refused).await;
+    check(&server, with(&from(&["192.0.2.7", "203.0.113.1"])), "403", &refused).await;
+    check(&server, with(&from(&["192.0.2.7, unknown"])), "400", &["X-Forwarded-For"]).await;
+    // Neither credentials nor their absence matter to an address that is not allowed.
+    check(&server, with(&bearer()), "403", &refused).await;
+    check(&server, with(""), "403", &refused).await;
+    check(&server, with("X-Forwarded-For: 192.0.2.7\r\n"), "401", &["no token"]).await;
+    let seen: Vec<_> = kept.0.lock().unwrap().iter().map(|e| e.sender.address.to_string()).collect();
+    assert_eq!(seen, ["192.0.2.7", "192.0.2.8", "192.0.2.9"]);
+    // Nobody is trusted: the header is a stranger's.
+    let (server, kept) = door(Set { auth: Auth { trusted_proxies: Vec::new(), ..trusting }, ..PLAIN }).await;
+    check(&server, with(&from(&["192.0.2.7"])), "403", &refused).await;
+    assert_eq!(kept.count(), 0);
+}
+
+#[tokio::test]
+async fn requests_that_come_too_fast() {
+    let (server, kept) = door(Set { requests_per_second_max: 1, ..PLAIN }).await;
+    let post = || request("POST /receive-event", "", &event("e"));
+    // A slow machine takes seconds for it, which fill the bucket again.
+    let begun = Instant::now();
+    let mut refused = 0;
+    for _ in 0..3 * REQUEST_BURST.as_secs() {
+        match status(&server.talk(&post()).await) {
+            "200" => {}
+            "429" => refused += 1,
+            other => panic!("{other}"),
+        }
+    }
+    let let_through = REQUEST_BURST.as_secs() + begun.elapsed().as_secs() + 1;
+    assert!(kept.count() as u64 <= let_through && refused > 0, "{} {refused}", kept.count());
+    while status(&server.talk(&post()).await) != "429" {}
+    check(&server, post(), "429", &["retry-after: 1\r\n", "server.max_requests_per_second"]).await;
+    assert_eq!(status(&server.talk(request("GET /health", "", "")).await), "200");
 }

@@ -68,7 +68,7 @@ pub struct RawEvent {
 }
 
 /// Who sent an event, for the audit trail.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sender {
     /// Names of the credentials that were shown, `buktor 2026`, both where two were; none where none are configured.
     pub credential: Option<Arc<str>>,
@@ -128,6 +128,8 @@ pub struct StoredEvent {
     pub replay: bool,
     /// Another event, with another body, had its id before.
     pub twin: bool,
+    /// It may be in the HIS without the queue file knowing anything of it: the file was restored from a backup.
+    pub doubt: bool,
 }
 
 impl StoredEvent {
@@ -148,6 +150,7 @@ impl StoredEvent {
             crashes: 0,
             replay: false,
             twin: false,
+            doubt: false,
         }
     }
 }

@@ -107,5 +107,6 @@ pub(crate) fn event(kind: &str, body: &str) -> StoredEvent {
         crashes: 0,
         replay: false,
         twin: false,
+        doubt: false,
     }
 }

@@ -167,6 +167,11 @@ impl DraftStep {
         self.link().is_some_and(|(_, link)| link.found_by != FoundBy::Nothing)
     }
 
+    /// Whether it is a statement that does no harm when it is run twice.
+    pub(super) fn is_repeatable(&self) -> bool {
+        matches!(&self.bound.body, Body::Call(call) if call.repeatable)
+    }
+
     /// How the row is found without its link; none where it cannot be, or where the answers do not tell enough.
     #[must_use]
     pub fn search(&self, answers: &[Answer]) -> Option<Search> {

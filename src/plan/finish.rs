@@ -79,6 +79,8 @@ pub struct Of {
     pub findable: bool,
     /// Its row is inserted anew where the HIS has deleted it.
     pub relinks: bool,
+    /// It is a statement that does no harm when it is run twice, as the configuration says.
+    pub repeatable: bool,
 }
 
 /// Why an event cannot be applied as it is.
@@ -118,7 +120,12 @@ pub(super) fn finish(
     for (index, step) in drafted.into_iter().enumerate() {
         let known = steps.get(index).unwrap_or(&nothing);
         let place = finished.change.rows.len();
-        let of = Of { step: index, findable: step.can_be_found(), relinks: step.relinks() };
+        let of = Of {
+            step: index,
+            findable: step.can_be_found(),
+            relinks: step.relinks(),
+            repeatable: step.is_repeatable(),
+        };
         let deletes = step.deletes();
         let absent = (deletes && !known.stays).then(|| step.entity.clone());
         let (change, made) = run.step(step, known, place, quoted.contains(&index))?;

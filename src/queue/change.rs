@@ -3,14 +3,19 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use rusqlite::{Connection, OptionalExtension, ToSql};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 
 use crate::{
     model::{
-        clock::{Clock, SystemClock},
+        clock::{Clock, SystemClock, Timestamp},
         event::{EventState, Seq},
     },
-    queue::{Inspector, QueueError, inspect::push_states, store::state_at},
+    queue::{
+        AuditAction, Inspector, Operator, QueueError, RESTORED_CAUSE,
+        audit::{self, Entry},
+        inspect::push_states,
+        store::state_at,
+    },
 };
 
 /// Events of one transaction.
@@ -64,6 +69,13 @@ impl Action {
         EventState::ALL.into_iter().filter(|state| self.applies_to(*state) && !left_out(*state)).collect()
     }
 
+    fn told_as(self) -> AuditAction {
+        match self {
+            Self::Retry => AuditAction::Retry,
+            Self::Discard => AuditAction::Discard,
+        }
+    }
+
     fn sql(self) -> &'static str {
         match self {
             Self::Retry => {
@@ -80,16 +92,16 @@ impl Action {
 
 impl Inspector {
     /// Makes events pending again. An event keeps its place, so that it never overwrites what a later one wrote.
-    pub fn retry(&self, selection: &Selection) -> Result<Changed, QueueError> {
-        self.act(Action::Retry, selection)
+    pub fn retry(&self, selection: &Selection, by: &Operator) -> Result<Changed, QueueError> {
+        self.act(Action::Retry, selection, by)
     }
 
     /// Gives events up: they stay in the queue until they are pruned, and are not applied.
-    pub fn discard(&self, selection: &Selection) -> Result<Changed, QueueError> {
-        self.act(Action::Discard, selection)
+    pub fn discard(&self, selection: &Selection, by: &Operator) -> Result<Changed, QueueError> {
+        self.act(Action::Discard, selection, by)
     }
 
-    fn act(&self, action: Action, selection: &Selection) -> Result<Changed, QueueError> {
+    fn act(&self, action: Action, selection: &Selection, by: &Operator) -> Result<Changed, QueueError> {
         let mut changed = Changed::default();
         let seqs = match selection {
             Selection::Ids(names) => self.named(names, &mut changed.unknown)?,
@@ -102,14 +114,14 @@ impl Inspector {
                 changed.skipped.insert(EventState::Conflict, conflicts);
             }
         }
-        let now = SystemClock.now().0;
+        let now = SystemClock.now();
         // The list was made once: what the daemon parks again meanwhile is not taken up a second time.
         for (step, seqs) in seqs.chunks(STEP_EVENTS).enumerate() {
             if step > 0 {
                 std::thread::sleep(STEP_PAUSE);
             }
             let before: Vec<(EventState, bool)> = self.write(|conn| {
-                seqs.iter().filter_map(|seq| change(conn, action, *seq, now).transpose()).collect()
+                seqs.iter().filter_map(|seq| change(conn, action, *seq, by, now).transpose()).collect()
             })?;
             for (state, done) in before {
                 if done {
@@ -156,14 +168,24 @@ fn change(
     conn: &Connection,
     action: Action,
     seq: Seq,
-    now: i64,
+    by: &Operator,
+    now: Timestamp,
 ) -> rusqlite::Result<Option<(EventState, bool)>> {
-    let state = conn
-        .prepare_cached("SELECT state FROM event WHERE seq = ?1")?
-        .query_row([seq.0], |row| state_at(row, 0))
+    type Found = (EventState, Option<String>, Option<String>);
+    let found: Option<Found> = conn
+        .prepare_cached("SELECT state, cause, event_id FROM event WHERE seq = ?1")?
+        .query_row([seq.0], |row| Ok((state_at(row, 0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    let Some(state) = state else { return Ok(None) };
+    let Some((state, cause, id)) = found else { return Ok(None) };
     let done = action.applies_to(state)
-        && conn.prepare_cached(action.sql())?.execute([seq.0, state as i64, now])? == 1;
+        && conn.prepare_cached(action.sql())?.execute(params![seq.0, state as i64, now.0])? == 1;
+    if done {
+        if action == Action::Retry && cause.as_deref() == Some(RESTORED_CAUSE) {
+            conn.prepare_cached("DELETE FROM doubt WHERE seq = ?1")?.execute([seq.0])?;
+        }
+        let was = audit::was(state, cause.as_deref());
+        let event = Some((seq, id.as_deref()));
+        audit::record(conn, now, Some(by), &Entry { action: action.told_as(), event, detail: Some(&was) })?;
+    }
     Ok(Some((state, done)))
 }

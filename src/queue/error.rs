@@ -169,6 +169,62 @@ pub enum QueueError {
         #[source]
         source: Arc<rusqlite::Error>,
     },
+    /// The key of what is sealed is not there.
+    #[error(
+        "the key file {} is missing: events in the queue file {} are encrypted and cannot be read without it. Restore the key \
+         file from your backup; never delete the queue file, for events that the HIS does not have yet may be in it. Nothing \
+         was changed",
+        key.display(),
+        path.display()
+    )]
+    KeyMissing {
+        /// The key file.
+        key: PathBuf,
+        /// The queue file.
+        path: PathBuf,
+    },
+    /// The key is another one, or the key or what was sealed with it is damaged.
+    #[error(
+        "{key} does not open the queue file {}: it is another key than the one that the events in it were encrypted with, or it \
+         is damaged, and they cannot be read without it. Restore the key from your backup; never delete the queue file, for \
+         events that the HIS does not have yet may be in it. Nothing was changed",
+        path.display()
+    )]
+    KeyWrong {
+        /// Where the key is, in words.
+        key: String,
+        /// The queue file.
+        path: PathBuf,
+    },
+    /// The key's text is too short.
+    #[error(
+        "{key} has fewer than {} characters: put a long random text there; `buktor-middleware secret new` makes one",
+        crate::limits::MASTER_KEY_CHARS_MIN
+    )]
+    KeyShort {
+        /// Where the key is, in words.
+        key: String,
+    },
+    /// The key stands in no file that could be replaced.
+    #[error(
+        "queue.key names no file, so that this program cannot put a new key there: make a new one, e.g. with \
+         `buktor-middleware secret new`, write it into a file and name that with --new-key FILE"
+    )]
+    KeyElsewhere,
+    /// There is nothing to change the key of.
+    #[error(
+        "queue.encrypt is false: nothing in the queue file is encrypted, so that there is no key to change"
+    )]
+    NotEncrypted,
+    /// A body cannot be unsealed.
+    #[error(
+        "event {seq} cannot be unsealed: it was changed or damaged in the queue file, or the key was changed while this command \
+         ran (then run it again)"
+    )]
+    Unreadable {
+        /// Its place in the queue.
+        seq: i64,
+    },
     /// A link was to be proposed for a record that has one.
     #[error(
         "a record of {table} (\"{name}\") was linked to its row meanwhile, perhaps by an operator: nothing was proposed, its \

@@ -2,6 +2,7 @@
 //! A short-lived connection of its own; takes no daemon lock. Changing events is in `change`.
 
 use std::{
+    cell::OnceCell,
     collections::BTreeMap,
     fmt::Write,
     path::{Path, PathBuf},
@@ -10,19 +11,24 @@ use std::{
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 
 use crate::{
+    config::QueueKey,
     model::{
-        clock::Timestamp,
+        clock::{Clock, SystemClock, Timestamp},
         event::{EventState, Seq},
         outcome::Standing,
     },
     queue::{
-        Awaited, Question, QueueError,
+        AtRest, AuditAction, Operator, Question, QueueError,
+        audit::{self, Entry},
         links::Scopes,
+        listed::{CauseCount, DaemonStatus, EventDetail, EventFilter, EventRow},
         memory::Writers,
-        open, page,
-        report::{self, DaemonReport},
+        open, page, report,
         schema::{self, FINAL, Identity, LAYOUT, OPERATOR, WAITING},
-        store::{count_at, local_id, queue_id, state_at, transaction},
+        seal,
+        sealing::Sealing,
+        sql::{count_at, queue_id, state_at, transaction},
+        store::local_id,
     },
 };
 
@@ -30,107 +36,20 @@ use crate::{
 pub struct Inspector {
     pub(super) conn: Connection,
     pub(super) path: PathBuf,
-    queue_id: String,
-}
-
-/// Events that have a cause in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CauseCount {
-    /// Where they stand.
-    pub state: EventState,
-    /// Short and equal for equal causes; none where the state says all.
-    pub cause: Option<String>,
-    /// How many.
-    pub count: u64,
-    /// The first of them.
-    pub oldest: Seq,
-    /// When that was received.
-    pub oldest_received_at: Timestamp,
-}
-
-/// The last that a daemon told about itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DaemonStatus {
-    /// Its words.
-    pub report: DaemonReport,
-    /// Whether a daemon uses the file now.
-    pub is_running: bool,
-}
-
-/// Which events are listed. `Default` lists nothing, because its limit is 0.
-#[derive(Clone, Debug, Default)]
-pub struct EventFilter {
-    /// In one of these states; empty for any.
-    pub states: Vec<EventState>,
-    /// Of this type; without a dot also those that have it before the dot.
-    pub kind: Option<String>,
-    /// With this cause.
-    pub cause: Option<String>,
-    /// Before this place in the queue.
-    pub before: Option<Seq>,
-    /// After this place in the queue.
-    pub after: Option<Seq>,
-    /// As many at most.
-    pub limit: usize,
-}
-
-/// An event without its body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventRow {
-    /// Place in the queue.
-    pub seq: Seq,
-    /// The sender's id, else one that the queue made.
-    pub id: String,
-    /// Event type.
-    pub kind: String,
-    /// The sender's `operation`.
-    pub operation: Option<String>,
-    /// Where it stands.
-    pub state: EventState,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// Attempts that ended with the process.
-    pub crashes: u32,
-    /// The HIS may hold it already.
-    pub replay: bool,
-    /// When it was accepted.
-    pub received_at: Timestamp,
-    /// The sender's `timestamp`.
-    pub occurred_at: Option<Timestamp>,
-    /// When it is due again.
-    pub next_at: Option<Timestamp>,
-    /// When it was last tried or settled.
-    pub settled_at: Option<Timestamp>,
-    /// The record that it is about, where planning got so far.
-    pub entity: Option<String>,
-    /// Short and equal for equal causes.
-    pub cause: Option<String>,
-    /// What happened and what to do; may hold the HIS's own words.
-    pub error: Option<String>,
-    /// The first event of the same `event_id`, where this one has another body.
-    pub conflict_of: Option<Seq>,
-    /// Bytes of its body.
-    pub body_bytes: u64,
-}
-
-/// An event with its body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventDetail {
-    /// All but the body.
-    pub row: EventRow,
-    /// The body as it came.
-    pub body: Vec<u8>,
-    /// The missing record that it waits for, with how many events do, itself included.
-    pub awaits: Option<Awaited>,
+    pub(super) queue_id: String,
+    key: QueueKey,
+    /// The keys of what is sealed, once they were needed.
+    sealing: OnceCell<Sealing>,
 }
 
 const ROW_COLUMNS: &str =
     "seq, event_id, kind, operation, state, attempts, crashes, replay, received_at, occurred_at,
-    next_at, settled_at, entity, cause, error, conflict_of, length(body)";
+    next_at, settled_at, entity, cause, error, conflict_of, length(body), substr(body, 1, 1)";
 
 impl Inspector {
-    /// Opens the queue file for a command. The file must exist; one of a newer version is refused.
-    pub fn open(path: &Path) -> Result<Self, QueueError> {
+    /// Opens the queue file for a command. The file must exist; one of a newer version is refused. `key` is needed only
+    /// where something is shown that is sealed.
+    pub fn open(path: &Path, key: &QueueKey) -> Result<Self, QueueError> {
         let path = &std::path::absolute(path)
             .map_err(|error| QueueError::io("find the place of the queue file", path, error))?;
         // Only its size is asked here: opening the file otherwise than through SQLite could free the locks that a
@@ -151,7 +70,7 @@ impl Inspector {
         }
         let queue_id = queue_id(&conn).map_err(fault)?;
         conn.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
-        Ok(Self { conn, path: path.clone(), queue_id })
+        Ok(Self { conn, path: path.clone(), queue_id, key: key.clone(), sealing: OnceCell::new() })
     }
 
     /// How many events stand where; every state is there.
@@ -199,7 +118,12 @@ impl Inspector {
                  UNION ALL SELECT min(seq) FROM event INDEXED BY event_waiting WHERE {WAITING}
                  UNION ALL SELECT min(seq) FROM event INDEXED BY event_operator WHERE {OPERATOR} AND state = 4))"
         );
-        Ok(self.rows(&sql, &[], |row| self.event(row))?.pop())
+        let mut found = self.rows(&sql, &[], |row| self.event(row))?.pop();
+        if let Some(row) = &mut found {
+            // Asked for by those who have no key as well.
+            row.error.take_if(|error| seal::from_text(error).is_some());
+        }
+        Ok(found)
     }
 
     /// What the last daemon told about itself, and whether one runs now; none where there never was one.
@@ -212,6 +136,16 @@ impl Inspector {
     /// Whether a daemon uses the file now.
     pub fn is_running(&self) -> Result<bool, QueueError> {
         open::is_running(&self.path)
+    }
+
+    /// Whether payloads are sealed in the file.
+    pub fn at_rest(&self) -> Result<AtRest, QueueError> {
+        self.checked(AtRest::of(&self.conn))
+    }
+
+    /// Whether the key opens what is sealed in the file.
+    pub fn key_fits(&self) -> Result<(), QueueError> {
+        self.sealing().map(drop)
     }
 
     /// Lists events: the newest first, or, where only `after` is given, the oldest first.
@@ -240,7 +174,7 @@ impl Inspector {
         let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
         sql = format!("{sql} ORDER BY seq {order} LIMIT :limit");
         values.push((":limit", &limit));
-        self.rows(&sql, &values, |row| self.event(row))
+        self.events(&sql, &values)
     }
 
     /// One event with its body, by its place, its sender's id, or the id that it is shown under.
@@ -248,9 +182,12 @@ impl Inspector {
         let seq = self.find(name)?;
         let sql = format!("SELECT {ROW_COLUMNS}, body, awaits FROM event WHERE seq = :seq");
         let (row, body, awaits): (_, _, Option<String>) = self
-            .rows(&sql, &[(":seq", &seq.0)], |row| Ok((self.event(row)?, row.get(17)?, row.get(18)?)))?
+            .rows(&sql, &[(":seq", &seq.0)], |row| Ok((self.event(row)?, row.get(18)?, row.get(19)?)))?
             .pop()
             .ok_or_else(|| QueueError::NoEvent { name: name.to_owned() })?;
+        let row = self.readable(row)?;
+        let body =
+            self.sealing()?.open_body(seq.0, body).map_err(|_| QueueError::Unreadable { seq: seq.0 })?;
         let awaits = awaits.map(|awaits| self.awaiting_it(awaits)).transpose()?;
         Ok(EventDetail { row, body, awaits })
     }
@@ -262,8 +199,11 @@ impl Inspector {
     }
 
     /// Asks the daemon to write to the HIS now. Gives a ticket for [`Inspector::sync_done`].
-    pub fn request_sync(&self) -> Result<u64, QueueError> {
+    pub fn request_sync(&self, by: &Operator) -> Result<u64, QueueError> {
+        let now = SystemClock.now();
         self.write(|conn| {
+            let entry = Entry { action: AuditAction::Sync, event: None, detail: None };
+            audit::record(conn, now, Some(by), &entry)?;
             conn.query_row("UPDATE request SET sync_now = sync_now + 1 RETURNING sync_now", [], |row| {
                 count_at(row, 0)
             })
@@ -315,6 +255,28 @@ impl Inspector {
         Ok(self.rows(sql, &[(":id", &id)], |row| row.get(0))?.into_iter().next().map(Seq))
     }
 
+    fn events(&self, sql: &str, values: &[(&str, &dyn ToSql)]) -> Result<Vec<EventRow>, QueueError> {
+        let found = self.rows(sql, values, |row| self.event(row))?;
+        found.into_iter().map(|row| self.readable(row)).collect()
+    }
+
+    /// A row with its error as it was told.
+    fn readable(&self, mut row: EventRow) -> Result<EventRow, QueueError> {
+        if let Some(error) = row.error.take_if(|error| seal::from_text(error).is_some()) {
+            let opened = self.sealing()?.open_error(row.seq.0, error);
+            row.error = Some(opened.map_err(|_| QueueError::Unreadable { seq: row.seq.0 })?);
+        }
+        Ok(row)
+    }
+
+    fn sealing(&self) -> Result<&Sealing, QueueError> {
+        if let Some(known) = self.sealing.get() {
+            return Ok(known);
+        }
+        let loaded = Sealing::look(&self.conn, &self.path, &self.key)?;
+        Ok(self.sealing.get_or_init(|| loaded))
+    }
+
     fn event(&self, row: &Row<'_>) -> rusqlite::Result<EventRow> {
         let moment = |column| row.get(column).map(|t: Option<i64>| t.map(Timestamp));
         let seq = Seq(row.get(0)?);
@@ -335,7 +297,7 @@ impl Inspector {
             cause: row.get(13)?,
             error: row.get(14)?,
             conflict_of: row.get::<_, Option<i64>>(15)?.map(Seq),
-            body_bytes: count_at(row, 16)?,
+            body_bytes: body_bytes(count_at(row, 16)?, &row.get::<_, Vec<u8>>(17)?),
         })
     }
 
@@ -364,6 +326,11 @@ impl Inspector {
     pub(super) fn checked<T>(&self, result: rusqlite::Result<T>) -> Result<T, QueueError> {
         result.map_err(|error| QueueError::sqlite(&self.path, error))
     }
+}
+
+/// Bytes of a body as it came, by those of the column and the first of them.
+fn body_bytes(stored: u64, first: &[u8]) -> u64 {
+    if first == [seal::SEALED] { stored.saturating_sub(seal::SEAL_BYTES as u64) } else { stored }
 }
 
 /// Adds a condition on the state, and with it the words by which `SQLite` finds the index that holds these states.

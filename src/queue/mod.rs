@@ -10,11 +10,12 @@ use std::{
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
+    config::QueueKey,
     limits::QUEUE_CHANNEL_MAX,
     model::{
         clock::Timestamp,
         entity::Entity,
-        event::{EventKind, EventState, RawEvent, Receipt, Seq, StoredEvent},
+        event::{EventState, RawEvent, Receipt, Seq, StoredEvent},
         outcome::{Settlement, Standing},
     },
     queue::{
@@ -24,33 +25,52 @@ use crate::{
     },
 };
 
+mod audit;
 mod awaited;
+mod backup;
 mod change;
+mod convert;
 mod disk;
 mod error;
 mod inspect;
+mod keys;
 mod links;
+mod listed;
 mod memory;
 mod open;
 mod page;
 mod pass;
+mod rekey;
 mod relink;
 mod report;
+mod restore;
 mod schema;
+mod seal;
+mod sealing;
+mod shrink;
+mod sql;
 mod store;
+mod upgrade;
 mod writer;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod tests;
 
+pub use audit::{AuditAction, AuditFilter, AuditRow, Operator};
 pub use awaited::Awaited;
+pub use backup::{BackedUp, BackupError, Content, backup};
 pub use change::{Changed, Selection};
+pub use convert::AtRest;
 pub use error::{QueueError, QueueTrouble};
-pub use inspect::{CauseCount, DaemonStatus, EventDetail, EventFilter, EventRow, Inspector};
+pub use inspect::Inspector;
 pub use links::{LinksOf, Proposal};
+pub use listed::{CauseCount, DaemonStatus, EventDetail, EventFilter, EventRow};
+pub use pass::{Erased, Kinds, Release, Retention};
+pub use rekey::{Compacted, Rekeyed, compact, rekey};
 pub use relink::{LinkRow, LinkScope, LinkView, Relinked};
 pub use report::{DaemonReport, Requests};
+pub use restore::{Present, RESTORED_CAUSE, Restored, Restoring};
 
 /// How a queue is opened.
 #[derive(Clone, Debug)]
@@ -63,6 +83,10 @@ pub struct QueueOptions {
     pub free_bytes_min: u64,
     /// A damaged file is set aside and an empty one begun.
     pub replace_damaged: bool,
+    /// Bodies and errors are sealed in the file.
+    pub encrypt: bool,
+    /// With what they are sealed, and unsealed where `encrypt` was on before.
+    pub key: QueueKey,
 }
 
 /// What was found when the queue was opened.
@@ -105,22 +129,6 @@ pub struct Question {
     pub order: bool,
     /// Whether it is asked for the entry in the crosswalk.
     pub link: bool,
-}
-
-/// What a pass releases besides what is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Release {
-    /// When something was last applied: events that wait for another row and were last tried before are tried again.
-    pub applied_at: Option<Timestamp>,
-}
-
-/// Event types that an action is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kinds {
-    /// All of them.
-    All,
-    /// These, by their exact name; one without a dot also stands for all that have it before the dot.
-    These(Vec<EventKind>),
 }
 
 /// Whether the queue can accept, as of the last request that it served.
@@ -268,15 +276,31 @@ impl Queue {
         self.steps(move |store| store.resume(EventState::Paused, &kinds)).await
     }
 
-    /// One bounded step of erasing: events finished before `applied_before`, entities not touched since
-    /// `entities_before`. Gives how many rows; where it is at least [`crate::limits::PRUNE_ROWS_MAX`] there may be
-    /// more. The event with the greatest place stays.
-    pub async fn prune(
+    /// One bounded step of erasing.
+    pub async fn prune(&self, retention: Retention) -> Result<Erased, QueueError> {
+        self.job(move |store| store.prune(retention)).await
+    }
+
+    /// Gives the rows of the file the form that new ones have: sealed, or as they came. Gives how many were changed.
+    pub async fn convert(&self) -> Result<u64, QueueError> {
+        self.steps(Store::convert).await
+    }
+
+    /// Gives free room of the file back to the disk, and overwrites what was erased in the write-ahead log too. Gives
+    /// whether that is done; where another process reads, the log has to be tried again.
+    pub async fn tidy(&self) -> Result<bool, QueueError> {
+        self.steps(Store::shrink).await?;
+        self.job(|store| Ok(store.cut_log())).await
+    }
+
+    /// One bounded step of erasing the audit trail: what it tells of senders from before one moment, of operators from
+    /// before another. Gives how many rows.
+    pub async fn prune_audit(
         &self,
-        applied_before: Timestamp,
-        entities_before: Timestamp,
+        senders_before: Timestamp,
+        operators_before: Timestamp,
     ) -> Result<u64, QueueError> {
-        self.job(move |store| store.prune(applied_before, entities_before)).await
+        self.job(move |store| store.prune_audit(senders_before, operators_before)).await
     }
 
     /// Leaves the daemon's report in the file, for `status`. Writes nothing where it equals the last one.

@@ -15,8 +15,11 @@ use crate::{
     limits::QUICK_CHECK_BYTES_MAX,
     model::clock::{Clock, SystemClock},
     queue::{
-        HealthCell, Inspector, Opened, QueueError, QueueOptions, page,
+        HealthCell, Opened, QueueError, QueueOptions, keys, page, report,
         schema::{self, APPLICATION_ID, Identity, LAYOUT},
+        seal::DigestKey,
+        sealing::Sealing,
+        shrink,
         store::{Store, transaction},
     },
 };
@@ -130,7 +133,7 @@ fn prepare(options: &QueueOptions, health: &Arc<HealthCell>) -> Result<Ready, Qu
         _ => 0,
     };
     if layout < LAYOUT {
-        schema::migrate(&conn, layout).map_err(fault)?;
+        schema::migrate(&conn, layout, &DigestKey::new(keys::random(path)?)).map_err(fault)?;
     }
     if let Some(detail) = schema::damage(&conn, bytes <= QUICK_CHECK_BYTES_MAX).map_err(fault)? {
         return Err(QueueError::Damaged { path: path.to_owned(), detail });
@@ -141,8 +144,11 @@ fn prepare(options: &QueueOptions, health: &Arc<HealthCell>) -> Result<Ready, Qu
             io::Error::other(format!("its journal mode stays {mode}; network drives cannot do better"));
         return Err(QueueError::io("use the write-ahead log of", path, source));
     }
+    // Before anything is changed: without the key of what is sealed, the file stays as it is.
+    let sealing = Sealing::load(&conn, path, options.encrypt, &options.key)?;
+    let shrinks = shrink::at_start(&conn, path);
     let recovered = transaction(&conn, "BEGIN IMMEDIATE", page::recover).map_err(fault)?;
-    let store = Store::new(conn, options, Arc::clone(health)).map_err(fault)?;
+    let store = Store::new(conn, options, sealing, shrinks, Arc::clone(health)).map_err(fault)?;
     // Only now: up to here, closing would have changed a file that turns out to be damaged.
     schema::trust(&store.conn).map_err(fault)?;
     Ok(Ready { store, header, recovered, fresh: layout == 0 })
@@ -179,7 +185,7 @@ fn number_at(header: &[u8], at: usize) -> i64 {
     i64::from(u32::from_be_bytes(bytes))
 }
 
-fn make_folder(path: &Path) -> Result<(), QueueError> {
+pub(super) fn make_folder(path: &Path) -> Result<(), QueueError> {
     let Some(folder) = path.parent().filter(|folder| !folder.exists()) else { return Ok(()) };
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -205,12 +211,12 @@ fn make_file(path: &Path) -> Result<(), QueueError> {
 }
 
 #[cfg(unix)]
-fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
 }
 
 #[cfg(not(unix))]
-fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
@@ -231,7 +237,7 @@ fn narrow(_path: &Path) {}
 
 /// Makes the directory entry of a new file or folder survive a power cut.
 #[cfg(unix)]
-fn keep_entry(path: &Path) -> Result<(), QueueError> {
+pub(super) fn keep_entry(path: &Path) -> Result<(), QueueError> {
     let Some(folder) = path.parent() else { return Ok(()) };
     File::open(folder)
         .and_then(|folder| folder.sync_all())
@@ -239,11 +245,11 @@ fn keep_entry(path: &Path) -> Result<(), QueueError> {
 }
 
 #[cfg(not(unix))]
-fn keep_entry(_path: &Path) -> Result<(), QueueError> {
+pub(super) fn keep_entry(_path: &Path) -> Result<(), QueueError> {
     Ok(())
 }
 
-fn take_lock(path: &Path) -> Result<File, QueueError> {
+pub(super) fn take_lock(path: &Path) -> Result<File, QueueError> {
     let lock = beside(path, ".lock");
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -276,8 +282,9 @@ fn holder(lock: &mut File, path: &Path) -> Option<u32> {
     {
         return Some(pid);
     }
-    let daemon = Inspector::open(path).ok()?.daemon().ok()??;
-    Some(daemon.report.pid)
+    let conn = look(path).ok()?;
+    matches!(whose(&conn, path), Ok(Identity::Queue(LAYOUT))).then_some(())?;
+    Some(report::read(&conn).ok()??.pid)
 }
 
 /// A log without its file, or beside an empty one, is what is left of a file that someone took away; `SQLite` would

@@ -1,6 +1,8 @@
 //! Events on their way to the HIS: claimed as a page, compared with their entities, settled. A claim is committed
 //! before its events are handed out, so that a crash of the process is counted with them.
 
+use std::sync::Arc;
+
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::{
@@ -14,13 +16,14 @@ use crate::{
         ClaimId, Page, Question, QueueError, links,
         memory::{self, Remembering, Writers},
         schema::UNFINISHED,
+        sealing::Sealing,
         store::{Store, bounded},
     },
 };
 
 const READ_PAGE: &str = "
     SELECT seq, crashes, length(body), event_id, kind, operation, occurred_at, received_at, attempts, replay, body,
-        conflict_of IS NOT NULL
+        conflict_of IS NOT NULL, EXISTS (SELECT 1 FROM doubt WHERE doubt.seq = event.seq)
     FROM event INDEXED BY event_pending
     WHERE state = 0 AND seq > ?1 ORDER BY seq LIMIT ?2";
 const SETTLE: &str = "
@@ -48,6 +51,12 @@ const APPLY: &str = "
         entity = coalesce(?3, entity),
         awaits = NULL
     WHERE seq = ?1 AND state = 0";
+
+/// The cause of events that cannot be unsealed.
+const UNREADABLE_CAUSE: &str = "unreadable";
+const UNREADABLE_WORDS: &str = "the event's body in the queue file was changed or damaged and cannot be unsealed: restore a \
+    backup of the queue file, or let the event be sent again and discard this one";
+
 impl Store {
     /// Claims the next page of pending events.
     ///
@@ -60,8 +69,17 @@ impl Store {
         let busy = !self.open_claims.is_empty();
         let suspect_open = self.open_claims.iter().any(|(_, suspect)| *suspect);
         let id = ClaimId(self.next_claim);
+        let sealing = Arc::clone(&self.sealing);
+        let mut parked = 0;
         let found = self.write(|conn| {
-            let page = read_page(conn, after, events_max.max(1))?;
+            let page = loop {
+                let (page, unreadable) = read_page(conn, &sealing, after, events_max.max(1))?;
+                park_unreadable(conn, &sealing, &unreadable)?;
+                parked += unreadable.len() as u64;
+                if !page.is_empty() || unreadable.is_empty() {
+                    break page;
+                }
+            };
             let suspect = page.first().is_some_and(|event| event.crashes > 0);
             if suspect_open || (suspect && busy) {
                 return Ok((Vec::new(), !page.is_empty(), suspect));
@@ -73,6 +91,14 @@ impl Store {
             Ok((page, false, suspect))
         })?;
         let (page, held_back, suspect) = found;
+        if parked > 0 {
+            self.unfinished = self.unfinished.saturating_sub(parked);
+            self.held_due = true;
+            tracing::error!(
+                events = parked,
+                "events cannot be unsealed and were parked; `events list` shows them"
+            );
+        }
         if !page.is_empty() {
             self.next_claim += 1;
             self.open_claims.push((id, suspect));
@@ -99,8 +125,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), QueueError> {
         let (mut writers, mut scopes) = (std::mem::take(&mut self.writers), std::mem::take(&mut self.scopes));
+        let sealing = Arc::clone(&self.sealing);
         let finished = self.write(|conn| {
-            let finished = settle_all(conn, &mut writers, settlements, now)?;
+            let finished = settle_all(conn, &mut writers, &sealing, settlements, now)?;
             for (entity, change) in settlements.iter().flat_map(|settlement| &settlement.links) {
                 links::change(conn, &mut scopes, entity, change, now)?;
             }
@@ -177,6 +204,7 @@ struct Claimed {
     replay: bool,
     body: Vec<u8>,
     twin: bool,
+    doubt: bool,
 }
 
 impl Claimed {
@@ -193,14 +221,21 @@ impl Claimed {
             crashes: self.crashes,
             replay: self.replay,
             twin: self.twin,
+            doubt: self.doubt,
         }
     }
 }
 
-fn read_page(conn: &Connection, after: i64, events_max: usize) -> rusqlite::Result<Vec<Claimed>> {
+/// The next pending events; and those among them whose bodies cannot be unsealed.
+fn read_page(
+    conn: &Connection,
+    sealing: &Sealing,
+    after: i64,
+    events_max: usize,
+) -> rusqlite::Result<(Vec<Claimed>, Vec<i64>)> {
     let mut statement = conn.prepare_cached(READ_PAGE)?;
     let mut rows = statement.query(params![after, i64::try_from(events_max).unwrap_or(i64::MAX)])?;
-    let mut page: Vec<Claimed> = Vec::new();
+    let (mut page, mut unreadable): (Vec<Claimed>, Vec<i64>) = (Vec::new(), Vec::new());
     let mut bytes = 0_usize;
     while let Some(row) = rows.next()? {
         let (crashes, size): (u32, usize) = (row.get(1)?, row.get::<_, u32>(2)? as usize);
@@ -212,8 +247,13 @@ fn read_page(conn: &Connection, after: i64, events_max: usize) -> rusqlite::Resu
         {
             break;
         }
+        let seq = row.get(0)?;
+        let Ok(body) = sealing.open_body(seq, row.get(10)?) else {
+            unreadable.push(seq);
+            continue;
+        };
         page.push(Claimed {
-            seq: Seq(row.get(0)?),
+            seq: Seq(seq),
             crashes,
             id: row.get(3)?,
             kind: row.get(4)?,
@@ -222,11 +262,23 @@ fn read_page(conn: &Connection, after: i64, events_max: usize) -> rusqlite::Resu
             received_at: row.get(7)?,
             attempts: row.get(8)?,
             replay: row.get(9)?,
-            body: row.get(10)?,
+            body,
             twin: row.get(11)?,
+            doubt: row.get(12)?,
         });
     }
-    Ok(page)
+    Ok((page, unreadable))
+}
+
+/// Hands events to an operator whose bodies cannot be unsealed: they must not keep the others waiting.
+fn park_unreadable(conn: &Connection, sealing: &Sealing, unreadable: &[i64]) -> rusqlite::Result<()> {
+    for seq in unreadable {
+        conn.prepare_cached(
+            "UPDATE event SET state = 6, cause = ?2, error = ?3 WHERE seq = ?1 AND state = 0",
+        )?
+        .execute(params![seq, UNREADABLE_CAUSE, sealing.error(*seq, UNREADABLE_WORDS)?])?;
+    }
+    Ok(())
 }
 
 /// Events of one page after so many crashes: an eighth for each, at least one.
@@ -242,6 +294,7 @@ fn close_claim(conn: &Connection, claim: ClaimId) -> rusqlite::Result<()> {
 fn settle_all(
     conn: &Connection,
     writers: &mut Writers,
+    sealing: &Sealing,
     settlements: &[Settlement],
     now: Timestamp,
 ) -> rusqlite::Result<u64> {
@@ -257,10 +310,10 @@ fn settle_all(
             remembering.applied(settlement, true)?;
             continue;
         }
-        if record(&mut settle, settlement, EventState::Pending, now)? > 0 {
+        if record(&mut settle, sealing, settlement, EventState::Pending, now)? > 0 {
             finished += u64::from(!unfinished(*state));
         } else if *state == EventState::Applied {
-            record(&mut settle, settlement, EventState::Discarded, now)?;
+            record(&mut settle, sealing, settlement, EventState::Discarded, now)?;
         }
         if *state == EventState::Applied {
             remembering.applied(settlement, false)?;
@@ -278,6 +331,7 @@ fn is_plainly_applied(settlement: &Settlement) -> bool {
 /// Records a settlement, where the event is in that state; gives whether it was.
 fn record(
     settle: &mut CachedStatement<'_>,
+    sealing: &Sealing,
     settlement: &Settlement,
     from: EventState,
     now: Timestamp,
@@ -289,6 +343,7 @@ fn record(
     let next_at = next_at.map(|t| t.0).or(waits.then_some(now.0));
     let settled_at = (!released || *counted).then_some(now.0);
     let reason = reason.as_ref().filter(|_| *state != EventState::Applied);
+    let error = reason.map(|r| sealing.error(seq.0, bounded(&r.message))).transpose()?;
     settle.execute(params![
         seq.0,
         *state as i64,
@@ -299,7 +354,7 @@ fn record(
         settled_at,
         released && reason.is_none(),
         reason.map(|r| bounded(&r.cause)),
-        reason.map(|r| bounded(&r.message)),
+        error,
         entity.as_ref().map(|e| &*e.0),
         from as i64,
         awaits.as_ref().filter(|a| *state == EventState::Parked && (1..=AWAITS_BYTES_MAX).contains(&a.len()))

@@ -3,17 +3,19 @@
 
 use std::time::Duration;
 
-use rusqlite::{CachedStatement, params};
+use rusqlite::{CachedStatement, Connection, params};
 
 use crate::{
-    limits::PRUNE_ROWS_MAX,
+    limits::{PRUNE_BYTES_MAX, PRUNE_ROWS_MAX},
     model::{
-        clock::Timestamp,
-        event::{EventKind, EventState},
+        clock::{Clock, SystemClock, Timestamp},
+        event::{EventKind, EventState, Seq},
     },
     queue::{
-        Kinds, QueueError, Release,
-        schema::{FINAL, OPERATOR, WAITING},
+        AuditAction, QueueError,
+        audit::{self, Entry},
+        schema::{FINAL, LEFT, OPERATOR, WAITING},
+        sql::{LAST_SEQ, state_at},
         store::Store,
     },
 };
@@ -25,6 +27,46 @@ pub(super) const STEP_ROWS_MAX: u32 = 5000;
 const SIGN_DELAY: Duration = Duration::from_secs(2);
 /// The delay stops doubling after so many attempts, at 17 minutes.
 const SIGN_DOUBLINGS_MAX: u32 = 9;
+
+/// What a pass releases besides what is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Release {
+    /// When something was last applied: events that wait for another row and were last tried before are tried again.
+    pub applied_at: Option<Timestamp>,
+}
+
+/// Event types that an action is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kinds {
+    /// All of them.
+    All,
+    /// These, by their exact name; one without a dot also stands for all that have it before the dot.
+    These(Vec<EventKind>),
+}
+
+/// What is old enough to be erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Events that were finished before.
+    pub applied_before: Timestamp,
+    /// Events that wait for an operator since before; none where these are kept for ever.
+    pub parked_before: Option<Timestamp>,
+    /// Entities that were not touched since.
+    pub entities_before: Timestamp,
+}
+
+/// What a step of erasing has erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Erased {
+    /// Events that were finished.
+    pub finished: u64,
+    /// Events that waited for an operator.
+    pub parked: u64,
+    /// Entities.
+    pub entities: u64,
+    /// There may be more.
+    pub more: bool,
+}
 
 /// What a step has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -148,26 +190,26 @@ impl Store {
         Ok(step)
     }
 
-    /// Erases some events that were finished before `applied_before`, and some entities that were not touched since
-    /// `entities_before`. The greatest place in the queue stays, so that none is ever given twice; an event stays as long
-    /// as others with its id and another body do, so that these are still known for what they are.
-    pub(super) fn prune(
-        &mut self,
-        applied_before: Timestamp,
-        entities_before: Timestamp,
-    ) -> Result<u64, QueueError> {
-        let events = format!(
-            "DELETE FROM event WHERE seq IN (
-                 SELECT seq FROM event AS old INDEXED BY event_final
-                 WHERE {FINAL} AND settled_at < ?1 AND seq < (SELECT max(seq) FROM event) AND NOT EXISTS (
-                     SELECT 1 FROM event AS other INDEXED BY event_by_conflict
-                     WHERE other.conflict_of IS NOT NULL AND other.conflict_of = old.seq)
-                 LIMIT ?2)"
-        );
+    /// Erases some events whose time has come, and some entities that were not touched for long. No place in the queue is
+    /// ever given twice; an event stays as long as others with its id and another body do, so that these are still known
+    /// for what they are.
+    pub(super) fn prune(&mut self, retention: Retention) -> Result<Erased, QueueError> {
+        let finished = old_events("event_final", FINAL, "settled_at");
+        let left = old_events("event_left", LEFT, "coalesce(settled_at, received_at)");
         let cursor = self.entity_cursor.clone();
-        let (erased, next) = self.write(|conn| {
-            let mut erased =
-                conn.prepare_cached(&events)?.execute(params![applied_before.0, PRUNE_ROWS_MAX])?;
+        let now = SystemClock.now();
+        let (mut erased, next) = self.write(|conn| {
+            let last: i64 = conn.prepare_cached(LAST_SEQ)?.query_row([], |row| row.get(0))?;
+            let mut erased = Erased::default();
+            let mut bytes = 0;
+            (erased.finished, erased.more) =
+                erase(conn, &finished, retention.applied_before, None, &mut bytes)?;
+            if let Some(before) = retention.parked_before.filter(|_| !erased.more) {
+                (erased.parked, erased.more) = erase(conn, &left, before, Some(now), &mut bytes)?;
+            }
+            if erased.finished + erased.parked > 0 {
+                conn.prepare_cached("UPDATE meta SET last_seq = ?1")?.execute([last])?;
+            }
             // The entities have no index by age, which every settlement would have to keep: each step looks at the
             // next thousand of them instead.
             let (last, seen): (Option<String>, u32) = conn
@@ -176,13 +218,67 @@ impl Store {
                      FROM (SELECT entity FROM entity WHERE entity > ?1 ORDER BY entity LIMIT ?2)",
                 )?
                 .query_row(params![cursor, PRUNE_ROWS_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            erased += conn
+            erased.entities = conn
                 .prepare_cached("DELETE FROM entity WHERE entity > ?1 AND entity <= ?2 AND touched_at < ?3")?
-                .execute(params![cursor, last, entities_before.0])?;
+                .execute(params![cursor, last, retention.entities_before.0])?
+                as u64;
             // Fewer than asked for: that was the end, and the next step begins again.
             Ok((erased, last.filter(|_| seen == PRUNE_ROWS_MAX)))
         })?;
+        erased.more |= erased.entities > 0;
         self.entity_cursor = next.unwrap_or_default();
-        Ok(erased as u64)
+        // What waited behind one that waited for an operator need wait no more.
+        self.held_due |= erased.parked > 0;
+        self.upkeep.log_due |= erased.finished + erased.parked > 0;
+        Ok(erased)
     }
+}
+
+/// Finds events of some states that came to them before a moment, by the index that has them.
+fn old_events(index: &str, states: &str, since: &str) -> String {
+    format!(
+        "SELECT seq, length(body) FROM event AS old INDEXED BY {index}
+         WHERE {states} AND {since} < ?1 AND NOT EXISTS (
+             SELECT 1 FROM event AS other INDEXED BY event_by_conflict
+             WHERE other.conflict_of IS NOT NULL AND other.conflict_of = old.seq)
+         LIMIT ?2"
+    )
+}
+
+/// Deletes events that a query finds, until a step has done enough; gives how many, and whether there may be more. The
+/// audit trail tells of each where it is to be `told`, as at that moment.
+fn erase(
+    conn: &Connection,
+    find: &str,
+    before: Timestamp,
+    told: Option<Timestamp>,
+    bytes: &mut usize,
+) -> rusqlite::Result<(u64, bool)> {
+    let found: Vec<(i64, u32)> = conn
+        .prepare_cached(find)?
+        .query_map(params![before.0, PRUNE_ROWS_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut delete = conn.prepare_cached("DELETE FROM event WHERE seq = ?1")?;
+    let mut erased = 0;
+    for (seq, size) in &found {
+        *bytes = bytes.saturating_add(*size as usize);
+        if erased > 0 && *bytes > PRUNE_BYTES_MAX {
+            return Ok((erased, true));
+        }
+        if let Some(at) = told {
+            tell_erased(conn, Seq(*seq), at)?;
+        }
+        delete.execute([seq])?;
+        erased += 1;
+    }
+    Ok((erased, found.len() >= PRUNE_ROWS_MAX as usize))
+}
+
+fn tell_erased(conn: &Connection, seq: Seq, at: Timestamp) -> rusqlite::Result<()> {
+    let (state, cause, id): (EventState, Option<String>, Option<String>) = conn
+        .prepare_cached("SELECT state, cause, event_id FROM event WHERE seq = ?1")?
+        .query_row([seq.0], |row| Ok((state_at(row, 0)?, row.get(1)?, row.get(2)?)))?;
+    let was = audit::was(state, cause.as_deref());
+    let entry = Entry { action: AuditAction::Erased, event: Some((seq, id.as_deref())), detail: Some(&was) };
+    audit::record(conn, at, None, &entry)
 }

@@ -10,7 +10,8 @@ use crate::{
         outcome::{Link, LinkChange},
     },
     queue::{
-        Inspector, LinksOf, QueueError,
+        AuditAction, Inspector, LinksOf, Operator, QueueError,
+        audit::{self, Entry},
         links::{self, Scopes},
     },
 };
@@ -115,6 +116,7 @@ impl Inspector {
         change: &LinkChange,
         seen: &LinkView,
         database: &str,
+        by: &Operator,
     ) -> Result<Relinked, QueueError> {
         let now = SystemClock.now();
         let to = match change {
@@ -129,6 +131,9 @@ impl Inspector {
                 return Ok(Relinked::Other(other));
             }
             links::change(conn, &mut Scopes::default(), entity, change, now)?;
+            let action = if to.is_some() { AuditAction::Link } else { AuditAction::Unlink };
+            let detail = relinked(entity, seen.own.as_ref(), to);
+            audit::record(conn, now, Some(by), &Entry { action, event: None, detail: Some(&detail) })?;
             Ok(Relinked::Done)
         })
     }
@@ -145,18 +150,34 @@ impl Inspector {
         &self,
         database: &str,
         schemas: Option<(&str, &str)>,
+        by: &Operator,
     ) -> Result<Option<String>, QueueError> {
+        let now = SystemClock.now();
         self.write(|conn| {
             let clash = match schemas {
                 Some((old, new)) if old != new => rename(conn, old, new)?,
                 _ => None,
             };
             if clash.is_none() {
+                let was = links::owner(conn)?;
                 links::give(conn, database)?;
+                let detail = format!("{} -> {database}", was.as_deref().unwrap_or("nobody's"));
+                let entry = Entry { action: AuditAction::LinksMoved, event: None, detail: Some(&detail) };
+                audit::record(conn, now, Some(by), &entry)?;
             }
             Ok(clash)
         })
     }
+}
+
+/// `appointment 17 of his.VISITS: row 4 -> row 5`.
+fn relinked(entity: &Entity, was: Option<&LinkRow>, to: Option<&str>) -> String {
+    let (scope, key) = entity.scope_and_key();
+    let LinkScope { name, table } = scope_of(scope);
+    let keys: Vec<&str> = key_parts(key).collect();
+    let row = |key: Option<&str>| key.map_or_else(|| "not linked".to_owned(), |key| format!("row {key}"));
+    let was = row(was.map(|was| was.link.his_key.as_str()));
+    format!("{name} {} of {table}: {was} -> {}", keys.join(" "), row(to))
 }
 
 /// Gives the links of a schema's tables to those of another. Nothing was changed where it gives a table.

@@ -3,7 +3,10 @@
 
 use rusqlite::{Connection, config::DbConfig};
 
-use crate::limits::QUEUE_BUSY_TIME;
+use crate::{
+    limits::QUEUE_BUSY_TIME,
+    queue::{seal::DigestKey, store::transaction, upgrade},
+};
 
 /// Marks the file as ours, in its header: "BKTQ".
 pub(super) const APPLICATION_ID: i64 = 0x424b_5451;
@@ -22,6 +25,8 @@ pub(super) const UNFINISHED: &str = "state <= 4";
 pub(super) const WAITING: &str = "state >= 1 AND state <= 3";
 /// States in which an operator has to look: paused, unmapped, parked, conflict.
 pub(super) const OPERATOR: &str = "state >= 4 AND state <= 7";
+/// States that nothing but an operator, or a new configuration, moves: unmapped, parked, conflict.
+pub(super) const LEFT: &str = "state >= 5 AND state <= 7";
 /// States in which nothing more happens: applied, stale, ignored, discarded.
 pub(super) const FINAL: &str = "state >= 8";
 /// Parked events that wait for a record that is missing in the HIS.
@@ -34,7 +39,7 @@ pub(super) const AWAITING: &str = "awaits IS NOT NULL AND state = 6";
 // or more SQLite builds a temporary table, for each such index, in every INSERT and UPDATE of a row.
 // The crosswalk's table has what all links of a table and step have in common under a number, because there may be ten
 // million of them. Rows of `writer` and `link_scope` are never deleted: other processes keep their numbers in memory.
-const LAYOUT_1: &str = "
+pub(super) const LAYOUT_1: &str = "
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY,
     state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 11),
@@ -116,7 +121,12 @@ CREATE TABLE daemon (
 ";
 
 // `actor` has an empty text where there is no name or no address. Rows of it are never deleted, as those of `writer`.
-// `meta.digest_key` keys the digests of bodies: 32 bytes, or, once there is a data key, these sealed with it.
+// `meta.digest_key` keys the digests of bodies: 32 bytes, or, while rows are sealed, these sealed with a data key.
+// `meta.data_key` is the data key with which new rows are sealed; none where they stand as they came. `meta.converted` is
+// the last event that was looked at while rows are given that form; none where all have it. `meta.last_seq` is the
+// greatest place that an erased event had.
+// `doubt` has events that may be in the HIS though nothing here says so, because the file was restored from a backup at
+// `meta.restored_at`.
 // Nothing finds audit rows by their event but a command that may read all of them: an index would cost every append.
 const LAYOUT_2: &str = "
 CREATE TABLE actor (
@@ -140,10 +150,16 @@ CREATE TABLE data_key (
     made_at INTEGER NOT NULL
 ) STRICT;
 ALTER TABLE meta ADD COLUMN digest_key BLOB;
+ALTER TABLE meta ADD COLUMN data_key INTEGER;
+ALTER TABLE meta ADD COLUMN converted INTEGER;
+ALTER TABLE meta ADD COLUMN last_seq INTEGER;
+CREATE INDEX event_left ON event (coalesce(settled_at, received_at)) WHERE state >= 5 AND state <= 7;
+ALTER TABLE meta ADD COLUMN restored_at INTEGER;
+CREATE TABLE doubt (seq INTEGER PRIMARY KEY) STRICT;
 ";
 
 /// Names that a complete file of the latest layout has in its catalog.
-pub(super) const OBJECTS: [&str; 23] = [
+pub(super) const OBJECTS: [&str; 25] = [
     "event",
     "event_by_id",
     "event_by_conflict",
@@ -155,6 +171,7 @@ pub(super) const OBJECTS: [&str; 23] = [
     "event_blocking",
     "event_expecting",
     "event_awaiting",
+    "event_left",
     "writer",
     "entity",
     "link_scope",
@@ -167,6 +184,7 @@ pub(super) const OBJECTS: [&str; 23] = [
     "actor",
     "audit",
     "data_key",
+    "doubt",
 ];
 
 /// Pages in the write-ahead log before a commit copies them into the file itself: 16 MiB. The owner thread does it
@@ -209,18 +227,32 @@ pub(super) fn look_only(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     conn.execute_batch(
-        "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;",
+        "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;
+         PRAGMA secure_delete = ON;",
     )
 }
 
 /// Brings a file of an earlier layout, or an empty one, to the latest. In one transaction, so that a crash leaves
 /// either layout and never half of one.
-pub(super) fn migrate(conn: &Connection, from: i64) -> rusqlite::Result<()> {
+pub(super) fn migrate(conn: &Connection, from: i64, digest_key: &DigestKey) -> rusqlite::Result<()> {
+    if from == 0 {
+        // Before the first table: later it takes a VACUUM.
+        conn.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+    }
     let from = usize::try_from(from).unwrap_or(0);
-    let steps: String = MIGRATIONS.iter().skip(from).copied().collect();
-    conn.execute_batch(&format!(
-        "BEGIN EXCLUSIVE; {steps} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {LAYOUT}; COMMIT;"
-    ))
+    transaction(conn, "BEGIN EXCLUSIVE", |conn| {
+        if from == 1 {
+            upgrade::complete_layout_1(conn)?;
+        }
+        let steps: String = MIGRATIONS.iter().skip(from).copied().collect();
+        conn.execute_batch(&steps)?;
+        if from < 2 {
+            upgrade::key_digests(conn, digest_key)?;
+        }
+        conn.execute_batch(&format!(
+            "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {LAYOUT};"
+        ))
+    })
 }
 
 /// Settings of a connection that writes; gives the journal mode that `SQLite` settled on, `wal` where all is well.

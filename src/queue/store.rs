@@ -7,16 +7,21 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::{
     limits::ERROR_BYTES_MAX,
-    model::event::{EventState, RawEvent, Receipt, ReceiptKind, Seq},
+    model::event::{RawEvent, Receipt, ReceiptKind, Seq},
     queue::{
         ClaimId, Health, HealthCell, QueueError, QueueOptions,
+        audit::Trail,
         disk::Disk,
         links::Scopes,
         memory::Writers,
         report::{DaemonReport, Requests},
-        schema,
+        restore::Doubt,
+        sealing::{self, Sealing},
+        sql::{LAST_SEQ, count_unfinished, data_version, queue_id},
     },
 };
+
+pub(super) use crate::queue::sql::{count_at, state_at, transaction};
 
 /// Rows changed since the last checkpoint that make a quiet moment worth one.
 const CHECKPOINT_ROWS: u64 = 500;
@@ -61,12 +66,29 @@ pub(super) struct Store {
     pub(super) entity_cursor: String,
     pub(super) writers: Writers,
     pub(super) scopes: Scopes,
+    pub(super) trail: Trail,
+    doubt: Doubt,
     pub(super) reported: Option<DaemonReport>,
     pub(super) requested: Option<Requests>,
+    /// The keys of what is sealed.
+    pub(super) sealing: Arc<Sealing>,
+    pub(super) upkeep: Upkeep,
     checkpointed_changes: u64,
     damaged: Option<QueueError>,
     append_error: Option<QueueError>,
     health: Arc<HealthCell>,
+}
+
+/// What is to be done to the file itself.
+pub(super) struct Upkeep {
+    /// Rows are being given the form of new ones.
+    pub(super) converting: bool,
+    /// Rows that could not be, because they cannot be read.
+    pub(super) unreadable: u64,
+    /// The file can give room back to the disk.
+    pub(super) shrinks: bool,
+    /// The write-ahead log may hold what was erased.
+    pub(super) log_due: bool,
 }
 
 impl Store {
@@ -74,10 +96,13 @@ impl Store {
     pub(super) fn new(
         conn: Connection,
         options: &QueueOptions,
+        sealing: Sealing,
+        shrinks: bool,
         health: Arc<HealthCell>,
     ) -> rusqlite::Result<Self> {
         let queue_id = queue_id(&conn)?;
-        let last: Option<i64> = conn.query_row("SELECT max(seq) FROM event", [], |row| row.get(0))?;
+        let last: i64 = conn.query_row(LAST_SEQ, [], |row| row.get(0))?;
+        let converting = sealing::form(&conn)?.converting;
         // Before the count, so that what another process changes in between is counted again.
         let data_version = data_version(&conn)?;
         let unfinished = count_unfinished(&conn)?;
@@ -85,7 +110,7 @@ impl Store {
             queue_id,
             events_max: options.events_max,
             disk: Disk::new(&options.path, options.free_bytes_min),
-            next_seq: last.unwrap_or(0) + 1,
+            next_seq: last + 1,
             unfinished,
             open_claims: Vec::new(),
             next_claim: 1,
@@ -95,8 +120,13 @@ impl Store {
             entity_cursor: String::new(),
             writers: Writers::default(),
             scopes: Scopes::default(),
+            trail: Trail::default(),
+            doubt: Doubt::of(&conn)?,
             reported: None,
             requested: None,
+            sealing: Arc::new(sealing),
+            // The last process may have ended before it emptied the log.
+            upkeep: Upkeep { converting, unreadable: 0, shrinks, log_due: true },
             checkpointed_changes: conn.total_changes(),
             damaged: None,
             append_error: None,
@@ -127,7 +157,7 @@ impl Store {
         self.judge(done)
     }
 
-    fn judge<T>(&mut self, done: rusqlite::Result<T>) -> Result<T, QueueError> {
+    pub(super) fn judge<T>(&mut self, done: rusqlite::Result<T>) -> Result<T, QueueError> {
         let result = done.map_err(|error| QueueError::sqlite(&self.path, error));
         match &result {
             Err(error @ QueueError::Damaged { .. }) => self.damaged = Some(error.clone()),
@@ -152,15 +182,22 @@ impl Store {
         if self.unfinished.saturating_add(events.len() as u64) > self.events_max && self.notice_changes()? {
             self.recount()?;
         }
-        let mut tail =
-            Tail { seq: self.next_seq, unfinished: self.unfinished, events_max: self.events_max, low };
-        let queue_id = self.queue_id.clone();
+        let mut tail = Tail {
+            seq: self.next_seq,
+            unfinished: self.unfinished,
+            events_max: self.events_max,
+            low,
+            doubt: self.doubt,
+        };
+        let (queue_id, sealing) = (self.queue_id.clone(), Arc::clone(&self.sealing));
+        let mut trail = std::mem::take(&mut self.trail);
         let stored = self.write(|conn| {
             let mut insert = conn.prepare_cached(INSERT)?;
-            events.iter().map(|event| tail.append(conn, &mut insert, event, &queue_id)).collect()
+            let mut append = |event| tail.append(conn, &mut insert, &mut trail, event, &queue_id, &sealing);
+            events.iter().map(|event| append(event)).collect()
         });
         match &stored {
-            Ok(_) => (self.next_seq, self.unfinished) = (tail.seq, tail.unfinished),
+            Ok(_) => (self.next_seq, self.unfinished, self.trail) = (tail.seq, tail.unfinished, trail),
             Err(error) => self.append_error = Some(error.clone()),
         }
         stored
@@ -233,6 +270,7 @@ struct Tail {
     unfinished: u64,
     events_max: u64,
     low: Option<QueueError>,
+    doubt: Doubt,
 }
 
 impl Tail {
@@ -240,23 +278,30 @@ impl Tail {
         &mut self,
         conn: &Connection,
         insert: &mut CachedStatement<'_>,
+        trail: &mut Trail,
         event: &RawEvent,
         queue_id: &str,
+        sealing: &Sealing,
     ) -> rusqlite::Result<Result<Receipt, QueueError>> {
+        let digest = sealing.digest(event.digest);
         let refusal = self.low.clone().or_else(|| {
             (self.unfinished >= self.events_max).then_some(QueueError::AtCap { events_max: self.events_max })
         });
         if let Some(refusal) = refusal {
             // What is stored already is acknowledged even now, or its sender would repeat it without end.
-            let twin = event.id.as_ref().map(|id| twin(conn, &id.0, event.digest)).transpose()?.flatten();
+            let twin = event.id.as_ref().map(|id| twin(conn, &id.0, digest)).transpose()?.flatten();
             return Ok(match twin {
-                Some(Twin::Same(seq)) => Ok(receipt(event, seq, ReceiptKind::Duplicate, queue_id)),
+                Some(Twin::Same(seq)) => {
+                    trail.came_unwritten();
+                    Ok(receipt(event, seq, ReceiptKind::Duplicate, queue_id))
+                }
                 _ => Err(refusal),
             });
         }
         let id = event.id.as_ref().map(|id| id.0.as_str());
         let (received, occurred) = (event.received_at.0, event.occurred_at.map(|t| t.0));
         let seq = Seq(self.seq);
+        let body = sealing.body(seq.0, &event.body)?;
         let stored = insert.execute(params![
             seq.0,
             received,
@@ -264,16 +309,21 @@ impl Tail {
             id,
             event.kind.0,
             event.operation,
-            event.digest,
-            event.body
+            digest,
+            body
         ])?;
         if stored == 1 {
             self.seq += 1;
             self.unfinished += 1;
+            trail.came(conn, event, seq, ReceiptKind::Fresh, None)?;
+            self.doubt.mark(conn, event, seq)?;
             return Ok(Ok(receipt(event, seq, ReceiptKind::Fresh, queue_id)));
         }
-        let first = match id.map(|id| twin(conn, id, event.digest)).transpose()?.flatten() {
-            Some(Twin::Same(seq)) => return Ok(Ok(receipt(event, seq, ReceiptKind::Duplicate, queue_id))),
+        let first = match id.map(|id| twin(conn, id, digest)).transpose()?.flatten() {
+            Some(Twin::Same(seq)) => {
+                trail.came(conn, event, seq, ReceiptKind::Duplicate, None)?;
+                return Ok(Ok(receipt(event, seq, ReceiptKind::Duplicate, queue_id)));
+            }
             Some(Twin::Other(first)) => first,
             None => return Err(rusqlite::Error::StatementChangedRows(stored)),
         };
@@ -287,13 +337,15 @@ impl Tail {
             id,
             event.kind.0,
             event.operation,
-            event.digest,
-            event.body,
+            digest,
+            body,
             first.0,
             CONFLICT_CAUSE,
-            error
+            sealing.error(seq.0, &error)?
         ])?;
         self.seq += 1;
+        trail.came(conn, event, seq, ReceiptKind::Conflict, Some(first))?;
+        self.doubt.mark(conn, event, seq)?;
         Ok(Ok(receipt(event, seq, ReceiptKind::Conflict, queue_id)))
     }
 }
@@ -328,65 +380,7 @@ pub(super) fn local_id(queue_id: &str, seq: Seq) -> String {
     format!("local-{queue_id}-{seq}")
 }
 
-/// The queue file's random identity.
-pub(super) fn queue_id(conn: &Connection) -> rusqlite::Result<String> {
-    conn.query_row("SELECT queue_id FROM meta", [], |row| row.get(0))
-}
-
-/// The state of that number in a row.
-pub(super) fn state_at(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<EventState> {
-    let number = row.get(column)?;
-    EventState::from_number(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, number))
-}
-
-/// A number that is never negative.
-pub(super) fn count_at(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    let number: i64 = row.get(column)?;
-    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
-}
-
 /// The part of a text that is kept with an event.
 pub(super) fn bounded(text: &str) -> &str {
     text.get(..text.floor_char_boundary(ERROR_BYTES_MAX)).unwrap_or(text)
-}
-
-/// Runs `work` in a transaction of that kind; rolls back on any error.
-pub(super) fn transaction<T>(
-    conn: &Connection,
-    begin: &str,
-    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
-    let done = (|| {
-        if !conn.is_autocommit() {
-            // A rollback failed earlier, on a disk that failed too.
-            conn.prepare_cached("ROLLBACK")?.execute([])?;
-        }
-        conn.prepare_cached(begin)?.execute([])?;
-        let value = work(conn)?;
-        conn.prepare_cached("COMMIT")?.execute([])?;
-        Ok(value)
-    })();
-    // After some errors SQLite has rolled back by itself.
-    if done.is_err()
-        && !conn.is_autocommit()
-        && let Err(error) = conn.execute_batch("ROLLBACK")
-    {
-        tracing::warn!(%error, "the queue file could not roll back; it will be tried again");
-    }
-    done
-}
-
-fn count_unfinished(conn: &Connection) -> rusqlite::Result<u64> {
-    let sql = format!(
-        "SELECT (SELECT count(*) FROM event INDEXED BY event_pending WHERE state = 0)
-              + (SELECT count(*) FROM event INDEXED BY event_waiting WHERE {waiting})
-              + (SELECT count(*) FROM event INDEXED BY event_operator WHERE {operator} AND state = 4)",
-        waiting = schema::WAITING,
-        operator = schema::OPERATOR
-    );
-    conn.prepare_cached(&sql)?.query_row([], |row| count_at(row, 0))
-}
-
-fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
-    conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
 }

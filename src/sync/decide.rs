@@ -17,7 +17,10 @@ use crate::{
     },
     plan::{NO_LINK, Planned, Planner, StepKnown},
     policy::{self, Verdict},
-    sync::page::{Intent, Item, Page, Work, Writers},
+    sync::{
+        doubt,
+        page::{Intent, Item, Page, Work, Writers},
+    },
 };
 
 /// Decides what needs no more of the HIS: what planning refused, what is stale, what stands behind an unfinished event.
@@ -57,6 +60,9 @@ pub(super) fn decide(planner: &Planner, page: &mut Page) {
                 }
             },
         };
+        if item.outcome.is_none() {
+            item.outcome = doubt::refusal(item).map(Outcome::Rejected);
+        }
         if item.outcome.is_none()
             && let Intent::Work(work) = &item.intent
         {

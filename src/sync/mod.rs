@@ -6,6 +6,7 @@ mod apply;
 mod awaited;
 mod crosswalk;
 mod decide;
+mod doubt;
 mod find;
 mod link;
 mod lookups;

@@ -2,6 +2,7 @@
 //! filled through the library.
 
 use buktor_middleware::{
+    config::QueueKey,
     model::{
         clock::Timestamp,
         entity::Entity,
@@ -43,6 +44,8 @@ fn fill(site: &Site, database: &str, links: &[(Entity, &str, bool)], awaits: &[&
         events_max: 1000,
         free_bytes_min: 0,
         replace_damaged: false,
+        encrypt: false,
+        key: QueueKey::File(site.path("queue.key")),
     };
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
         let queue = Queue::open(options).unwrap().0;

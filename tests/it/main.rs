@@ -9,6 +9,7 @@ mod layers;
 mod style;
 
 mod adversary;
+mod auth;
 mod check;
 mod commands;
 mod config;

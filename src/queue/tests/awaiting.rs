@@ -5,7 +5,7 @@ use crate::{
     model::event::EventState,
     queue::{
         Awaited, Queue, Selection,
-        tests::{Place, append_many, because, event, settle_all, settled, states},
+        tests::{Place, append_many, because, event, settle_all, settled, states, tester},
     },
 };
 use EventState::{Applied, Deferred, Parked, Pending};
@@ -120,8 +120,8 @@ async fn whoever_moves_an_event_on_ends_its_waiting() {
         assert_eq!(awaited(&queue, None, 9).await, []);
     };
     let one = || Selection::Ids(vec!["1".into()]);
-    check(&|place| drop(place.inspect().retry(&one()).unwrap())).await;
-    check(&|place| drop(place.inspect().discard(&one()).unwrap())).await;
+    check(&|place| drop(place.inspect().retry(&one(), &tester()).unwrap())).await;
+    check(&|place| drop(place.inspect().discard(&one(), &tester()).unwrap())).await;
 
     let place = Place::new();
     let queue = place.open();
@@ -129,6 +129,6 @@ async fn whoever_moves_an_event_on_ends_its_waiting() {
     for (settlement, left) in [(waits_for("d8", 1), 1), (settled(1, Parked), 0), (settled(1, Applied), 0)] {
         settle_all(&queue, 5, vec![settlement]).await;
         assert_eq!(awaited(&queue, None, 9).await.len(), left);
-        place.inspect().retry(&one()).unwrap();
+        place.inspect().retry(&one(), &tester()).unwrap();
     }
 }

@@ -15,14 +15,14 @@ fn replacing(place: &Place) -> QueueOptions {
 }
 
 fn inspected(place: &Place) -> QueueError {
-    Inspector::open(&place.path()).err().unwrap()
+    Inspector::open(&place.path(), &place.key()).err().unwrap()
 }
 
 #[tokio::test]
 async fn a_fresh_file_is_made_with_its_folder() {
     let place = Place::new();
     let path = place.folder.path().join("a/b/queue.db");
-    assert!(matches!(Inspector::open(&path).err(), Some(QueueError::NoFile { .. })));
+    assert!(matches!(Inspector::open(&path, &place.key()).err(), Some(QueueError::NoFile { .. })));
     let (queue, opened) = Queue::open(QueueOptions { path: path.clone(), ..place.options() }).unwrap();
     assert!(opened.fresh && opened.set_aside.is_none());
     queue.append(event(None, "{}")).await.unwrap();

@@ -10,7 +10,7 @@ use crate::{
     queue::{
         Inspector, LinkRow, LinkScope, LinksOf, Proposal, Question, Queue, QueueError, Release, Relinked,
         links, relink,
-        tests::{Place, append_many, asks, settled},
+        tests::{Place, append_many, asks, older, settled, tester},
     },
 };
 use LinkChange::{Drop, Set, Void};
@@ -174,7 +174,7 @@ async fn links_belong_to_one_database() {
     assert_eq!(of("b").await, LinksOf::Ours);
     let inspector = place.inspect();
     assert_eq!(inspector.links_owner().unwrap().as_deref(), Some("b"));
-    assert_eq!(inspector.give_links("a", None).unwrap(), None);
+    assert_eq!(inspector.give_links("a", None, &tester()).unwrap(), None);
     assert_eq!(of("a").await, LinksOf::Ours);
     settle(&queue, vec![(visit("1"), Drop)]).await;
     assert_eq!(of("c").await, LinksOf::Ours);
@@ -199,7 +199,7 @@ async fn links_go_with_a_database_that_is_renamed() {
     // Linked once under the new name, and not any more: no hindrance.
     change("new.A", set("99")).await;
     change("new.A", Drop).await;
-    let rename = |old, new| place.inspect().give_links("x", Some((old, new))).unwrap();
+    let rename = |old, new| place.inspect().give_links("x", Some((old, new)), &tester()).unwrap();
     let keys = async || {
         let mut keys = Vec::new();
         for table in ["his.A", "HIS.B", "other.A", "A", "new.A", "new.B"] {
@@ -246,7 +246,7 @@ async fn an_operator_sees_and_changes_single_links() {
     assert_eq!(seen.own.as_ref().map(LinkRow::entity), Some(visit("2")));
     assert_eq!(seen.others.iter().map(|row| row.keys.join("/")).collect::<Vec<_>>(), ["1", "3"]);
     let relink = |inspector: &Inspector, change: &LinkChange, database: &str| {
-        inspector.relink(&visit("2"), change, &seen, database).unwrap()
+        inspector.relink(&visit("2"), change, &seen, database, &tester()).unwrap()
     };
     assert_eq!(relink(&inspector, &set("17"), "elsewhere"), Relinked::Other("db".into()));
     assert_eq!(relink(&inspector, &set("17"), "db"), Relinked::Done);
@@ -255,14 +255,14 @@ async fn an_operator_sees_and_changes_single_links() {
     // A proposal of the same row is void, here too; a new name gets its place.
     let note = Entity::linked("his.VISITS", "note", ["a", "b"]);
     let seen = inspector.link(&visit("5"), Some("19")).unwrap();
-    assert_eq!(inspector.relink(&visit("5"), &set("19"), &seen, "db").unwrap(), Relinked::Done);
+    assert_eq!(inspector.relink(&visit("5"), &set("19"), &seen, "db", &tester()).unwrap(), Relinked::Done);
     assert_eq!(link(&queue, &visit("4")).await, None);
     let seen = inspector.link(&note, Some("1")).unwrap();
     assert_eq!((&seen.own, seen.others.len()), (&None, 0));
-    assert_eq!(inspector.relink(&note, &set("1"), &seen, "db").unwrap(), Relinked::Done);
+    assert_eq!(inspector.relink(&note, &set("1"), &seen, "db", &tester()).unwrap(), Relinked::Done);
     assert_eq!(link(&queue, &note).await, confirmed("1"));
     let seen = inspector.link(&note, None).unwrap();
-    assert_eq!(inspector.relink(&note, &Drop, &seen, "db").unwrap(), Relinked::Done);
+    assert_eq!(inspector.relink(&note, &Drop, &seen, "db", &tester()).unwrap(), Relinked::Done);
     assert_eq!(link(&queue, &note).await, None);
 }
 
@@ -346,7 +346,7 @@ async fn opening_and_claiming_do_not_read_the_links() {
     queue.standing(vec![asks("x", 3)]).await.unwrap();
     queue.settle(claim.claim, vec![settled(1, EventState::Applied)], Timestamp(9)).await.unwrap();
     queue.begin_pass(Timestamp(9), Release::default()).await.unwrap();
-    queue.prune(Timestamp(9), Timestamp(9)).await.unwrap();
+    queue.prune(older(9)).await.unwrap();
     place.inspect().counts().unwrap();
     let asked = Question { link: true, ..asks(&visit("a key as long as those of some are 777").0, 9) };
     let lost = queue.standing(vec![asked]).await.unwrap_err();

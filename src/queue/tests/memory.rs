@@ -11,7 +11,7 @@ use crate::{
     },
     queue::{
         Queue, Selection,
-        tests::{Place, about, append_many, asks, event, settle_all, settled, writer},
+        tests::{Place, about, append_many, asks, event, settle_all, settled, tester, writer},
     },
 };
 use EventState::{Applied, Parked, Stale};
@@ -115,7 +115,7 @@ async fn what_is_in_the_his_is_remembered_though_it_was_given_up() {
     let queue = place.open();
     append_many(&queue, 2).await;
     let page = queue.claim(None, 9).await.unwrap();
-    place.inspect().discard(&Selection::Ids(vec!["1".into()])).unwrap();
+    place.inspect().discard(&Selection::Ids(vec!["1".into()]), &tester()).unwrap();
     let by = writer("appointment", Some("status"));
     let both = vec![wrote(1, "x", &[("x", &by)]), wrote(2, "y", &[("y", &by)])];
     queue.settle(page.claim, both, Timestamp(1)).await.unwrap();

@@ -8,6 +8,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
+    config::QueueKey,
     model::{
         clock::Timestamp,
         entity::Entity,
@@ -15,10 +16,11 @@ use crate::{
         outcome::{Rejection, Settlement, Writer},
         table::ColumnName,
     },
-    queue::{Inspector, Opened, Question, Queue, QueueError, QueueOptions},
+    queue::{Inspector, Opened, Operator, Question, Queue, QueueError, QueueOptions, Retention},
 };
 
 mod appending;
+mod audit;
 mod awaiting;
 mod files;
 mod links;
@@ -26,6 +28,7 @@ mod memory;
 mod model;
 mod operators;
 mod passing;
+mod sealed;
 
 struct Place {
     folder: TempDir,
@@ -41,7 +44,18 @@ impl Place {
     }
 
     fn options(&self) -> QueueOptions {
-        QueueOptions { path: self.path(), events_max: 1000, free_bytes_min: 0, replace_damaged: false }
+        QueueOptions {
+            path: self.path(),
+            events_max: 1000,
+            free_bytes_min: 0,
+            replace_damaged: false,
+            encrypt: false,
+            key: self.key(),
+        }
+    }
+
+    fn key(&self) -> QueueKey {
+        QueueKey::File(self.folder.path().join("queue.key"))
     }
 
     fn try_open(&self) -> Result<(Queue, Opened), QueueError> {
@@ -53,7 +67,7 @@ impl Place {
     }
 
     fn inspect(&self) -> Inspector {
-        Inspector::open(&self.path()).unwrap()
+        Inspector::open(&self.path(), &self.key()).unwrap()
     }
 
     /// The file without its daemon: what another process would see.
@@ -64,6 +78,17 @@ impl Place {
     fn beside(&self, end: &str) -> PathBuf {
         super::open::beside(&self.path(), end)
     }
+}
+
+/// Who acts in these tests.
+fn tester() -> Operator {
+    Operator { user: "tester".into(), command: "test".into() }
+}
+
+/// What was finished, or left to an operator, before a moment is old, and so are entities.
+fn older(than: i64) -> Retention {
+    let than = Timestamp(than);
+    Retention { applied_before: than, parked_before: None, entities_before: than }
 }
 
 fn bytes(path: &Path) -> Vec<u8> {

@@ -12,8 +12,8 @@ use crate::{
         outcome::{Link, LinkChange, Settlement, Standing, Writer, Written},
     },
     queue::{
-        ClaimId, Proposal, Question, Queue, QueueError, Release,
-        tests::{Place, event, settled, states, writer},
+        AtRest, ClaimId, Proposal, Question, Queue, QueueError, QueueOptions, Release,
+        tests::{Place, event, older, settled, states, writer},
     },
 };
 
@@ -32,7 +32,8 @@ enum Act {
     Release,
     Pass,
     Prune,
-    Reopen,
+    Convert,
+    Reopen { encrypt: bool },
 }
 
 /// What becomes of an event.
@@ -85,7 +86,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Release),
         2 => Just(Act::Pass),
         1 => Just(Act::Prune),
-        1 => Just(Act::Reopen),
+        1 => Just(Act::Convert),
+        1 => any::<bool>().prop_map(|encrypt| Act::Reopen { encrypt }),
     ]
 }
 
@@ -268,6 +270,7 @@ async fn play(acts: Vec<Act>) {
     let place = Place::new();
     let mut queue = place.open();
     let mut list = List::default();
+    let mut encrypted = false;
     for act in acts {
         match act {
             Act::Append { id, body } => {
@@ -300,18 +303,23 @@ async fn play(acts: Vec<Act>) {
                 assert_eq!(arrived, list.arrived(missing));
             }
             Act::Prune => {
-                queue.prune(Timestamp(1000), Timestamp(1000)).await.unwrap();
+                queue.prune(older(1000)).await.unwrap();
                 list.written.clear();
-                let greatest = list.next;
                 let others: BTreeSet<u8> =
                     list.rows.values().filter(|row| !row.first).map(|row| row.id).collect();
-                list.rows.retain(|seq, row| {
-                    !row.state.is_final() || *seq == greatest || (row.first && others.contains(&row.id))
-                });
+                list.rows.retain(|_, row| !row.state.is_final() || (row.first && others.contains(&row.id)));
             }
-            Act::Reopen => {
+            Act::Convert => {
+                queue.convert().await.unwrap();
+                assert_eq!(
+                    place.inspect().at_rest().unwrap(),
+                    if encrypted { AtRest::Sealed } else { AtRest::Plain }
+                );
+            }
+            Act::Reopen { encrypt } => {
+                encrypted = encrypt;
                 queue.close().await;
-                let (again, opened) = place.try_open().unwrap();
+                let (again, opened) = Queue::open(QueueOptions { encrypt, ..place.options() }).unwrap();
                 assert_eq!(opened.recovered, list.crash());
                 queue = again;
             }

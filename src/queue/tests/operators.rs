@@ -7,7 +7,9 @@ use crate::{
     },
     queue::{
         Changed, DaemonReport, EventFilter, Inspector, Queue, QueueError, QueueOptions, Release, Selection,
-        tests::{Place, about, append_many, because, due, event, of_kind, settle_all, settled, states},
+        tests::{
+            Place, about, append_many, because, due, event, of_kind, settle_all, settled, states, tester,
+        },
     },
 };
 use EventState::{
@@ -44,7 +46,7 @@ async fn place_with_each() -> (Place, Queue, Inspector) {
     let queue = place.open();
     one_of_each(&queue).await;
     let inspector = place.inspect();
-    inspector.discard(&Selection::Ids(vec!["12".into()])).unwrap();
+    inspector.discard(&Selection::Ids(vec!["12".into()]), &tester()).unwrap();
     let all: Vec<_> = (1..).zip(EventState::ALL).collect();
     assert_eq!(states(&inspector), all);
     (place, queue, inspector)
@@ -102,7 +104,7 @@ async fn events_are_listed_by_what_is_asked() {
 async fn a_retry_takes_what_can_be_tried_again() {
     let check = async |selection: Selection, retried: &[i64], skipped: &[EventState], unknown: &[&str]| {
         let (_place, queue, inspector) = place_with_each().await;
-        let changed = inspector.retry(&selection).unwrap();
+        let changed = inspector.retry(&selection, &tester()).unwrap();
         let expected = Changed {
             changed: retried.len() as u64,
             skipped: skipped.iter().map(|state| (*state, 1)).collect(),
@@ -131,13 +133,17 @@ async fn a_retry_takes_what_can_be_tried_again() {
 #[tokio::test]
 async fn a_discard_takes_whatever_is_not_final() {
     let (_place, queue, inspector) = place_with_each().await;
-    assert_eq!(inspector.discard(&Selection::Cause("busy".into())).unwrap().changed, 1);
-    assert_eq!(inspector.discard(&Selection::All).unwrap().changed, 3, "parked, unmapped, conflict");
+    assert_eq!(inspector.discard(&Selection::Cause("busy".into()), &tester()).unwrap().changed, 1);
+    assert_eq!(
+        inspector.discard(&Selection::All, &tester()).unwrap().changed,
+        3,
+        "parked, unmapped, conflict"
+    );
     let counts = inspector.counts().unwrap();
     assert_eq!((counts[&Discarded], counts[&Applied], counts[&Pending]), (5, 1, 1));
     assert!(inspector.show("7").unwrap().row.settled_at > Some(Timestamp(50)));
     let pending = Selection::Ids(vec!["1".into()]);
-    assert_eq!(inspector.discard(&pending).unwrap().changed, 1);
+    assert_eq!(inspector.discard(&pending, &tester()).unwrap().changed, 1);
     assert!(queue.claim(None, 9).await.unwrap().events.is_empty());
 }
 
@@ -151,7 +157,7 @@ async fn a_retry_starts_the_count_of_crashes_anew() {
     let queue = place.open();
     settle_all(&queue, 5, vec![because("crashes", settled(1, Parked))]).await;
     assert_eq!(place.inspect().show("1").unwrap().row.crashes, 1);
-    place.inspect().retry(&Selection::Cause("crashes".into())).unwrap();
+    place.inspect().retry(&Selection::Cause("crashes".into()), &tester()).unwrap();
     let event = queue.claim(None, 1).await.unwrap().events.remove(0);
     assert_eq!((event.crashes, event.attempts, event.replay), (0, 2, true));
 }
@@ -169,7 +175,7 @@ async fn many_events_are_changed_in_short_steps() {
         .unwrap();
     assert!(queue.append(event(None, "{}")).await.is_err(), "at the cap");
     let all = Selection::Ids((1..=2500).map(|n| n.to_string()).collect());
-    assert_eq!(place.inspect().discard(&all).unwrap().changed, 2500);
+    assert_eq!(place.inspect().discard(&all, &tester()).unwrap().changed, 2500);
     assert!(queue.append(event(None, "{}")).await.is_ok(), "the daemon counts again before it refuses");
     assert_eq!(queue.health().unfinished, 1);
 }
@@ -202,7 +208,7 @@ async fn a_request_reaches_the_daemon_and_its_end_the_command() {
     assert_eq!(inspector.daemon().unwrap(), None);
     assert!(inspector.is_running().unwrap());
     assert_eq!(queue.requests().await.unwrap().sync_now, 0);
-    let ticket = inspector.request_sync().unwrap();
+    let ticket = inspector.request_sync(&tester()).unwrap();
     assert_eq!(queue.requests().await.unwrap().sync_now, ticket);
     assert_eq!(queue.requests().await.unwrap().sync_now, ticket);
     assert!(!inspector.sync_done(ticket).unwrap());
@@ -218,7 +224,7 @@ async fn a_request_reaches_the_daemon_and_its_end_the_command() {
     queue.report(report.clone()).await.unwrap();
     queue.report(report.clone()).await.unwrap();
     assert!(inspector.sync_done(ticket).unwrap());
-    assert_eq!(inspector.request_sync().unwrap(), ticket + 1);
+    assert_eq!(inspector.request_sync(&tester()).unwrap(), ticket + 1);
     queue.close().await;
     let status = inspector.daemon().unwrap().unwrap();
     assert_eq!((status.report, status.is_running), (report, false));

@@ -8,10 +8,10 @@ use crate::{
         outcome::{Settlement, Standing, Written},
     },
     queue::{
-        Kinds, Question, Queue, Release,
+        Erased, Kinds, Question, Queue, Release, Retention,
         tests::{
-            Place, about, append_many, asks, because, due, event, of_kind, seqs, settle_all, settled, states,
-            writer,
+            Place, about, append_many, asks, because, due, event, of_kind, older, seqs, settle_all, settled,
+            states, tester, writer,
         },
     },
 };
@@ -205,7 +205,7 @@ async fn what_an_operator_gave_up_stays_so_unless_it_is_in_the_his() {
     append_many(&queue, 2).await;
     let page = queue.claim(None, 9).await.unwrap();
     let both = super::super::Selection::Ids(vec!["1".into(), "2".into()]);
-    place.inspect().discard(&both).unwrap();
+    place.inspect().discard(&both, &tester()).unwrap();
     queue.settle(page.claim, vec![settled(1, Parked), settled(2, Applied)], Timestamp(1)).await.unwrap();
     assert_eq!(states(&place.inspect()), [(1, Discarded), (2, Applied)]);
 }
@@ -305,7 +305,7 @@ async fn a_held_event_goes_when_its_blocker_is_resumed_or_given_up() {
     .await;
     let pass = async || queue.begin_pass(Timestamp(100), Release::default()).await.unwrap();
     assert_eq!(pass().await, 0);
-    place.inspect().discard(&super::super::Selection::Ids(vec!["1".into()])).unwrap();
+    place.inspect().discard(&super::super::Selection::Ids(vec!["1".into()]), &tester()).unwrap();
     assert_eq!(pass().await, 1);
     assert_eq!(queue.health().unfinished, 3);
     assert_eq!(queue.resume_paused(Kinds::All).await.unwrap(), 1);
@@ -354,11 +354,17 @@ async fn pruning_never_gives_a_place_twice() {
         ],
     )
     .await;
-    assert_eq!(queue.prune(Timestamp(10), Timestamp(10)).await.unwrap(), 0);
-    assert_eq!(queue.prune(Timestamp(11), Timestamp(10)).await.unwrap(), 3);
-    assert_eq!(states(&place.inspect()), [(3, Parked), (5, Applied)]);
-    queue.prune(Timestamp(11), Timestamp(10)).await.unwrap();
-    assert_eq!(queue.prune(Timestamp(11), Timestamp(11)).await.unwrap(), 2, "two entities");
+    let entities = |kept: Retention, than| Retention { entities_before: Timestamp(than), ..kept };
+    assert_eq!(queue.prune(older(10)).await.unwrap(), Erased::default());
+    let erased = queue.prune(entities(older(11), 10)).await.unwrap();
+    assert_eq!(erased, Erased { finished: 4, ..Erased::default() });
+    assert_eq!(states(&place.inspect()), [(3, Parked)]);
+    queue.prune(entities(older(11), 10)).await.unwrap();
+    let erased = queue.prune(older(11)).await.unwrap();
+    assert_eq!(erased, Erased { entities: 2, more: true, ..Erased::default() });
+    let erased = queue.prune(Retention { parked_before: Some(Timestamp(11)), ..older(11) }).await.unwrap();
+    assert_eq!(erased, Erased { parked: 1, ..Erased::default() });
+    assert_eq!(states(&place.inspect()), []);
     let forgotten = queue.standing(vec![asks("b", 9)]).await.unwrap();
     assert_eq!(forgotten, [Standing::default()]);
     queue.close().await;

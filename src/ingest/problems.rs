@@ -1,0 +1,166 @@
+//! Requests that are refused: what their senders are told, and what the operator is told of all of them together. Never
+//! repeats what a request holds.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use hyper::{
+    StatusCode,
+    header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use crate::{
+    auth::Refused,
+    http::{BodyError, reply::Problem},
+    ingest::Refusal,
+};
+
+/// What a client is told to wait before it tries again, in seconds.
+const RETRY_AFTER_S: &str = "60";
+/// The same where it is too fast: an address gets one request a second at least.
+const RATE_RETRY_AFTER_S: &str = "1";
+/// How often refused requests are told in the log.
+const TOLD_EVERY: Duration = Duration::from_mins(1);
+
+pub(super) fn method_not_allowed(message: &'static str, allow: &'static str) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, message).with(ALLOW, allow)
+}
+
+pub(super) fn unavailable(message: &'static str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, message).with(RETRY_AFTER, RETRY_AFTER_S)
+}
+
+pub(super) fn body_problem(error: BodyError) -> Problem {
+    match error {
+        BodyError::TooLarge(bytes_max) => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!(
+                "the body is larger than {} KiB; send one event per request, or raise server.max_body_kb",
+                bytes_max / 1024
+            ),
+        ),
+        BodyError::TooSlow(time) => Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            format!("the body did not arrive within {} seconds; send the request again", time.as_secs_f32()),
+        ),
+        BodyError::Broken => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "the body broke off, or its chunks are malformed; send the request again",
+        ),
+        BodyError::Crowded => unavailable(
+            "too many requests come at once, and this one came slowest; the event was not kept, send it again later",
+        ),
+    }
+}
+
+pub(super) fn append_problem(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::AtCap => unavailable(
+            "too many events wait to be applied (queue.max_events); the event was not kept, send it again later",
+        ),
+        Refusal::DiskLow => {
+            unavailable("the middleware's disk is nearly full; the event was not kept, send it again later")
+        }
+        Refusal::Failed => Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the middleware could not store the event, its log says why; the event was not kept, send it again",
+        ),
+    }
+}
+
+/// What a sender is told whom the door does not let in.
+pub(super) fn door_problem(refused: Refused) -> Problem {
+    let status = match refused {
+        Refused::ForwardedFor => StatusCode::BAD_REQUEST,
+        Refused::Address => StatusCode::FORBIDDEN,
+        Refused::Forwarded | Refused::WebPage | Refused::Missing(_) | Refused::Wrong | Refused::Clock => {
+            StatusCode::UNAUTHORIZED
+        }
+    };
+    let problem = Problem::new(status, refused.to_string());
+    if status == StatusCode::UNAUTHORIZED { problem.with(WWW_AUTHENTICATE, "Bearer") } else { problem }
+}
+
+pub(super) fn too_fast() -> Problem {
+    Problem::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too many requests from this address; the event was not kept, send it again after a second, or raise \
+         server.max_requests_per_second",
+    )
+    .with(RETRY_AFTER, RATE_RETRY_AFTER_S)
+}
+
+/// Refused requests are the sender's to mend, but an operator wants to know of them: once a minute, with how many
+/// there were, so that a stranger cannot fill the log.
+#[derive(Debug, Default)]
+pub struct Refusals(Mutex<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    told_at: Option<Instant>,
+    by_status: BTreeMap<u16, u64>,
+    last_stranger: Option<IpAddr>,
+}
+
+impl Refusals {
+    pub(super) fn tell(&self, status: StatusCode, from: IpAddr, now: Instant) {
+        if let Some(told) = self.count(status, from, now) {
+            tracing::warn!(
+                requests = told.by_status.values().sum::<u64>(),
+                statuses = told.words(),
+                last_stranger = told.last_stranger.map(tracing::field::display),
+                "refused requests; their senders were told why"
+            );
+        }
+    }
+
+    /// Gives what is to be told now.
+    fn count(&self, status: StatusCode, from: IpAddr, now: Instant) -> Option<Counted> {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counted.by_status.entry(status.as_u16()).or_default() += 1;
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            counted.last_stranger = Some(from);
+        }
+        let due = counted.told_at.is_none_or(|told| now.saturating_duration_since(told) >= TOLD_EVERY);
+        due.then(|| std::mem::replace(&mut *counted, Counted { told_at: Some(now), ..Counted::default() }))
+    }
+}
+
+impl Counted {
+    /// `401: 12, 404: 1`.
+    fn words(&self) -> String {
+        let each: Vec<_> =
+            self.by_status.iter().map(|(status, count)| format!("{status}: {count}")).collect();
+        each.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_counted_and_told_once_a_minute() {
+        let (refusals, start) = (Refusals::default(), Instant::now());
+        let at = |second: u64, status: u16, host: u8| {
+            let told = refusals.count(
+                StatusCode::from_u16(status).unwrap(),
+                [192, 0, 2, host].into(),
+                start + Duration::from_secs(second),
+            );
+            told.map(|told| format!("{}; {:?}", told.words(), told.last_stranger))
+        };
+        assert_eq!(at(0, 400, 1).as_deref(), Some("400: 1; None"));
+        for second in 1..50 {
+            assert_eq!(at(second, if second % 2 == 0 { 404 } else { 401 }, 7), None);
+        }
+        assert_eq!(at(59, 403, 8), None);
+        assert_eq!(at(60, 400, 9).as_deref(), Some("400: 1, 401: 25, 403: 1, 404: 24; Some(192.0.2.8)"));
+        assert_eq!(at(61, 400, 9), None);
+        assert_eq!(at(120, 400, 9).as_deref(), Some("400: 2; None"));
+    }
+}
