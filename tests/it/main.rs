@@ -11,6 +11,7 @@ mod style;
 mod adversary;
 mod audit;
 mod backup;
+mod auth;
 mod check;
 #[cfg(target_os = "linux")]
 mod clock;
