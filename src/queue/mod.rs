@@ -26,6 +26,7 @@ use crate::{
 
 mod awaited;
 mod change;
+mod damage;
 mod disk;
 mod error;
 mod inspect;

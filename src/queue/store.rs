@@ -1,11 +1,7 @@
 //! The owner's side of the queue file: transactions, what is kept in memory of it, and appending. Every method
 //! that changes the file commits before it returns; none of them waits for anything but `SQLite`.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, sync::Arc};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
@@ -14,6 +10,7 @@ use crate::{
     model::event::{EventState, RawEvent, Receipt, ReceiptKind, Seq},
     queue::{
         ClaimId, Health, HealthCell, QueueError, QueueOptions,
+        damage::Damage,
         disk::Disk,
         links::Scopes,
         memory::Writers,
@@ -24,9 +21,6 @@ use crate::{
 
 /// Rows changed since the last checkpoint that make a quiet moment worth one.
 const CHECKPOINT_ROWS: u64 = 500;
-
-/// How long a file that was found damaged is left alone before all of it is read again.
-const DAMAGE_LOOK: Duration = Duration::from_secs(5);
 
 /// The cause of events whose id was used before with another body.
 const CONFLICT_CAUSE: &str = "id-conflict";
@@ -71,9 +65,7 @@ pub(super) struct Store {
     pub(super) reported: Option<DaemonReport>,
     pub(super) requested: Option<Requests>,
     checkpointed_changes: u64,
-    damaged: Option<QueueError>,
-    /// When it is looked at again whether the file is damaged.
-    damage_look: Option<Instant>,
+    damage: Damage,
     append_error: Option<QueueError>,
     health: Arc<HealthCell>,
 }
@@ -107,8 +99,7 @@ impl Store {
             reported: None,
             requested: None,
             checkpointed_changes: conn.total_changes(),
-            damaged: None,
-            damage_look: None,
+            damage: Damage::default(),
             append_error: None,
             health,
             path: options.path.clone(),
@@ -140,34 +131,16 @@ impl Store {
     fn judge<T>(&mut self, done: rusqlite::Result<T>) -> Result<T, QueueError> {
         let result = done.map_err(|error| QueueError::sqlite(&self.path, error));
         match &result {
-            Err(error @ QueueError::Damaged { .. }) => {
-                self.damage_look.get_or_insert_with(|| Instant::now() + DAMAGE_LOOK);
-                self.damaged = Some(error.clone());
-            }
+            Err(error @ QueueError::Damaged { .. }) => self.damage.note(error),
             Err(QueueError::Full { .. }) => self.disk.forget(),
             _ => {}
         }
         result
     }
 
-    /// Refuses where no new work may be taken from, or put into, a file that is known to be damaged. Now and then it reads
-    /// all of it, because `SQLite` also calls a file damaged whose disk has failed to read it once.
+    /// Refuses where no new work may be taken from, or put into, a file that is known to be damaged.
     pub(super) fn sound(&mut self) -> Result<(), QueueError> {
-        let Some(damaged) = self.damaged.clone() else { return Ok(()) };
-        let begun = Instant::now();
-        if self.damage_look.is_some_and(|at| begun < at) {
-            return Err(damaged);
-        }
-        if matches!(schema::damage(&self.conn, true), Ok(None)) {
-            (self.damaged, self.damage_look) = (None, None);
-            tracing::info!(
-                "the queue file was read as a whole and is not damaged; its disk had failed to read it"
-            );
-            return Ok(());
-        }
-        // However large the file, most of the time is left for what still works.
-        self.damage_look = Some(Instant::now() + DAMAGE_LOOK.max(begun.elapsed() * 10));
-        Err(damaged)
+        self.damage.refusal(&self.conn)
     }
 
     /// Stores events in one commit. The outer error is that of the commit: none of the events is kept then.
@@ -243,8 +216,8 @@ impl Store {
     /// Looks at the disk where the last look is old, and makes the present state known to [`Health`]'s readers.
     pub(super) fn publish(&mut self) {
         let refusing = self
-            .damaged
-            .clone()
+            .damage
+            .known()
             .or_else(|| self.disk.refusal())
             .or_else(|| {
                 (self.unfinished >= self.events_max)
