@@ -22,8 +22,8 @@ use crate::{
         audit::{self, Entry},
         links::Scopes,
         listed::{CauseCount, DaemonStatus, EventDetail, EventFilter, EventRow},
-        memory::Writers,
-        open, page, report,
+        memory::{self, Writers},
+        open, report,
         schema::{self, FINAL, Identity, LAYOUT, OPERATOR, WAITING},
         seal,
         sealing::Sealing,
@@ -195,7 +195,7 @@ impl Inspector {
     /// What the worker would be told of these records, see [`crate::queue::Queue::standing`].
     pub fn standing(&self, questions: &[Question]) -> Result<Vec<Standing>, QueueError> {
         let (mut writers, mut scopes) = (Writers::default(), Scopes::default());
-        self.checked(page::standings(&self.conn, &mut writers, &mut scopes, questions))
+        self.checked(memory::standings(&self.conn, &mut writers, &mut scopes, questions))
     }
 
     /// Asks the daemon to write to the HIS now. Gives a ticket for [`Inspector::sync_done`].

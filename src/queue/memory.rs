@@ -10,9 +10,10 @@ use crate::{
         clock::Timestamp,
         entity::Entity,
         event::Seq,
-        outcome::{Settlement, Writer, Written},
+        outcome::{Settlement, Standing, Writer, Written},
         table::ColumnName,
     },
+    queue::{Question, links, schema::UNFINISHED},
 };
 
 const REMEMBER: &str = "
@@ -204,4 +205,44 @@ pub(super) fn written(
         });
     }
     Ok(found)
+}
+
+/// See [`super::store::Store::standing`].
+pub(super) fn standings(
+    conn: &Connection,
+    writers: &mut Writers,
+    scopes: &mut links::Scopes,
+    questions: &[Question],
+) -> rusqlite::Result<Vec<Standing>> {
+    let unfinished_sql = format!(
+        "SELECT seq FROM event INDEXED BY event_unfinished
+         WHERE entity IS NOT NULL AND {UNFINISHED} AND entity = ?1 AND seq < ?2
+         ORDER BY (state = 0), seq LIMIT 1"
+    );
+    let any_sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM event INDEXED BY event_unfinished
+                        WHERE entity IS NOT NULL AND {UNFINISHED})"
+    );
+    let expected_sql = "SELECT EXISTS (SELECT 1 FROM event INDEXED BY event_expecting
+                        WHERE entity IS NOT NULL AND awaits IS NOT NULL AND entity = ?1 AND seq < ?2)";
+    let any_expected_sql = "SELECT EXISTS (SELECT 1 FROM event INDEXED BY event_expecting
+                            WHERE entity IS NOT NULL AND awaits IS NOT NULL)";
+    let mut unfinished = conn.prepare_cached(&unfinished_sql)?;
+    let mut expected = conn.prepare_cached(expected_sql)?;
+    let any_expected: bool = conn.prepare_cached(any_expected_sql)?.query_row([], |row| row.get(0))?;
+    // Mostly nothing waits, and then one look answers for all.
+    let any_unfinished: bool = conn.prepare_cached(&any_sql)?.query_row([], |row| row.get(0))?;
+    let answer = |Question { entity, seq, order, link }: &Question| {
+        let least: Option<i64> = if *order && any_unfinished {
+            unfinished.query_row(params![entity.0, seq.0], |row| row.get(0)).optional()?
+        } else {
+            None
+        };
+        let expected =
+            *order && any_expected && expected.query_row(params![entity.0, seq.0], |row| row.get(0))?;
+        let link = if *link { links::find(conn, scopes, entity)? } else { None };
+        let written = written(conn, writers, entity)?;
+        Ok(Standing { written, unfinished: least.map(Seq), expected, link })
+    };
+    questions.iter().map(answer).collect()
 }

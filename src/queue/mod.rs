@@ -51,6 +51,7 @@ mod sealing;
 mod shrink;
 mod sql;
 mod store;
+mod trail;
 mod upgrade;
 mod writer;
 
@@ -58,7 +59,7 @@ mod writer;
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 mod tests;
 
-pub use audit::{AuditAction, AuditFilter, AuditRow, Operator};
+pub use audit::{AuditAction, Operator};
 pub use awaited::Awaited;
 pub use backup::{BackedUp, BackupError, Content, backup};
 pub use change::{Changed, Selection};
@@ -72,6 +73,7 @@ pub use rekey::{Compacted, Rekeyed, compact, rekey};
 pub use relink::{LinkRow, LinkScope, LinkView, Relinked};
 pub use report::{DaemonReport, Requests};
 pub use restore::{Present, RESTORED_CAUSE, Restored, Restoring};
+pub use trail::{AuditFilter, AuditRow};
 
 /// How a queue is opened.
 #[derive(Clone, Debug)]

@@ -289,15 +289,11 @@ impl Tail {
             (self.unfinished >= self.events_max).then_some(QueueError::AtCap { events_max: self.events_max })
         });
         if let Some(refusal) = refusal {
-            // What is stored already is acknowledged even now, or its sender would repeat it without end.
-            let twin = event.id.as_ref().map(|id| twin(conn, &id.0, digest)).transpose()?.flatten();
-            return Ok(match twin {
-                Some(Twin::Same(seq)) => {
-                    trail.came_unwritten();
-                    Ok(receipt(event, seq, ReceiptKind::Duplicate, queue_id))
-                }
-                _ => Err(refusal),
-            });
+            let known = duplicate(conn, event, digest)?;
+            return Ok(known.map_or(Err(refusal), |seq| {
+                trail.came_unwritten();
+                Ok(receipt(event, seq, ReceiptKind::Duplicate, queue_id))
+            }));
         }
         let id = event.id.as_ref().map(|id| id.0.as_str());
         let (received, occurred) = (event.received_at.0, event.occurred_at.map(|t| t.0));
@@ -349,6 +345,16 @@ impl Tail {
         self.doubt.mark(conn, event, seq)?;
         Ok(Ok(receipt(event, seq, ReceiptKind::Conflict, queue_id)))
     }
+}
+
+/// The event that this one repeats. What is stored already is acknowledged even where nothing can be stored, or its sender
+/// would repeat it without end.
+fn duplicate(conn: &Connection, event: &RawEvent, digest: [u8; 16]) -> rusqlite::Result<Option<Seq>> {
+    let twin = event.id.as_ref().map(|id| twin(conn, &id.0, digest)).transpose()?.flatten();
+    Ok(twin.and_then(|twin| match twin {
+        Twin::Same(seq) => Some(seq),
+        Twin::Other(_) => None,
+    }))
 }
 
 /// An event that has the id of another.
