@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    config::{self, Config},
+    config::Config,
+    housekeeping,
     http::{
         self, HttpLimits,
         tls::{Tls, TlsError},
@@ -26,10 +27,10 @@ use crate::{
         event::{EventKind, RawEvent, Receipt},
         mapping::Mapping,
     },
-    queue::{DaemonReport, Kinds, Queue, QueueError, QueueOptions, Retention},
+    queue::{DaemonReport, Kinds, Queue, QueueError, QueueOptions},
     sync::{
         Worker,
-        schedule::{Schedule, ScheduleError},
+        schedule::{Cron, Schedule, ScheduleError},
     },
 };
 
@@ -92,7 +93,8 @@ impl Daemon {
         let Self { config, queue, listener, address, tls, clock } = self;
         adopt(&config, &queue).await?;
         let (wake, wakes) = mpsc::channel(1);
-        let schedule = Schedule::start(&config.sync.schedule, config.database.timezone, wake.clone()).await?;
+        let cron = Cron { expression: config.sync.schedule.clone(), zone: config.database.timezone };
+        let schedule = Schedule::start(cron, wake.clone(), Arc::clone(&clock)).await?;
         let worker =
             Worker::new(&config, queue.clone(), Arc::clone(&clock), report(&config, address, &*clock));
         let (guard, until) = (stop.clone().drop_guard(), stop.clone());
@@ -101,8 +103,12 @@ impl Daemon {
             let _guard = guard;
             worker.run(wakes, until).await;
         });
-        let pruning =
-            tokio::spawn(housekeeping(queue.clone(), config.queue.clone(), Arc::clone(&clock), stop.clone()));
+        let pruning = tokio::spawn(housekeeping::keep(
+            queue.clone(),
+            config.queue.clone(),
+            Arc::clone(&clock),
+            stop.clone(),
+        ));
         info!(%address, version = env!("CARGO_PKG_VERSION"), "accepting events");
         serve(&config, &queue, listener, tls, clock, stop).await;
         drop(wake);
@@ -235,7 +241,9 @@ impl Acceptance {
         }
         appended.map_err(|error| match error {
             QueueError::AtCap { .. } => Refusal::AtCap,
-            QueueError::DiskLow { .. } | QueueError::Full { .. } => Refusal::DiskLow,
+            QueueError::DiskLow { .. } | QueueError::Full { .. } | QueueError::Disk { .. } => {
+                Refusal::DiskLow
+            }
             _ => Refusal::Failed,
         })
     }
@@ -254,68 +262,6 @@ fn listen_advice(error: &io::Error) -> &'static str {
         }
         _ => "set another address in \"server\": {\"listen\": \"127.0.0.1:5000\"}",
     }
-}
-
-/// Keeps the queue file as the configuration wants it, in small steps beside the daily work: events sealed or not, what is
-/// older than its retention erased, room given back.
-async fn housekeeping(queue: Queue, keep: config::Queue, clock: Arc<dyn Clock>, stop: CancellationToken) {
-    loop {
-        match queue.convert().await {
-            Ok(0) => {}
-            Ok(events) if keep.encrypt => info!(events, "the events in the queue file are encrypted now"),
-            Ok(events) => info!(events, "the events in the queue file are not encrypted any more"),
-            Err(error) => {
-                warn!(%error, "the events in the queue file could not be converted; it will be tried again");
-            }
-        }
-        if let Err(error) = prune(&queue, &keep, &*clock).await {
-            warn!(%error, "old events could not be erased");
-        }
-        let pause = match queue.tidy().await {
-            Ok(true) => limits::PRUNE_INTERVAL,
-            // A command reads the file: what was erased is still in the log.
-            Ok(false) => limits::TIDY_INTERVAL,
-            Err(error) => {
-                warn!(%error, "the queue file could not be made smaller");
-                limits::PRUNE_INTERVAL
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-}
-
-/// Erases what retention allows.
-async fn prune(queue: &Queue, keep: &config::Queue, clock: &dyn Clock) -> Result<(), QueueError> {
-    let now = clock.now();
-    let retention = Retention {
-        applied_before: now.before(keep.keep_applied),
-        parked_before: keep.keep_parked.map(|kept| now.before(kept)),
-        entities_before: now.before(limits::KEEP_ENTITIES),
-    };
-    let (mut finished, mut parked) = (0, 0);
-    loop {
-        let erased = queue.prune(retention).await?;
-        finished += erased.finished;
-        parked += erased.parked;
-        if !erased.more {
-            break;
-        }
-    }
-    let operators_before = now.before(limits::KEEP_AUDIT_OPERATORS);
-    while queue.prune_audit(now.before(keep.keep_audit), operators_before).await? > 0 {}
-    if finished > 0 {
-        info!(events = finished, "old events erased");
-    }
-    if parked > 0 {
-        warn!(
-            events = parked,
-            "events that waited for an operator longer than queue.keep_parked_days were erased"
-        );
-    }
-    Ok(())
 }
 
 /// Listens from now on for what asks a process to stop: SIGTERM and SIGINT; on Windows Ctrl-C, Ctrl-Break, the

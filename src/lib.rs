@@ -25,5 +25,6 @@ pub mod examples;
 pub mod sync;
 
 pub mod daemon;
+pub mod housekeeping;
 
 pub mod cli;

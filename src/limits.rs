@@ -82,6 +82,16 @@ pub const AUDIT_DUPLICATES_TIME: Duration = Duration::from_hours(1);
 pub const AUDIT_DUPLICATES_MAX: usize = 200;
 /// Longest detail in the audit trail.
 pub const AUDIT_DETAIL_BYTES_MAX: usize = 1000;
+/// How far the clock may run ahead of what was expected of it before nothing is erased by it.
+pub const CLOCK_AHEAD_MAX: Duration = Duration::from_hours(1);
+/// How much later than the newest event a daemon may start before its clock is doubted in the same way.
+pub const CLOCK_GAP_MAX: Duration = Duration::from_hours(7 * 24);
+/// How long a clock that was moved forward must have stood so before anything is erased by it.
+pub const CLOCK_DOUBT: Duration = Duration::from_hours(24);
+/// How often the schedule looks whether the clock was moved.
+pub const CLOCK_LOOK: Duration = Duration::from_secs(1);
+/// How far the clock may move away from the time that has passed between two such looks.
+pub const CLOCK_STEP_MAX: Duration = Duration::from_secs(3);
 /// How long the newest applied version of a record is remembered, to recognise stale events.
 pub const KEEP_ENTITIES: Duration = Duration::from_hours(400 * 24);
 /// How often the daemon looks for events that retention lets it erase.
@@ -135,6 +145,9 @@ pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 pub const OUTAGE_BACKOFF_MAX: Duration = Duration::from_mins(1);
 /// Longest delay between two attempts at a busy row.
 pub const BUSY_BACKOFF_MAX: Duration = Duration::from_mins(1);
+/// Longest delay of an event, all of those above and below included: one that is to wait for longer was put off before the clock
+/// was moved back, and is due.
+pub const WAIT_MAX: Duration = Duration::from_mins(1);
 /// How long each event waits for a lock, once one of its page has met one.
 pub const LOCK_TIME_HURRIED: Duration = Duration::from_secs(1);
 /// Events of one mapping running that may wait for a lock in one pass; then its others are put off without a try.
@@ -183,5 +196,10 @@ pub const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub const FORMAT_BYTES_MAX: usize = 128;
 /// Daily log files that are kept, `logging.keep_days`.
 pub const LOG_DAYS_DEFAULT: u64 = 14;
+/// Largest log file, but for errors: an ordinary day of a busy hospital has less than one MiB. Further lines of the day go to
+/// stderr alone.
+pub const LOG_FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// What a log file that is full still takes of errors.
+pub const LOG_ERROR_BYTES_MAX: u64 = 1024 * 1024;
 /// Log lines that wait for the disk before further ones are dropped.
 pub const LOG_LINES_MAX: usize = 16 * 1024;

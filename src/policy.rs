@@ -34,6 +34,58 @@ pub fn rest(class: FaultClass, attempts: u32, refused: u32, chance: f64) -> Opti
     }
 }
 
+/// Whether old events may be erased by what the clock says. A clock that is years ahead, after a dead battery or a typing
+/// mistake, would make all of them old at once; one that is behind erases nothing that the right one would not.
+#[derive(Clone, Copy, Debug)]
+pub struct Erasing {
+    /// The last time of day that was believed, and for how long the process had run then.
+    believed: (Timestamp, Duration),
+    /// For how long it had run when the clock was first found ahead of that.
+    doubted: Option<Duration>,
+}
+
+/// What [`Erasing`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Belief {
+    /// Erase.
+    Believed,
+    /// The clock was just found to have been moved forward.
+    Doubted,
+    /// It still stands so.
+    StillDoubted,
+}
+
+impl Erasing {
+    /// At the start; `newest` is when the newest event was received.
+    #[must_use]
+    pub fn begin(newest: Option<Timestamp>, now: Timestamp) -> Self {
+        let latest = newest.map_or(now, |newest| newest.after(limits::CLOCK_GAP_MAX));
+        Self { believed: (now.min(latest), Duration::ZERO), doubted: None }
+    }
+
+    /// Whether to erase at `now`, when the process has run for so long.
+    pub fn judge(&mut self, now: Timestamp, up: Duration) -> Belief {
+        let (believed, at) = self.believed;
+        let expected = believed.after(up.saturating_sub(at));
+        let ahead = now > expected.after(limits::CLOCK_AHEAD_MAX);
+        match self.doubted {
+            None if ahead => {
+                self.doubted = Some(up);
+                Belief::Doubted
+            }
+            Some(since) if ahead && up.saturating_sub(since) < limits::CLOCK_DOUBT => Belief::StillDoubted,
+            _ => {
+                self.doubted = None;
+                // Where the clock is behind, it may be set right again.
+                if now >= expected {
+                    self.believed = (now, up);
+                }
+                Belief::Believed
+            }
+        }
+    }
+}
+
 /// How much of an event is still news.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -166,6 +218,65 @@ mod tests {
 
     fn event(attempts: u32) -> StoredEvent {
         StoredEvent { attempts, ..sample::event("appointment", "{}") }
+    }
+
+    #[test]
+    fn a_clock_that_runs_ahead_erases_nothing_for_a_day() {
+        use Belief::{Believed, Doubted, StillDoubted};
+        let hour = |n: i64| Timestamp(n * 3_600_000_000);
+        let up = |n: u64| Duration::from_hours(n);
+        // The newest event and the start, in hours; then what the clock says after so many hours, and what follows.
+        let check = |newest: Option<i64>, start: i64, looks: &[(u64, i64, Belief)]| {
+            let mut erasing = Erasing::begin(newest.map(hour), hour(start));
+            for (at, now, expected) in looks {
+                assert_eq!(
+                    erasing.judge(hour(*now), up(*at)),
+                    *expected,
+                    "{newest:?} {start} {looks:?} {at}"
+                );
+            }
+        };
+        check(None, 1000, &[(0, 1000, Believed), (5, 1005, Believed), (6, 1007, Believed)]);
+        check(Some(990), 1000, &[(0, 1000, Believed)]);
+        // Years later, and it stays so.
+        check(
+            Some(0),
+            100_000,
+            &[
+                (0, 100_000, Doubted),
+                (1, 100_001, StillDoubted),
+                (24, 100_024, Believed),
+                (25, 100_025, Believed),
+            ],
+        );
+        // A jump and back.
+        check(
+            Some(990),
+            1000,
+            &[
+                (0, 1000, Believed),
+                (1, 90_000, Doubted),
+                (2, 90_001, StillDoubted),
+                (3, 1003, Believed),
+                (4, 90_003, Doubted),
+            ],
+        );
+        // Behind, and set right.
+        check(Some(990), 1000, &[(1, 5, Believed), (2, 6, Believed), (3, 1003, Believed)]);
+    }
+
+    #[test]
+    fn no_delay_is_longer_than_the_longest() {
+        for delay in [
+            limits::BACKOFF_FIRST,
+            limits::OUTAGE_BACKOFF_MAX,
+            limits::BUSY_BACKOFF_MAX,
+            limits::REFUSED_BACKOFF,
+            limits::QUIET_TIME_MAX,
+            limits::PARENT_BACKOFF,
+        ] {
+            assert!(delay <= limits::WAIT_MAX);
+        }
     }
 
     #[test]

@@ -16,13 +16,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=tests/postgres.sh
 . tests/postgres.sh
 
+# tests/it/hostile.rs holds ten thousand connections; with fewer it says so.
+ulimit -n "$(ulimit -Hn)" || say "the number of open files stays at $(ulimit -n)"
+
 command -v cargo >/dev/null || fail "Rust is missing: install it from https://rustup.rs"
 # Built first, so that a mistake in the code shows before anything is started, and the tests' time is the tests' own.
 cargo build --locked --quiet
 # By themselves, so that their features do not become the product's.
-cargo build --locked --quiet -p tds-server -p oci-double
+cargo build --locked --quiet -p tds-server -p oci-double -p faulty-os
 target=${CARGO_TARGET_DIR:-$PWD/target}/debug
-export BUKTOR_TEST_TDS_SERVER=$target/tds-server
+export BUKTOR_TEST_TDS_SERVER=$target/tds-server BUKTOR_TEST_FAULTY_OS=$target/libfaulty_os.so
 provide_mariadb
 provide_oracle "$target"
 

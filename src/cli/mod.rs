@@ -97,12 +97,6 @@ enum Command {
     /// List, show, retry or discard single events; show and change which row of the HIS a record is
     #[command(subcommand)]
     Events(events::Command),
-    /// Keep secrets out of the configuration
-    #[command(subcommand)]
-    Secret(secret::Command),
-    /// Change the key of the queue file's events, or write the file anew
-    #[command(subcommand)]
-    Queue(queue::Command),
     /// Show who sent which event, and who retried, discarded, linked, backed up or restored; the newest first
     Audit(audit::Args),
     /// Copy the queue file, whole and consistent; works beside a running daemon
@@ -112,6 +106,12 @@ enum Command {
     Backup(backup::Args),
     /// Put a backup in the place of the queue file, which is set aside; the daemon must be stopped
     Restore(restore::Args),
+    /// Change the key of the queue file's events, or write the file anew
+    #[command(subcommand)]
+    Queue(queue::Command),
+    /// Keep secrets out of the configuration
+    #[command(subcommand)]
+    Secret(secret::Command),
     /// Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json
     #[command(subcommand)]
     Generate(generate::Command),
@@ -135,11 +135,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Sync(args) => sync::run(config, &args),
         Command::Status(args) => status::run(config, &args),
         Command::Events(command) => events::run(config, &command),
-        Command::Secret(command) => secret::run(&command),
-        Command::Queue(command) => queue::run(config, &command),
         Command::Audit(args) => audit::run(config, &args),
         Command::Backup(args) => backup::run(config, &args),
         Command::Restore(args) => restore::run(config, &args),
+        Command::Queue(command) => queue::run(config, &command),
+        Command::Secret(command) => secret::run(&command),
         Command::Generate(command) => generate::run(&command),
     };
     match result {

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        load_config, output,
+        load_config,
+        operator::operator,
+        output,
     },
     daemon,
-    queue::{self, QueueError, Rekeyed},
+    queue::{self, AuditAction, Inspector, QueueError, Rekeyed},
 };
 
 /// Events between two lines of progress.
@@ -38,6 +40,10 @@ pub(super) fn run(explicit: Option<&Path>, command: &Command) -> Result<Exit, Fa
     let config = load_config(explicit)?;
     let problem = |e: QueueError| Failure::new(Exit::Problems, e);
     let options = daemon::queue_options(&config);
+    let note = |command: &str, action: AuditAction, detail: &str| {
+        let inspector = Inspector::open(&config.queue.path, &config.queue.key)?;
+        inspector.note(&operator(command), action, Some(detail))
+    };
     match command {
         Command::Rekey { new_key } => {
             let mut told = 0;
@@ -48,12 +54,16 @@ pub(super) fn run(explicit: Option<&Path>, command: &Command) -> Result<Exit, Fa
                 }
             })
             .map_err(problem)?;
+            let detail = format!("{} events are encrypted with a new key", done.events);
+            note("queue rekey", AuditAction::Rekey, &detail).map_err(problem)?;
             output::data(&summary(&done))?;
         }
         Command::Compact => {
             output::talk("writing the queue file anew; this may take minutes");
             let done = queue::compact(options).map_err(problem)?;
             let kib = |bytes: u64| bytes.div_ceil(1024);
+            let detail = format!("from {} to {} KiB", kib(done.before), kib(done.after));
+            note("queue compact", AuditAction::Compact, &detail).map_err(problem)?;
             output::data(&format!(
                 "the queue file had {} KiB and has {} KiB now",
                 kib(done.before),

@@ -27,7 +27,7 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
     let config = load_config(explicit)?;
     let problem = |error: BackupError| Failure::new(Exit::Problems, error);
     let queue = &config.queue.path;
-    let restoring = Restoring::prepare(queue, &args.file).map_err(problem)?;
+    let restoring = Restoring::prepare(queue, &args.file, &config.queue.key).map_err(problem)?;
     let content = restoring.content().clone();
     output::talk(&format!("The backup {}: {}", args.file.display(), backup::words(&content)));
     output::talk(&format!("The queue file {}: {}", queue.display(), present(restoring.present())));
@@ -49,11 +49,6 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
     }
     if args.yes {
         output::talk(&question);
-    }
-    if content.is_sealed {
-        output::talk(
-            "The events in it are encrypted: queue.key must be the key of when the backup was made, or the daemon does not start.",
-        );
     }
     Ok(Exit::Done)
 }

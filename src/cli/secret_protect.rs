@@ -21,12 +21,12 @@ const ELSEWHERE: &str = "\
 this seals a secret with Windows' DPAPI, which this system does not have. Here a secret stays out of his-config.json so:
 
 systemd hands it over, encrypted on disk (systemd 250 and later):
-  systemd-ask-password -n | systemd-creds encrypt --name=buktor-secret - /etc/credstore.encrypted/buktor-secret
+  systemd-ask-password | systemd-creds encrypt --name=buktor-secret - /etc/credstore.encrypted/buktor-secret
   in the [Service] section of the unit:  LoadCredentialEncrypted=buktor-secret:/etc/credstore.encrypted/buktor-secret
   in his-config.json:                    { \"credential\": \"buktor-secret\" }
 
 or a file has it, that the service's account alone can read:
-  (umask 077; systemd-ask-password -n > buktor-secret.txt), then chown it to that account
+  (umask 077; systemd-ask-password > buktor-secret.txt), then chown it to that account
   in his-config.json:                    { \"file\": \"buktor-secret.txt\" }";
 
 #[derive(Debug, clap::Args)]

@@ -29,12 +29,8 @@ impl Config {
         Self::parse(&bytes, &path, &|name: &str| std::env::var_os(name))
     }
 
-    /// Checks a configuration file's bytes; `path` is where they came from.
-    pub(crate) fn parse(
-        bytes: &[u8],
-        path: &Path,
-        environment: &Environment<'_>,
-    ) -> Result<Self, ConfigError> {
+    /// Checks a configuration file's bytes; `path` is where they came from, `environment` looks variables up.
+    pub fn parse(bytes: &[u8], path: &Path, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         parse(bytes, path, environment).map_err(|problems| ConfigError::of_problems(path, problems))
     }
 }

@@ -9,6 +9,9 @@ use crate::{
 /// The code of [`HisError::row_gone`].
 pub(crate) const ROW_GONE: &str = "row-gone";
 
+/// The code of an update that found no row.
+pub(crate) const NO_ROW: &str = "no-row";
+
 /// What a call to the HIS database ended with.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -101,7 +104,7 @@ impl HisError {
 
     /// An update found no row of its key.
     pub(crate) fn no_row() -> Self {
-        Self::rejected("no-row", "no row of the table has this key, and the mapping's action is update")
+        Self::rejected(NO_ROW, "no row of the table has this key, and the mapping's action is update")
     }
 
     /// An update found no row of the key that it is linked to.

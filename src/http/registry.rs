@@ -161,18 +161,20 @@ impl Registry {
     /// A seat with its number; where there was none left, another connection is asked to make room. `None` while every
     /// one is being answered, or too many are on their way out.
     pub(super) fn admit(&mut self, address: Address, now: u64) -> Option<(u64, Arc<Seat>)> {
-        let leaving = self.seats.values().filter(|seat| seat.is_asked(asked::ROOM)).count();
-        if leaving >= CUTTING_MAX {
-            return None;
-        }
-        // An address whose requests are all being answered is an honest one; all together still have their bound.
-        let near = self.staying().filter(|seat| seat.address == address).count();
-        if near >= self.bounds.connections_per_address_max {
-            self.ask_oldest(|seat| seat.address == address);
-        }
-        while self.staying().count() >= self.bounds.connections_max {
-            if !self.ask_oldest(|_| true) {
+        let Bounds { connections_max, connections_per_address_max, .. } = self.bounds;
+        // Every other day.
+        let has_room = self.seats.len() < connections_max.min(connections_per_address_max);
+        while !has_room {
+            let Survey { leaving, near, all } = self.survey(address);
+            if leaving >= CUTTING_MAX {
                 return None;
+            }
+            // An address whose requests are all being answered is an honest one; all together still have their bound.
+            let rival = near.oldest.filter(|_| near.count >= connections_per_address_max);
+            match rival {
+                Some(rival) => rival.ask(asked::ROOM),
+                None if all.count >= connections_max => all.oldest?.ask(asked::ROOM),
+                None => break,
             }
         }
         let seat = Arc::new(Seat::new(address, now));
@@ -182,18 +184,19 @@ impl Registry {
         Some((number, seat))
     }
 
-    fn staying(&self) -> impl Iterator<Item = &Arc<Seat>> {
-        self.seats.values().filter(|seat| !seat.is_asked(asked::ROOM))
-    }
-
-    /// Asks the one that has kept its request back longest to make room; `false` where there is none.
-    fn ask_oldest(&self, among: impl Fn(&Seat) -> bool) -> bool {
-        let waited_for = self.staying().filter(|seat| seat.phase() != Phase::Answering && among(seat));
-        let oldest = waited_for.min_by_key(|seat| seat.since());
-        oldest.is_some_and(|seat| {
-            seat.ask(asked::ROOM);
-            true
-        })
+    fn survey(&self, address: Address) -> Survey<'_> {
+        let mut survey = Survey::default();
+        for seat in self.seats.values() {
+            if seat.is_asked(asked::ROOM) {
+                survey.leaving += 1;
+                continue;
+            }
+            survey.all.add(seat);
+            if seat.address == address {
+                survey.near.add(seat);
+            }
+        }
+        survey
     }
 
     pub(super) fn leave(&mut self, number: u64) {
@@ -239,6 +242,34 @@ impl Registry {
 
     pub(super) fn count(&self) -> usize {
         self.seats.len()
+    }
+}
+
+/// How the connections stand to a new one.
+#[derive(Default)]
+struct Survey<'a> {
+    /// Were asked to make room.
+    leaving: usize,
+    /// Of the others, those of its address.
+    near: Group<'a>,
+    /// The others.
+    all: Group<'a>,
+}
+
+#[derive(Default)]
+struct Group<'a> {
+    count: usize,
+    /// The one that has kept its request back longest.
+    oldest: Option<&'a Seat>,
+}
+
+impl<'a> Group<'a> {
+    fn add(&mut self, seat: &'a Seat) {
+        self.count += 1;
+        if seat.phase() != Phase::Answering && self.oldest.is_none_or(|oldest| seat.since() < oldest.since())
+        {
+            self.oldest = Some(seat);
+        }
     }
 }
 
@@ -318,9 +349,10 @@ mod tests {
         stayed.set_phase(Phase::Answering);
         stayed.excuse(asked::ROOM);
         registry.leave(2);
-        let before = registry.staying().count();
+        let staying = |registry: &Registry| registry.survey(address("192.0.2.1")).all.count;
+        let before = staying(&registry);
         assert!(registry.admit(address("192.0.2.1"), let_in).is_some());
-        assert_eq!((before, registry.staying().count()), (11, 10));
+        assert_eq!((before, staying(&registry)), (11, 10));
     }
 
     #[test]

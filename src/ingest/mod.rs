@@ -159,10 +159,7 @@ where
         let receipt = (self.append)(event).await.map_err(append_problem)?;
         tracing::debug!(seq = receipt.seq.0, kind = ?receipt.kind, mapped, "received an event");
         if receipt.kind == ReceiptKind::Conflict {
-            tracing::warn!(
-                seq = receipt.seq.0,
-                "an event_id came again with another body; parked as a conflict"
-            );
+            self.refusals.tell_conflict(receipt.seq, Instant::now());
         }
         Ok(accepted(&receipt, mapped))
     }

@@ -17,6 +17,7 @@ use crate::{
     auth::Refused,
     http::{BodyError, reply::Problem},
     ingest::Refusal,
+    model::event::Seq,
 };
 
 /// What a client is told to wait before it tries again, in seconds.
@@ -94,10 +95,19 @@ pub(super) fn too_fast() -> Problem {
     .with(RETRY_AFTER, RATE_RETRY_AFTER_S)
 }
 
-/// Refused requests are the sender's to mend, but an operator wants to know of them: once a minute, with how many
-/// there were, so that a stranger cannot fill the log.
+/// Refused requests are the sender's to mend, but an operator wants to know of them, and of events that are a conflict: once
+/// a minute, with how many there were, so that a stranger cannot fill the log.
 #[derive(Debug, Default)]
-pub struct Refusals(Mutex<Counted>);
+pub struct Refusals {
+    refused: Mutex<Counted>,
+    conflicts: Mutex<Conflicts>,
+}
+
+#[derive(Debug, Default)]
+struct Conflicts {
+    told_at: Option<Instant>,
+    events: u64,
+}
 
 #[derive(Debug, Default)]
 struct Counted {
@@ -118,16 +128,42 @@ impl Refusals {
         }
     }
 
+    /// An event's id came again with another body.
+    pub(super) fn tell_conflict(&self, seq: Seq, now: Instant) {
+        if let Some(events) = self.count_conflict(now) {
+            tracing::warn!(
+                events,
+                last_seq = seq.0,
+                "an event_id came again with another body; parked as a conflict"
+            );
+        }
+    }
+
+    /// Gives how many are to be told now.
+    fn count_conflict(&self, now: Instant) -> Option<u64> {
+        let mut conflicts = self.conflicts.lock().unwrap_or_else(PoisonError::into_inner);
+        conflicts.events += 1;
+        if !is_due(conflicts.told_at, now) {
+            return None;
+        }
+        let told = std::mem::replace(&mut *conflicts, Conflicts { told_at: Some(now), events: 0 });
+        Some(told.events)
+    }
+
     /// Gives what is to be told now.
     fn count(&self, status: StatusCode, from: IpAddr, now: Instant) -> Option<Counted> {
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         *counted.by_status.entry(status.as_u16()).or_default() += 1;
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             counted.last_stranger = Some(from);
         }
-        let due = counted.told_at.is_none_or(|told| now.saturating_duration_since(told) >= TOLD_EVERY);
-        due.then(|| std::mem::replace(&mut *counted, Counted { told_at: Some(now), ..Counted::default() }))
+        is_due(counted.told_at, now)
+            .then(|| std::mem::replace(&mut *counted, Counted { told_at: Some(now), ..Counted::default() }))
     }
+}
+
+fn is_due(told_at: Option<Instant>, now: Instant) -> bool {
+    told_at.is_none_or(|told| now.saturating_duration_since(told) >= TOLD_EVERY)
 }
 
 impl Counted {
@@ -162,5 +198,15 @@ mod tests {
         assert_eq!(at(60, 400, 9).as_deref(), Some("400: 1, 401: 25, 403: 1, 404: 24; Some(192.0.2.8)"));
         assert_eq!(at(61, 400, 9), None);
         assert_eq!(at(120, 400, 9).as_deref(), Some("400: 2; None"));
+    }
+
+    #[test]
+    fn conflicts_are_told_once_a_minute() {
+        let (refusals, start) = (Refusals::default(), Instant::now());
+        let at = |second: u64| refusals.count_conflict(start + Duration::from_secs(second));
+        assert_eq!(at(0), Some(1));
+        assert_eq!((1..60).filter_map(at).count(), 0);
+        assert_eq!(at(60), Some(60));
+        assert_eq!(at(61), None);
     }
 }

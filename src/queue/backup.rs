@@ -243,10 +243,11 @@ pub(super) fn content(conn: &Connection) -> rusqlite::Result<Content> {
         .query_map([], |row| Ok((state_at(row, 0)?, count_at(row, 1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let last: Option<i64> = conn.query_row("SELECT max(received_at) FROM event", [], |row| row.get(0))?;
-    let current = matches!(schema::identity(conn)?, Identity::Queue(LAYOUT));
+    // Before, there were no keys, and the greatest place was never erased.
+    let has_keys = matches!(schema::identity(conn)?, Identity::Queue(layout) if layout >= 2);
     let is_sealed =
-        current && conn.query_row("SELECT EXISTS (SELECT 1 FROM data_key)", [], |row| row.get(0))?;
-    let last_seq = if current { LAST_SEQ } else { "SELECT coalesce(max(seq), 0) FROM event" };
+        has_keys && conn.query_row("SELECT EXISTS (SELECT 1 FROM data_key)", [], |row| row.get(0))?;
+    let last_seq = if has_keys { LAST_SEQ } else { "SELECT coalesce(max(seq), 0) FROM event" };
     let last_seq = conn.query_row(last_seq, [], |row| row.get(0))?;
     Ok(Content {
         counts,

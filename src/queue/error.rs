@@ -39,6 +39,18 @@ pub enum QueueError {
         /// The queue file.
         path: PathBuf,
     },
+    /// The disk refuses or fails; the owner's quota on it counts as that, too, because `SQLite` does not tell it apart.
+    #[error(
+        "the disk of the queue file {} could not be read or written ({detail}): look whether the quota of the user that the daemon \
+         runs as is used up, whether the disk is mounted read-only, and what the system's log says about the disk",
+        path.display()
+    )]
+    Disk {
+        /// The queue file.
+        path: PathBuf,
+        /// What `SQLite` was about to do.
+        detail: String,
+    },
     /// Another process held the write lock for too long.
     #[error(
         "another process has kept the queue file {} locked for more than {} seconds",
@@ -256,7 +268,7 @@ pub enum QueueError {
 /// What an error means for the one who sent the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueTrouble {
-    /// No room, by limit or by disk: the same request will do later.
+    /// No room, by limit or by disk, or a disk that fails: the same request will do later.
     NoRoom,
     /// Locked by another process: the same request will do soon.
     Busy,
@@ -271,7 +283,9 @@ impl QueueError {
     #[must_use]
     pub fn trouble(&self) -> QueueTrouble {
         match self {
-            Self::AtCap { .. } | Self::DiskLow { .. } | Self::Full { .. } => QueueTrouble::NoRoom,
+            Self::AtCap { .. } | Self::DiskLow { .. } | Self::Full { .. } | Self::Disk { .. } => {
+                QueueTrouble::NoRoom
+            }
             Self::Busy { .. } => QueueTrouble::Busy,
             Self::Damaged { .. } => QueueTrouble::Damaged,
             _ => QueueTrouble::Other,
@@ -293,6 +307,10 @@ impl QueueError {
             }
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Self::Denied { path },
             Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
+            Some(ErrorCode::SystemIoFailure) => {
+                let code = source.sqlite_extended_error_code().unwrap_or_default();
+                Self::Disk { path, detail: format!("SQLite's code {code}") }
+            }
             _ => Self::Sqlite { path, source: Arc::new(source) },
         }
     }

@@ -216,6 +216,11 @@ impl Queue {
         waits.await.unwrap_or(Err(QueueError::Closed))
     }
 
+    /// The pending events after a place that a claim would give next, without claiming them: a look ahead.
+    pub async fn peek(&self, after: Seq, events_max: usize) -> Result<Vec<StoredEvent>, QueueError> {
+        self.job(move |store| store.peek(after, events_max)).await
+    }
+
     /// What is known of each record. In the order of the questions.
     pub async fn standing(&self, questions: Vec<Question>) -> Result<Vec<Standing>, QueueError> {
         self.job(move |store| store.standing(&questions)).await
@@ -274,6 +279,11 @@ impl Queue {
     /// Makes paused events pending. Gives how many.
     pub async fn resume_paused(&self, kinds: Kinds) -> Result<u64, QueueError> {
         self.steps(move |store| store.resume(EventState::Paused, &kinds)).await
+    }
+
+    /// When the newest event was received.
+    pub async fn newest(&self) -> Result<Option<Timestamp>, QueueError> {
+        self.job(Store::newest).await
     }
 
     /// One bounded step of erasing.

@@ -26,6 +26,8 @@ use crate::{
 
 /// What every `SQLite` file begins with, <https://www.sqlite.org/fileformat2.html#the_database_header>.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// What a journal that is to be rolled back begins with, <https://www.sqlite.org/fileformat2.html#the_rollback_journal>.
+const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// Where the file's layout stands in that header, big-endian.
 const LAYOUT_AT: usize = 60;
 /// Where the application's mark stands in that header, big-endian.
@@ -156,7 +158,7 @@ fn prepare(options: &QueueOptions, health: &Arc<HealthCell>) -> Result<Ready, Qu
 
 /// Reads the header before `SQLite` sees the file, because opening it as a database may already change it (its log
 /// may be written back). Gives the handle, see [`DaemonLock`], and the file's size.
-fn check_header(path: &Path) -> Result<(File, u64), QueueError> {
+pub(super) fn check_header(path: &Path) -> Result<(File, u64), QueueError> {
     let fault = |error| QueueError::io("read the queue file", path, error);
     let mut file = File::open(path).map_err(fault)?;
     let size = file.metadata().map_err(fault)?.len();
@@ -166,6 +168,9 @@ fn check_header(path: &Path) -> Result<(File, u64), QueueError> {
     let mut header = Vec::with_capacity(HEADER_BYTES);
     (&mut file).take(HEADER_BYTES as u64).read_to_end(&mut header).map_err(fault)?;
     if header.len() < HEADER_BYTES || !header.starts_with(MAGIC) {
+        if is_half_made(path) {
+            return Ok((file, size));
+        }
         let detail = "it does not begin like an SQLite file".to_owned();
         return Err(QueueError::Damaged { path: path.to_owned(), detail });
     }
@@ -178,6 +183,15 @@ fn check_header(path: &Path) -> Result<(File, u64), QueueError> {
         return Err(QueueError::Foreign { path: path.to_owned() });
     }
     Ok((file, size))
+}
+
+/// Whether the power went while the file was made: there is a journal to undo that with, which `SQLite` does when it opens
+/// the file. Later the file has a write-ahead log, and no such journal.
+fn is_half_made(path: &Path) -> bool {
+    let mut magic = Vec::with_capacity(JOURNAL_MAGIC.len());
+    let read = File::open(beside(path, "-journal"))
+        .and_then(|file| file.take(JOURNAL_MAGIC.len() as u64).read_to_end(&mut magic));
+    read.is_ok() && magic == JOURNAL_MAGIC
 }
 
 fn number_at(header: &[u8], at: usize) -> i64 {

@@ -107,6 +107,14 @@ impl Store {
         Ok(Page { claim: id, events, held_back })
     }
 
+    /// The pending events that a claim after that place would give next, without claiming them.
+    pub(super) fn peek(&mut self, after: Seq, events_max: usize) -> Result<Vec<StoredEvent>, QueueError> {
+        let sealing = Arc::clone(&self.sealing);
+        // Those that cannot be unsealed are parked when they are claimed.
+        let (page, _) = self.read(|conn| read_page(conn, &sealing, after.0, events_max.max(1)))?;
+        Ok(page.into_iter().map(|event| event.named(self)).collect())
+    }
+
     /// Closes a claim of which nothing was tried.
     pub(super) fn release(&mut self, claim: ClaimId) -> Result<(), QueueError> {
         self.write(|conn| close_claim(conn, claim))?;

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use rusqlite::{CachedStatement, Connection, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use crate::{
-    limits::{PRUNE_BYTES_MAX, PRUNE_ROWS_MAX},
+    limits::{PRUNE_BYTES_MAX, PRUNE_ROWS_MAX, WAIT_MAX},
     model::{
         clock::{Clock, SystemClock, Timestamp},
         event::{EventKind, EventState, Seq},
@@ -91,7 +91,7 @@ impl Step {
 }
 
 impl Store {
-    /// Makes pending what is due at `now`.
+    /// Makes pending what is due at `now`, and what would be due later than anything is ever put off: the clock was moved back.
     ///
     /// A held event goes when nothing before it in its entity waits. What is pending before it does not hold it:
     /// a pass keeps the order of the queue, and the worker asks for the entity's standing again.
@@ -109,6 +109,11 @@ impl Store {
             "UPDATE event SET state = 0, next_at = NULL
              WHERE seq IN (SELECT seq FROM event INDEXED BY event_waiting
                            WHERE {WAITING} AND state = ?1 AND next_at <= ?2 ORDER BY next_at LIMIT ?3)"
+        );
+        let overdue = format!(
+            "UPDATE event SET state = 0, next_at = NULL
+             WHERE seq IN (SELECT seq FROM event INDEXED BY event_waiting
+                           WHERE {WAITING} AND state = ?1 AND next_at > ?2 LIMIT ?3)"
         );
         let signalled = format!(
             "UPDATE event SET state = 0, next_at = NULL
@@ -132,9 +137,11 @@ impl Store {
         let held_due = self.held_due;
         let (step, looked) = self.write(|conn| {
             let mut step = Step::default();
-            let mut statement = conn.prepare_cached(&due)?;
-            for state in [EventState::Deferred, EventState::Waiting] {
-                step.run(&mut statement, params![state as i64, now.0, STEP_ROWS_MAX])?;
+            for (sql, at) in [(&due, now), (&overdue, now.after(WAIT_MAX))] {
+                let mut statement = conn.prepare_cached(sql)?;
+                for state in [EventState::Deferred, EventState::Waiting] {
+                    step.run(&mut statement, params![state as i64, at.0, STEP_ROWS_MAX])?;
+                }
             }
             if let Some(applied_at) = release.applied_at {
                 let delay = i64::try_from(SIGN_DELAY.as_micros()).unwrap_or(i64::MAX);
@@ -188,6 +195,14 @@ impl Store {
             self.unfinished += step.changed;
         }
         Ok(step)
+    }
+
+    /// When the newest event was received.
+    pub(super) fn newest(&mut self) -> Result<Option<Timestamp>, QueueError> {
+        self.read(|conn| {
+            let newest = "SELECT received_at FROM event ORDER BY seq DESC LIMIT 1";
+            conn.prepare_cached(newest)?.query_row([], |row| row.get(0).map(Timestamp)).optional()
+        })
     }
 
     /// Erases some events whose time has come, and some entities that were not touched for long. No place in the queue is

@@ -2,6 +2,7 @@
 //! one or the other, whole. Never changes the backup.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
@@ -11,6 +12,7 @@ use std::{
 use rusqlite::{Connection, params};
 
 use crate::{
+    config::QueueKey,
     model::{
         clock::{Clock, SystemClock, Timestamp},
         event::{RawEvent, Seq},
@@ -23,6 +25,7 @@ use crate::{
         open::{self, beside, keep_entry, owner_only},
         schema::{self, Identity, LAYOUT},
         seal::DigestKey,
+        sealing::Sealing,
         sql::transaction,
     },
 };
@@ -30,6 +33,11 @@ use crate::{
 /// Places that are left free behind a backup's last event, where nobody knows how many the lost file has given: they stand in
 /// the marks that the HIS keeps of events without an id, so that none may be given twice.
 const SEQS_SKIPPED: i64 = 10_000_000;
+
+/// What the name of a file that was set aside goes on with.
+const ASIDE: &str = ".before-restore-";
+/// How long a command that has the present file open is waited for: most end at once, and one that asks a person does not.
+const IN_USE_TIME: Duration = Duration::from_secs(2);
 
 /// The cause of events of which nothing tells whether they were written before the file was restored: a retry means that
 /// they were not.
@@ -98,8 +106,9 @@ pub struct Restored {
 }
 
 impl Restoring {
-    /// Copies the backup beside the queue file and reads all of it. Refused while a daemon runs.
-    pub fn prepare(queue: &Path, from: &Path) -> Result<Self, BackupError> {
+    /// Copies the backup beside the queue file and reads all of it. Refused while a daemon runs, and where `key` does not open
+    /// what is encrypted in it.
+    pub fn prepare(queue: &Path, from: &Path, key: &QueueKey) -> Result<Self, BackupError> {
         let absolute = |path: &Path| {
             std::path::absolute(path).map_err(|error| QueueError::io("find the place of", path, error))
         };
@@ -119,6 +128,7 @@ impl Restoring {
         }
         open::make_folder(&queue)?;
         let lock = open::take_lock(&queue)?;
+        forget_second_names(&queue);
         let present = look_at(&queue)?;
         let part = beside(&queue, ".restoring");
         // What a restoration that was killed has left: no other one holds the lock.
@@ -127,7 +137,7 @@ impl Restoring {
         for end in ["", "-wal"] {
             copy(&beside(&from, end), &beside(&part.path, end), end.is_empty())?;
         }
-        let content = fit(&part.path).map_err(|why| unfit(&why))?;
+        let content = fit(&part.path, key).map_err(|why| unfit(&why))?;
         Ok(Self { queue, from, part, content, present, _lock: lock })
     }
 
@@ -180,6 +190,8 @@ fn look_at(queue: &Path) -> Result<Present, BackupError> {
         _ => return Ok(Present::Nothing),
     }
     let read = || -> Result<Content, QueueError> {
+        // Before SQLite sees it: what is damaged is set aside as it was found.
+        drop(open::check_header(queue)?);
         let conn = open::look(queue)?;
         open::whose(&conn, queue)?;
         content(&conn).map_err(|error| QueueError::sqlite(queue, error))
@@ -217,7 +229,7 @@ fn copy(from: &Path, to: &Path, must: bool) -> Result<(), BackupError> {
 }
 
 /// Reads all of the copy and brings it to the present layout; or why it cannot take the queue file's place.
-fn fit(path: &Path) -> Result<Content, String> {
+fn fit(path: &Path, key: &QueueKey) -> Result<Content, String> {
     let words = |error: rusqlite::Error| format!("it is damaged: {error}");
     // The copy's own name means nothing to the one who reads this.
     let told = |error: QueueError| match error {
@@ -226,6 +238,13 @@ fn fit(path: &Path) -> Result<Content, String> {
             "it was made by a newer buktor-middleware (its layout is {found}, this one knows up to {known}); use that one"
         ),
         QueueError::Damaged { detail, .. } => format!("it is damaged: {detail}"),
+        QueueError::KeyWrong { key, .. } => format!(
+            "its events are encrypted, and {key} does not open them: put the key of when the backup was made there first"
+        ),
+        QueueError::KeyMissing { key, .. } => format!(
+            "its events are encrypted, and the key file {} is missing: put the key of when the backup was made there first",
+            key.display()
+        ),
         other => other.to_string(),
     };
     let conn = open::look(path).map_err(told)?;
@@ -242,6 +261,7 @@ fn fit(path: &Path) -> Result<Content, String> {
     if let Some(detail) = schema::damage(&conn, false).map_err(words)? {
         return Err(format!("it is damaged: {detail}"));
     }
+    Sealing::look(&conn, path, key).map_err(told)?;
     content(&conn).map_err(words)
 }
 
@@ -282,7 +302,8 @@ fn one_file(conn: &Connection) -> rusqlite::Result<()> {
 /// Gives a connection that keeps other processes from writing into the file, where it can be opened.
 fn set_aside(queue: &Path, aside: &Path) -> Result<Option<Connection>, BackupError> {
     let held = match end_log(queue) {
-        Ok(conn) => Some(conn),
+        // Windows replaces no file that is open.
+        Ok(conn) => Some(conn).filter(|_| cfg!(unix)),
         Err(QueueError::Busy { .. }) => return Err(BackupError::InUse { path: queue.to_owned() }),
         // Damaged: all of it is set aside as it is.
         Err(_) => None,
@@ -307,11 +328,9 @@ fn set_aside(queue: &Path, aside: &Path) -> Result<Option<Connection>, BackupErr
 fn end_log(queue: &Path) -> Result<Connection, QueueError> {
     let fault = |error| QueueError::sqlite(queue, error);
     let conn = open::look(queue)?;
+    conn.busy_timeout(IN_USE_TIME).map_err(fault)?;
     one_file(&conn).map_err(fault)?;
-    // Windows replaces no file that is open.
-    if cfg!(unix) {
-        conn.execute_batch("BEGIN EXCLUSIVE").map_err(fault)?;
-    }
+    conn.execute_batch("BEGIN EXCLUSIVE").map_err(fault)?;
     Ok(conn)
 }
 
@@ -321,12 +340,28 @@ fn second_name(file: &Path, name: &Path) -> Result<(), BackupError> {
     if error.kind() == io::ErrorKind::NotFound && !file.exists() {
         return Ok(());
     }
-    copy(file, name, true)
+    copy(file, name, true).inspect_err(|_| remove(name))
+}
+
+/// Takes the second names away again that a restoration has given to the file and was killed before it took the first.
+fn forget_second_names(queue: &Path) {
+    let (Some(folder), Some(name)) = (queue.parent(), queue.file_name().and_then(OsStr::to_str)) else {
+        return;
+    };
+    let begins = format!("{name}{ASIDE}");
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let second =
+        entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with(&begins)));
+    for path in second.map(|entry| entry.path()).filter(|path| is_same(queue, path)) {
+        if let Err(error) = fs::remove_file(&path) {
+            tracing::warn!(file = %path.display(), %error, "a second name of the queue file could not be removed");
+        }
+    }
 }
 
 /// A name for the file that is set aside, which no other one has.
 fn free_name(queue: &Path, now: Timestamp) -> PathBuf {
-    let plain = beside(queue, &format!(".before-restore-{}", now.utc().format("%Y%m%dT%H%M%S")));
+    let plain = beside(queue, &format!("{ASIDE}{}", now.utc().format("%Y%m%dT%H%M%S")));
     let taken = |name: &Path| ["", "-wal", "-journal"].iter().any(|end| beside(name, end).exists());
     let mut name = plain.clone();
     for number in 2.. {

@@ -13,7 +13,7 @@ pub(super) const APPLICATION_ID: i64 = 0x424b_5451;
 
 /// Each brings the file from the layout of its place in the list to the next one. Never change one that was
 /// released; add to the end.
-const MIGRATIONS: [&str; 2] = [LAYOUT_1, LAYOUT_2];
+const MIGRATIONS: [&str; 3] = [LAYOUT_1, LAYOUT_2, LAYOUT_3];
 
 /// The layout that this program reads and writes.
 #[expect(clippy::cast_possible_wrap, reason = "the list has a handful of entries")]
@@ -125,8 +125,6 @@ CREATE TABLE daemon (
 // `meta.data_key` is the data key with which new rows are sealed; none where they stand as they came. `meta.converted` is
 // the last event that was looked at while rows are given that form; none where all have it. `meta.last_seq` is the
 // greatest place that an erased event had.
-// `doubt` has events that may be in the HIS though nothing here says so, because the file was restored from a backup at
-// `meta.restored_at`.
 // Nothing finds audit rows by their event but a command that may read all of them: an index would cost every append.
 const LAYOUT_2: &str = "
 CREATE TABLE actor (
@@ -154,6 +152,11 @@ ALTER TABLE meta ADD COLUMN data_key INTEGER;
 ALTER TABLE meta ADD COLUMN converted INTEGER;
 ALTER TABLE meta ADD COLUMN last_seq INTEGER;
 CREATE INDEX event_left ON event (coalesce(settled_at, received_at)) WHERE state >= 5 AND state <= 7;
+";
+
+// `doubt` has events that may be in the HIS though nothing here says so, because the file was restored from a backup at
+// `meta.restored_at`.
+const LAYOUT_3: &str = "
 ALTER TABLE meta ADD COLUMN restored_at INTEGER;
 CREATE TABLE doubt (seq INTEGER PRIMARY KEY) STRICT;
 ";

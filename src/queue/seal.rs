@@ -135,7 +135,7 @@ impl SealKey {
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&Key::from(*self.bytes))
+        XChaCha20Poly1305::new(<&Key>::from(&*self.bytes))
     }
 }
 

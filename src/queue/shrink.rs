@@ -91,7 +91,7 @@ pub(super) fn at_start(conn: &Connection, path: &Path) -> bool {
         }
     }
     tracing::info!(
-        "the queue file is of an earlier version and gives no room back to the disk: `buktor-middleware queue compact`, while the program is stopped, changes that"
+        "the queue file is of an earlier version: it gives no room back to the disk, and what that version erased may still stand in its free pages; `buktor-middleware queue compact`, while the program is stopped, changes both"
     );
     false
 }

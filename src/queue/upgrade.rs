@@ -21,25 +21,30 @@ pub(super) fn complete_layout_1(conn: &Connection) -> rusqlite::Result<()> {
                           AND NOT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2)";
         conn.query_row(sql, [table, column], |row| row.get::<_, bool>(0))
     };
-    for (table, column, kind) in [
-        ("event", "awaits", "TEXT"),
-        ("meta", "links_of", "TEXT"),
-        ("link", "proposed_by", "INTEGER"),
-        ("entity", "last_untimed_seq", "INTEGER"),
-    ] {
+    for (table, column, kind) in
+        [("event", "awaits", "TEXT"), ("meta", "links_of", "TEXT"), ("link", "proposed_by", "INTEGER")]
+    {
         if lacks(table, column)? {
             conn.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"))?;
         }
     }
-    let old_memory = lacks("entity", "writer")?;
+    let (old_memory, old_names) = (lacks("entity", "writer")?, lacks("entity", "last_untimed_seq")?);
     if old_memory {
         conn.execute_batch("ALTER TABLE entity RENAME TO entity_before")?;
     }
     for statement in LAYOUT_1.split(';').map(str::trim).filter(|s| s.starts_with("CREATE ")) {
         complete(conn, statement)?;
     }
-    if old_memory {
+    if old_names {
+        // Records were known by other texts at first: what waits is looked at again, in the order of the queue.
+        conn.execute_batch(
+            "UPDATE event SET state = 0, next_at = NULL WHERE state >= 1 AND state <= 3;
+             UPDATE event SET entity = NULL WHERE state <= 4",
+        )?;
+    } else if old_memory {
         move_memory(conn)?;
+    }
+    if old_memory {
         conn.execute_batch("DROP TABLE entity_before")?;
     }
     Ok(())
@@ -62,14 +67,13 @@ fn complete(conn: &Connection, statement: &str) -> rusqlite::Result<()> {
     }
 }
 
-/// What was written into each record: it was remembered by type alone at first, and later by type and columns. Nothing is
-/// known of the columns, so that an event that comes late is known as such, and no other one loses a column.
+/// What was written into each record: it was remembered by type alone, the text's last part, and later by type and columns.
+/// Nothing is known of the columns, so that an event that comes late is known as such, and no other one loses a column.
 fn move_memory(conn: &Connection) -> rusqlite::Result<()> {
     let mut select = conn.prepare(
         "SELECT entity, last_seq, last_occurred_at, last_untimed_seq, touched_at FROM entity_before
          WHERE entity > ?1 ORDER BY entity LIMIT ?2",
     )?;
-    let mut kind_of = conn.prepare("SELECT kind FROM event WHERE seq = ?1")?;
     let mut name = conn.prepare("INSERT OR IGNORE INTO writer (kind, columns) VALUES (?1, '')")?;
     let mut insert = conn.prepare(
         "INSERT OR IGNORE INTO entity (entity, writer, last_seq, last_occurred_at, last_untimed_seq, touched_at)
@@ -85,17 +89,8 @@ fn move_memory(conn: &Connection) -> rusqlite::Result<()> {
         let Some(last) = rows.last() else { return Ok(()) };
         after.clone_from(&last.0);
         for (text, seq, occurred_at, untimed_seq, touched_at) in rows {
-            // The type is the text's last part, or, before that was so, the newest event's.
-            let (entity, kind) = match text.rsplit_once(SEPARATOR) {
-                Some((entity, kind)) if !kind.contains('=') => (entity.to_owned(), Some(kind.to_owned())),
-                _ => {
-                    let kind: Option<String> = kind_of.query_row([seq], |row| row.get(0)).optional()?;
-                    (text, kind.map(|kind| kind.split('.').next().unwrap_or_default().to_owned()))
-                }
-            };
-            let Some(kind) = kind else { continue };
-            let untimed_seq = untimed_seq.or(occurred_at.is_none().then_some(seq));
-            name.execute([&kind])?;
+            let Some((entity, kind)) = text.rsplit_once(SEPARATOR) else { continue };
+            name.execute([kind])?;
             insert.execute(params![entity, kind, seq, occurred_at, untimed_seq, touched_at])?;
         }
     }

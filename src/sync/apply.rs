@@ -6,13 +6,17 @@ use std::{collections::HashMap, ops::Range, sync::Arc};
 use tracing::{debug, error, warn};
 
 use crate::{
-    his::{HisError, Keys, error::ROW_GONE},
+    his::{
+        HisError, Keys,
+        error::{NO_ROW, ROW_GONE},
+    },
     limits,
     model::{
         entity::Entity,
         outcome::{FaultClass, Outcome, Rejection},
     },
     policy,
+    queue::QueueError,
     sync::{
         Interrupted,
         crosswalk::{self, Crosswalk},
@@ -41,6 +45,7 @@ pub(super) async fn apply(
         items: &mut page.items,
         blocked: HashMap::new(),
         moved: HashMap::new(),
+        behind: None,
     };
     for index in 0..run.items.len() {
         run.block(index);
@@ -65,6 +70,8 @@ struct Run<'a> {
     blocked: HashMap<Entity, usize>,
     /// Records whose row is another one since the event at that place: what was planned for them before is void.
     moved: HashMap<Entity, usize>,
+    /// What repeated events behind the page delete; looked for when a row is missed.
+    behind: Option<find::Deletions>,
 }
 
 impl Run<'_> {
@@ -237,7 +244,11 @@ impl Run<'_> {
         if drift && self.link.refresh().await? && self.replan(index) {
             return Ok(true);
         }
-        if error.code == ROW_GONE && (self.pass_over(index) || self.regain(index).await?) {
+        let gone = error.code == ROW_GONE;
+        if (gone || error.code == NO_ROW) && self.pass_over(index).await? {
+            return Ok(true);
+        }
+        if gone && self.regain(index).await? {
             return Ok(true);
         }
         if error.class != FaultClass::Busy {
@@ -303,20 +314,14 @@ impl Run<'_> {
         true
     }
 
-    /// Plans a repeated event without the rows that are gone because a later event of its page has deleted them, when its
-    /// COMMIT went unanswered; `false` where there is none.
-    fn pass_over(&mut self, index: usize) -> bool {
-        let deletions = find::Deletions::of(self.items);
-        let any = self.items.get_mut(index).is_some_and(|item| deletions.pass_over(index, item));
-        let again = any && self.replan(index);
-        let done = |item: &&mut Item| item.work().is_some_and(|work| work.change.rows.is_empty());
-        if let Some(item) =
-            self.items.get_mut(index).filter(|item| again && item.outcome.is_none()).filter(done)
-        {
-            item.outcome = Some(Outcome::Applied);
-        }
+    /// Plans a repeated event without the rows that are gone because a later event has deleted them, when its COMMIT went
+    /// unanswered; `false` where there is none.
+    async fn pass_over(&mut self, index: usize) -> Result<bool, QueueError> {
+        let Some(binding) = self.link.binding() else { return Ok(false) };
+        let (queue, behind) = (self.crosswalk.queue, &mut self.behind);
+        let again = find::pass_over(queue, &binding.planner, self.items, behind, index).await?;
         self.block(index);
-        again
+        Ok(again)
     }
 
     /// Finds the row of an event again that its number does not tell any more. Later events of its page know only the old

@@ -4,18 +4,21 @@
 use crate::{
     model::{
         change::{Act, Change, Op, Role},
+        event::Seq,
         outcome::Rejection,
     },
     plan::{Of, link_command},
     queue::RESTORED_CAUSE,
-    sync::page::{Item, Work},
+    sync::page::Item,
 };
 
-/// Why an event is left to an operator: one of its changes may have been done, and nothing shows whether.
+/// Why an event is left to an operator: some of its changes may have been done, and nothing shows whether.
 pub(super) fn refusal(item: &Item) -> Option<Rejection> {
     let work = item.work().filter(|_| item.event.doubt)?;
-    let (change, _) = work.change.rows.iter().zip(&work.of).find(|(change, of)| !shows(change, of))?;
-    Some(reason(item, work, change))
+    let changes = work.change.rows.iter().zip(&work.of);
+    let unsure: Vec<&Change> =
+        changes.filter(|(change, of)| !shows(change, of)).map(|(change, _)| change).collect();
+    (!unsure.is_empty()).then(|| reason(item.event.seq, &unsure))
 }
 
 /// Whether a change that was done before is found, or does no harm when it is done again.
@@ -32,29 +35,37 @@ fn shows(change: &Change, of: &Of) -> bool {
     }
 }
 
-fn reason(item: &Item, work: &Work, change: &Change) -> Rejection {
-    let seq = item.event.seq;
-    let begins = format!(
-        "the queue file was restored from a backup, and this event may have been written before; nothing in {} tells whether it was",
-        change.title()
+fn reason(seq: Seq, unsure: &[&Change]) -> Rejection {
+    let places: Vec<String> = unsure.iter().map(|change| change.title()).collect();
+    let is_linked =
+        |change: &&&Change| change.inserted().is_some() && !change.entity.scope_and_key().0.is_empty();
+    let links: Vec<String> = unsure
+        .iter()
+        .filter(is_linked)
+        .map(|change| format!("`{} --to NUMBER`", link_command(&change.entity)))
+        .collect();
+    let (retry, discard) = (
+        format!("`buktor-middleware events retry {seq}`"),
+        format!("`buktor-middleware events discard {seq}`"),
     );
-    let linked = change.inserted().is_some() && !change.entity.scope_and_key().0.is_empty();
-    let then = if linked {
+    let then = if links.is_empty() {
+        format!("Look whether it is done; if it is, {discard}, else {retry}")
+    } else if links.len() == unsure.len() {
         format!(
-            "look for its row there; if it is there, `{} --to NUMBER`; then, or if it is not there, `buktor-middleware events retry {seq}`",
-            link_command(&change.entity)
-        )
-    } else if work.change.rows.len() > 1 {
-        format!(
-            "look for what it wrote; if nothing of it is there, `buktor-middleware events retry {seq}`, else `events discard {seq}`"
+            "Look for its rows; if they are there, say so with {}; then, or if they are not there, {retry}",
+            links.join(" and ")
         )
     } else {
         format!(
-            "look for what it does there; if it is done, `buktor-middleware events discard {seq}`, else `events retry {seq}`"
+            "Look whether it is done, all of it or nothing is; if it is, {} and {discard}, else {retry}",
+            links.join(" and ")
         )
     };
-    Rejection {
-        cause: RESTORED_CAUSE.to_owned(),
-        message: format!("{begins}: {then}. A \"marker\" in the mapping tells by itself"),
-    }
+    let message = format!(
+        "the queue file was restored from a backup, and this event may have been written before: nothing in {} tells. {}. \
+         With a \"marker\" in the mapping nobody has to look",
+        places.join(" and "),
+        then
+    );
+    Rejection { cause: RESTORED_CAUSE.to_owned(), message }
 }

@@ -9,20 +9,21 @@ use crate::{
         ask::{Marked, Wanted, is_same},
     },
     model::{
-        change::{Cell, Change},
+        change::{Cell, Change, Op},
         entity::Entity,
+        event::Seq,
         outcome::{FaultClass, LinkChange, Outcome, Rejection},
         table::Table,
         value::SqlValue,
     },
     plan::{Planned, Planner, Search, StepKnown},
-    queue::Queue,
+    queue::{Queue, QueueError},
     sync::{
         Interrupted,
         answers::unanswered,
         decide::finish_again,
         link::Link,
-        page::{Intent, Item, Page, Writers},
+        page::{Intent, Item, Page, Writers, plan_event},
         refused::row_gone_advice,
     },
 };
@@ -84,8 +85,11 @@ pub(super) fn refuse_gone(item: &mut Item) {
     }
 }
 
+/// Events that are looked at behind a page for what they delete: more than two of the largest pages are never under way.
+const AHEAD_EVENTS_MAX: usize = 10_000;
+
 /// For the records that events of a page delete again: the last of these events. Only of those that may have been done
-/// already, since nobody heard of their COMMIT.
+/// already, since nobody heard of their COMMIT. And of those that repeated events behind the page delete.
 #[derive(Default)]
 pub(super) struct Deletions(HashMap<Entity, usize>);
 
@@ -98,6 +102,29 @@ impl Deletions {
             }
         }
         Self(last)
+    }
+
+    /// Takes in what the repeated events behind a place in the queue delete: after a crash a deletion can come into a later page
+    /// than what it was committed with.
+    pub(super) async fn look_behind(
+        &mut self,
+        queue: &Queue,
+        planner: &Planner,
+        place: Option<Seq>,
+    ) -> Result<(), QueueError> {
+        let (mut after, mut looked) = (place, 0);
+        let mut writers = Writers::default();
+        while let Some(place) = after.filter(|_| looked < AHEAD_EVENTS_MAX) {
+            let events = queue.peek(place, AHEAD_EVENTS_MAX).await?;
+            // What a crash has left to be repeated stands together.
+            after = events.last().filter(|last| last.replay).map(|last| last.seq);
+            looked += events.len();
+            for event in events.into_iter().filter(|event| event.replay) {
+                let item = plan_event(planner, event, &mut writers);
+                self.0.extend(item.deleted().cloned().map(|record| (record, usize::MAX)));
+            }
+        }
+        Ok(())
     }
 
     /// Whether a repeated event's row is gone because an earlier one of its page has deleted it. It is planned anew when that one
@@ -123,8 +150,10 @@ impl Deletions {
             }
             Intent::Work(work) => {
                 let rows = work.change.rows.iter().zip(&work.of);
-                let linked = rows.filter(|(row, _)| row.shape().is_some_and(|shape| shape.is_linked()));
-                linked.filter(|(row, _)| is_deleted(&row.entity)).map(|(_, of)| of.step).collect()
+                let updates = |row: &Change| row.shape().is_some_and(|s| s.is_linked() || s.op == Op::Update);
+                rows.filter(|(row, _)| updates(row) && is_deleted(&row.entity))
+                    .map(|(_, of)| of.step)
+                    .collect()
             }
             Intent::Nothing(..) => Vec::new(),
         };
@@ -136,6 +165,35 @@ impl Deletions {
         }
         !steps.is_empty()
     }
+}
+
+/// Plans a repeated event, whose row is missing, without the rows that later repeated events delete; `false` where there is none.
+pub(super) async fn pass_over(
+    queue: &Queue,
+    planner: &Planner,
+    items: &mut [Item],
+    behind: &mut Option<Deletions>,
+    index: usize,
+) -> Result<bool, QueueError> {
+    let (own, last) = (Deletions::of(items), items.last().map(|item| item.event.seq));
+    let Some(item) = items.get_mut(index).filter(|item| item.event.replay) else { return Ok(false) };
+    if !own.pass_over(index, item) {
+        if behind.is_none() {
+            let mut deletions = Deletions::default();
+            deletions.look_behind(queue, planner, last).await?;
+            *behind = Some(deletions);
+        }
+        if !behind.as_ref().is_some_and(|behind| behind.pass_over(index, item)) {
+            return Ok(false);
+        }
+    }
+    // Whatever it is now, nothing is left of what it was.
+    item.outcome = finish_again(planner, item, &mut Writers::default());
+    let done = item.work().is_some_and(|work| work.change.rows.is_empty());
+    if item.outcome.is_none() && done {
+        item.outcome = Some(Outcome::Applied);
+    }
+    Ok(true)
 }
 
 /// Searches the rows of records that are not linked by the columns that tell them. Those that were never tried are

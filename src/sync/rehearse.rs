@@ -20,6 +20,7 @@ use crate::{
     queue::{ClaimId, Inspector, QueueError},
     sql::{batch::Packer, parameters::words},
     sync::{
+        Interrupted,
         decide::decide,
         find,
         link::Link,
@@ -62,6 +63,15 @@ pub enum RehearseError {
         /// The statement's place in the configuration.
         at: String,
     },
+}
+
+impl From<Interrupted> for RehearseError {
+    fn from(interrupted: Interrupted) -> Self {
+        match interrupted {
+            Interrupted::Queue(error) => Self::Queue(error),
+            Interrupted::His(error) => Self::His(error),
+        }
+    }
 }
 
 /// What a rehearsal showed.
@@ -120,7 +130,7 @@ pub async fn rehearse(
         item.standings = inspector.standing(&questions)?;
     }
     let mut page = Page { claim: ClaimId(0), items: vec![item], generation: binding.generation };
-    finish_drafts(&mut link, &planner, &mut page).await?;
+    finish_drafts(&mut link, None, &planner, &mut page).await?;
     decide(&planner, &mut page);
     let Some(mut item) = page.items.pop() else { return Err(HisError::not_connected().into()) };
     let mut notes = Vec::new();

@@ -4,7 +4,6 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    his::HisError,
     model::{
         awaits::Awaits,
         change::{Change, Op},
@@ -31,7 +30,7 @@ pub(super) async fn resolve(
     page: &mut Page,
 ) -> Result<(), Interrupted> {
     let mut writers = Writers::default();
-    for index in finish_drafts(link, planner, page).await? {
+    for index in finish_drafts(link, Some(queue), planner, page).await? {
         let Some(item) = page.items.get_mut(index) else { continue };
         if item.event.replay && item.is_permanent() {
             find::alike(link, queue, planner, item, &mut writers).await?;
@@ -40,12 +39,14 @@ pub(super) async fn resolve(
     Ok(())
 }
 
-/// Finishes every draft of a page with what the HIS knows; gives their places, without those that it has decided about.
+/// Finishes every draft of a page with what the HIS knows; gives their places, without those that it has decided about. The queue
+/// is asked what is behind the page, where that matters.
 pub(super) async fn finish_drafts(
     link: &mut Link,
+    queue: Option<&Queue>,
     planner: &Planner,
     page: &mut Page,
-) -> Result<Vec<usize>, HisError> {
+) -> Result<Vec<usize>, Interrupted> {
     let drafts = |page: &Page| {
         let open = page.items.iter().enumerate().filter(|(_, item)| item.outcome.is_none());
         open.filter(|(_, item)| matches!(item.intent, Intent::Draft(..))).map(|(i, _)| i).collect::<Vec<_>>()
@@ -77,7 +78,12 @@ pub(super) async fn finish_drafts(
     let mut writers = Writers::default();
     let mut earlier = Earlier::default();
     let mut finished = Vec::new();
-    let deletions = find::Deletions::of(&page.items);
+    let mut deletions = find::Deletions::of(&page.items);
+    let missed = |item: &Item| item.event.replay && item.knowns.iter().any(|known| known.gone);
+    if let Some(queue) = queue.filter(|_| page.items.iter().any(missed)) {
+        let last = page.items.last().map(|item| item.event.seq);
+        deletions.look_behind(queue, planner, last).await?;
+    }
     for index in drafts(page) {
         let Some(item) = page.items.get_mut(index) else { continue };
         let records = earlier.look(item);

@@ -1,9 +1,22 @@
 //! The cron schedule, which only ever wakes the worker: the scheduler may start jobs that overlap, so its jobs
-//! do nothing that could.
+//! do nothing that could. Begins anew where the clock was moved: a scheduler only knows when it is to ring next.
 
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::Offset as _;
 use chrono_tz::Tz;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    limits::{CLOCK_LOOK, CLOCK_STEP_MAX},
+    model::clock::{Clock, Timestamp},
+};
 
 /// Why there is no schedule.
 #[derive(Debug, thiserror::Error)]
@@ -19,25 +32,93 @@ pub enum Wake {
     Operator,
 }
 
+/// When to wake.
+#[derive(Clone, Debug)]
+pub struct Cron {
+    /// The expression, with seconds.
+    pub expression: String,
+    /// Where its hours are those of the wall clock.
+    pub zone: Tz,
+}
+
 /// A running schedule; it ends when this is shut down.
-pub struct Schedule(JobScheduler);
+pub struct Schedule {
+    stop: CancellationToken,
+    keeper: JoinHandle<Result<(), ScheduleError>>,
+}
 
 impl Schedule {
-    /// Sends a [`Wake::Tick`] whenever the cron expression (with seconds, in that zone) comes round. A tick that
+    /// Sends a [`Wake::Tick`] whenever the cron expression comes round, and when the clock was moved. A tick that
     /// finds an earlier one not yet taken is dropped.
-    pub async fn start(cron: &str, zone: Tz, wakes: mpsc::Sender<Wake>) -> Result<Self, ScheduleError> {
-        let scheduler = JobScheduler::new().await?;
-        let job = Job::new_tz(cron, zone, move |_, _| {
-            // Full means that a tick is waiting already.
-            let _ = wakes.try_send(Wake::Tick);
-        })?;
-        scheduler.add(job).await?;
-        scheduler.start().await?;
-        Ok(Self(scheduler))
+    pub async fn start(
+        cron: Cron,
+        wakes: mpsc::Sender<Wake>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ScheduleError> {
+        let scheduler = begin(&cron, &wakes).await?;
+        let stop = CancellationToken::new();
+        let keeper = tokio::spawn(keep(scheduler, cron, wakes, clock, stop.clone()));
+        Ok(Self { stop, keeper })
     }
 
     /// Ends the schedule.
-    pub async fn shutdown(mut self) -> Result<(), ScheduleError> {
-        Ok(self.0.shutdown().await?)
+    pub async fn shutdown(self) -> Result<(), ScheduleError> {
+        self.stop.cancel();
+        // Where it has panicked there is nothing left to end.
+        self.keeper.await.unwrap_or(Ok(()))
+    }
+}
+
+async fn begin(cron: &Cron, wakes: &mpsc::Sender<Wake>) -> Result<JobScheduler, ScheduleError> {
+    let scheduler = JobScheduler::new().await?;
+    let wakes = wakes.clone();
+    let job = Job::new_tz(&cron.expression, cron.zone, move |_, _| tick(&wakes))?;
+    scheduler.add(job).await?;
+    scheduler.start().await?;
+    Ok(scheduler)
+}
+
+fn tick(wakes: &mpsc::Sender<Wake>) {
+    // Full means that a tick is waiting already.
+    let _ = wakes.try_send(Wake::Tick);
+}
+
+/// Looks at the clock until it is told to stop; after a jump, and when summer time begins or ends (a job keeps the offset
+/// that it was made with), another scheduler takes the place of the one that waits for the wrong moment.
+async fn keep(
+    mut scheduler: JobScheduler,
+    cron: Cron,
+    wakes: mpsc::Sender<Wake>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> Result<(), ScheduleError> {
+    let offset = |now: Timestamp| now.utc().with_timezone(&cron.zone).offset().fix();
+    let (mut before, mut looked) = (clock.now(), Instant::now());
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(scheduler.shutdown().await?),
+            () = tokio::time::sleep(CLOCK_LOOK) => {}
+        }
+        let (now, passed) = (clock.now(), looked.elapsed());
+        looked = Instant::now();
+        let expected = before.after(passed);
+        let moved = Duration::from_micros(now.0.abs_diff(expected.0));
+        if moved > CLOCK_STEP_MAX || offset(now) != offset(before) {
+            match begin(&cron, &wakes).await {
+                Ok(next) => {
+                    info!(seconds = moved.as_secs(), "the clock was moved; the schedule begins anew");
+                    if let Err(error) = std::mem::replace(&mut scheduler, next).shutdown().await {
+                        // Its ticks do no harm.
+                        warn!(%error, "the schedule of before did not stop");
+                    }
+                    tick(&wakes);
+                }
+                Err(error) => {
+                    warn!(%error, "the clock was moved, and the schedule could not begin anew; trying again");
+                    continue;
+                }
+            }
+        }
+        before = now;
     }
 }

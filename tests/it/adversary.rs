@@ -208,6 +208,54 @@ fn after_a_crash_a_record_of_two_events_has_one_row_without_transactions() {
     );
 }
 
+/// An update and the deletion of its row, committed together and not heard of. After the crash a page holds one event: the
+/// deletion comes into a later one.
+fn deleted_in_a_later_page(tables: &str, mapping: Value, operation: &str) {
+    let his = His::with(tables);
+    let proxy = Proxy::before(his.port, Network::Pass);
+    let site = Site::new(his.section_at(proxy.port))
+        .with(json!({"sync": {"schedule": "0 0 0 1 1 *", "batch_events": 8}}))
+        .mapping(mapping);
+    let daemon = site.start();
+    send(&daemon, "a", "created", &json!({"appointment_id": 1, "s": "one"}));
+    sync(&site);
+    site.wait_state("a", "applied");
+    send(&daemon, "b", operation, &json!({"appointment_id": 1, "s": "two"}));
+    send(&daemon, "c", "deleted", &json!({"appointment_id": 1}));
+    proxy.set(Network::CutAfterCommit);
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| site.cli(&["sync", "--now"]));
+        proxy.wait_cut();
+        proxy.down();
+        daemon.kill();
+        run.join().unwrap();
+    });
+    assert_eq!(his.rows("SELECT S FROM V"), Vec::<String>::new());
+    proxy.set(Network::Pass);
+    let _daemon = site.start();
+    sync(&site);
+    site.wait_state("b", "applied");
+    site.wait_state("c", "applied");
+    assert_eq!(his.rows("SELECT S FROM V"), Vec::<String>::new());
+}
+
+#[test]
+fn after_a_crash_an_update_is_not_parked_for_want_of_the_row_that_a_later_page_deletes() {
+    deleted_in_a_later_page(TABLE, mapping(&json!({})), "created");
+    deleted_in_a_later_page(TABLE, mapping(&json!({"marker": "REF"})), "created");
+}
+
+#[test]
+fn after_a_crash_an_update_by_the_events_own_key_is_not_parked_for_want_of_the_row_either() {
+    let mut mapping = mapping(&json!({"fields": {"appointment_id": "ID", "s": "S"}}));
+    mapping["appointment"].as_object_mut().unwrap().remove("generated_key");
+    deleted_in_a_later_page(
+        "CREATE TABLE V (ID INT PRIMARY KEY, S VARCHAR(50), T VARCHAR(50))",
+        mapping,
+        "cancelled",
+    );
+}
+
 /// A creation that waits for its parent, and what comes behind it; then the parent comes. Gives the HIS, once both are applied.
 fn behind_a_waiting_creation(operation: &str) -> His {
     let his = His::with(

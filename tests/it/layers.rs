@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 7] = [
     &["auth", "config", "plan", "policy", "propose", "saved", "sql"],
     &["admin", "his", "http", "ingest", "observe", "queue", "service", "telemetry"],
     &["examples", "sync"],
-    &["daemon"],
+    &["daemon", "housekeeping"],
     &["cli"],
     &["main", "lib"],
 ];

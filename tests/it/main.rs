@@ -9,24 +9,41 @@ mod layers;
 mod style;
 
 mod adversary;
+mod audit;
 mod auth;
+mod backup;
 mod check;
+#[cfg(target_os = "linux")]
+mod clock;
 mod commands;
 mod config;
 mod crosswalk;
 mod databases;
+#[cfg(target_os = "linux")]
+mod disk;
 mod driver;
 mod faults;
 mod generated;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod ingest;
 mod init;
+mod inside;
+#[cfg(target_os = "linux")]
+mod kill;
 mod links;
 mod manual;
 mod mapping;
 mod mapping_test;
 mod order;
+#[cfg(target_os = "linux")]
+mod power;
 mod queue;
 mod recipes;
 mod rehearse;
 mod review;
+mod sealed;
+mod secrets;
 mod sync;
+mod tls;
+mod upgrades;

@@ -22,6 +22,7 @@ use crate::{
 mod appending;
 mod audit;
 mod awaiting;
+mod backup;
 mod files;
 mod links;
 mod memory;

@@ -6,6 +6,7 @@ mod commands;
 mod faults;
 mod his;
 mod keys;
+mod mixed;
 mod mysql;
 mod oracle;
 mod plsql;
@@ -125,6 +126,7 @@ cases! {
     faults::a_network_that_stalls_is_left_and_found_again,
     faults::sessions_that_are_killed_are_opened_again,
     faults::a_locked_row_is_written_later,
+    mixed::faults_at_random_lose_and_double_nothing,
     commands::check_finds_all_well,
     commands::check_tells_what_is_missing,
     commands::a_rehearsal_keeps_nothing,

@@ -161,7 +161,14 @@ fn merge(into: &mut Value, part: Value) {
 pub(crate) fn executable(path: &Path) -> Command {
     let mut command = Command::new(path);
     command.current_dir("/").env("NO_COLOR", "1");
-    for name in ["BUKTOR_CONFIG", "STATE_DIRECTORY", "LOGS_DIRECTORY", "NOTIFY_SOCKET", "RUST_LOG"] {
+    for name in [
+        "BUKTOR_CONFIG",
+        "STATE_DIRECTORY",
+        "LOGS_DIRECTORY",
+        "CREDENTIALS_DIRECTORY",
+        "NOTIFY_SOCKET",
+        "RUST_LOG",
+    ] {
         command.env_remove(name);
     }
     command
@@ -226,7 +233,12 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts it and waits until it says where it listens.
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        Self::try_start(command).unwrap_or_else(|words| panic!("{words}"))
+    }
+
+    /// As [`Daemon::start`]; where it ends before it listens, gives how it did and what it printed.
+    pub(crate) fn try_start(mut command: Command) -> Result<Self, String> {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let printed = Arc::new(Mutex::new(String::new()));
@@ -244,8 +256,19 @@ impl Daemon {
             ended = daemon.child.try_wait().unwrap();
             ended.is_some()
         });
-        assert!(daemon.address.port() != 0, "the daemon ended with {ended:?}: {}", daemon.printed());
-        daemon
+        match ended {
+            None => Ok(daemon),
+            Some(status) => {
+                daemon.end();
+                Err(format!("the daemon ended with {status}: {}", daemon.printed()))
+            }
+        }
+    }
+
+    /// Whether it has ended.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// All that it printed so far.
@@ -321,9 +344,10 @@ impl Drop for Daemon {
     }
 }
 
-/// The address after `listening on http://`.
+/// The address after `listening on http://` or `https://`.
 fn listening(printed: &str) -> Option<SocketAddr> {
-    let (_, rest) = printed.split_once("listening on http://")?;
+    let (_, rest) = printed.split_once("listening on http")?;
+    let (_, rest) = rest.split_once("://")?;
     let end = rest.find(|c: char| !(c.is_ascii_digit() || ".:".contains(c)))?;
     rest.get(..end)?.parse().ok()
 }

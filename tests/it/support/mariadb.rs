@@ -13,7 +13,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{unique, wait_equal, wait_for};
+use super::{daemon::signal, unique, wait_equal, wait_for};
 
 /// What the daemon's login may do: what a hospital's administrator would grant.
 const GRANTS: &str = "SELECT, INSERT, UPDATE, DELETE";
@@ -75,6 +75,21 @@ impl Server {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
             child.wait().unwrap();
+        }
+    }
+
+    /// Ends it as its service does, and waits until it has ended.
+    pub(crate) fn stop(&mut self) {
+        self.signal("TERM");
+        if let Some(mut child) = self.child.take() {
+            child.wait().unwrap();
+        }
+    }
+
+    /// Sends it a signal: `STOP` makes it hang, `CONT` ends that.
+    pub(crate) fn signal(&self, name: &str) {
+        if let Some(child) = &self.child {
+            signal(child.id(), name);
         }
     }
 

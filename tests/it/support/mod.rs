@@ -4,12 +4,19 @@
 use std::time::{Duration, Instant};
 
 pub(crate) mod daemon;
+#[cfg(target_os = "linux")]
+pub(crate) mod disk;
+#[cfg(target_os = "linux")]
+pub(crate) mod faulty;
 pub(crate) mod http;
 pub(crate) mod load;
 pub(crate) mod mariadb;
 pub(crate) mod proxy;
+pub(crate) mod seed;
 pub(crate) mod source;
 pub(crate) mod tables;
+#[cfg(target_os = "linux")]
+pub(crate) mod traffic;
 
 /// A number that no other test of a run has: those of processes come again when there have been many. Short, because a user's
 /// name in MySQL 5.6 has sixteen letters at most.

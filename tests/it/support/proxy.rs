@@ -37,6 +37,8 @@ pub(crate) enum Network {
     CutAfterCommitAndLook,
     /// Cuts the connection in place of the next locking read. Then passes everything on.
     CutAtLook,
+    /// Puts nonsense in the place of the server's next answer and ends the connection. Then passes everything on.
+    Garble,
 }
 
 struct Shared {
@@ -174,6 +176,12 @@ fn carry(mut from: &TcpStream, mut to: &TcpStream, asking: bool, shared: &Shared
                 Network::CutAfterCommitAndLook => Network::CutAtLook,
                 _ => Network::Pass,
             };
+            return;
+        }
+        if !asking && *network == Network::Garble {
+            *network = Network::Pass;
+            // The other end may have gone.
+            to.write_all(&[0x5a; 64]).ok();
             return;
         }
         if asking && *network == Network::CutAtLook && is_look(piece) {

@@ -1,17 +1,16 @@
 //! The log: where its lines go and what they look like. Never lets a dependency print what it handles, never
 //! holds up the daemon for a slow disk, and never fails the daemon because a folder cannot be made.
 
+mod files;
+
 use std::{
     fmt,
     io::{self, IsTerminal as _, Write as _},
     path::Path,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use tracing::{Event, Level, Metadata, Subscriber, level_filters::LevelFilter};
-use tracing_appender::{
-    non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard},
-    rolling::{RollingFileAppender, Rotation},
-};
 use tracing_subscriber::{
     Layer, Registry,
     filter::Targets,
@@ -27,12 +26,11 @@ use tracing_subscriber::{
 
 use crate::{
     config::Logging,
-    limits::LOG_LINES_MAX,
+    limits::LOG_FILE_BYTES_MAX,
     model::clock::{Clock, SystemClock},
+    telemetry::files::{Files, Lines, Trouble},
 };
 
-/// Files are named `buktor-middleware.YYYY-MM-DD.log`, by the day in UTC.
-const FILE_PREFIX: &str = "buktor-middleware";
 /// This program's own targets begin with it.
 const OWN_TARGET: &str = "buktor_middleware";
 
@@ -52,26 +50,18 @@ pub struct Guard {
     files: Option<Files>,
 }
 
-#[derive(Debug)]
-struct Files {
-    /// `None` only while the guard is dropped.
-    worker: Option<WorkerGuard>,
-    dropped: ErrorCounter,
-}
-
 impl Guard {
     /// Lines that found the buffer full because the disk was too slow.
     #[must_use]
     pub fn dropped_lines(&self) -> usize {
-        self.files.as_ref().map_or(0, |files| files.dropped.dropped_lines())
+        self.files.as_ref().map_or(0, Files::dropped)
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Some(files) = self.files.as_mut() else { return };
-        drop(files.worker.take());
-        let dropped = files.dropped.dropped_lines();
+        let dropped = self.dropped_lines();
+        drop(self.files.take());
         if dropped > 0 {
             say(&format!("{dropped} log lines were not written to the log file: its disk was too slow"));
         }
@@ -87,7 +77,9 @@ impl Drop for Guard {
 /// A folder that cannot be made, or written to, is told on stderr and in [`Guard::warning`]; the log then goes
 /// on without files.
 pub fn init(logging: &Logging, service: bool) -> Result<Guard, TelemetryError> {
-    let (files, warning) = match logging.directory.as_deref().map(|folder| open_files(folder, logging)) {
+    let style = Style::of_stderr(service);
+    let (files, warning) = match logging.directory.as_deref().map(|folder| open_files(folder, logging, style))
+    {
         None => (None, None),
         Some(Ok(files)) => (Some(files), None),
         Some(Err(error)) => {
@@ -100,7 +92,6 @@ pub fn init(logging: &Logging, service: bool) -> Result<Guard, TelemetryError> {
             )
         }
     };
-    let style = Style::of_stderr(service);
     let file_layer = files.as_ref().map(|(writer, _)| layer(writer.clone(), logging.json, Style::PLAIN));
     tracing_subscriber::registry()
         .with(layer(io::stderr, logging.json, style).and_then(file_layer).with_filter(targets(logging.level)))
@@ -114,23 +105,63 @@ pub fn init(logging: &Logging, service: bool) -> Result<Guard, TelemetryError> {
 }
 
 /// Opens today's file; the lines go there through a bounded buffer that rather drops than waits.
-fn open_files(folder: &Path, logging: &Logging) -> io::Result<(NonBlocking, Files)> {
-    std::fs::create_dir_all(folder)?;
-    let appender = RollingFileAppender::builder()
-        .rotation(Rotation::DAILY)
-        .filename_prefix(FILE_PREFIX)
-        .filename_suffix("log")
-        // It makes room for a new file whenever it starts, even where today's is there already.
-        .max_log_files(logging.keep_days.saturating_add(1))
-        .build(folder)
-        .map_err(io::Error::other)?;
-    let (writer, worker) = NonBlockingBuilder::default()
-        .lossy(true)
-        .buffered_lines_limit(LOG_LINES_MAX)
-        .thread_name("log")
-        .finish(appender);
-    let dropped = writer.error_counter();
-    Ok((writer, Files { worker: Some(worker), dropped }))
+fn open_files(folder: &Path, logging: &Logging, style: Style) -> io::Result<(Lines, Files)> {
+    let json = logging.json;
+    let tell =
+        move |trouble, path: &Path, error: Option<&io::Error>| line_of(json, style, trouble, path, error);
+    Files::open(folder, logging.keep_days, SystemClock, Box::new(tell))
+}
+
+/// Says on stderr what the files lack, and gives the same line in their form. It cannot go the usual way: the buffer before
+/// the files may be as full as they are.
+fn line_of(json: bool, style: Style, trouble: Trouble, path: &Path, error: Option<&io::Error>) -> Vec<u8> {
+    let line = Gathered::default();
+    let copy = line.clone();
+    let file = layer(move || copy.clone(), json, Style::PLAIN);
+    // Stderr has every line, and nothing was missing there.
+    let stderr = (!matches!(trouble, Trouble::Over(_))).then(|| layer(io::stderr, json, style));
+    let subscriber = tracing_subscriber::registry().with(file.and_then(stderr));
+    tracing::subscriber::with_default(subscriber, || told(trouble, path, error));
+    std::mem::take(&mut *line.0.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn told(trouble: Trouble, path: &Path, error: Option<&io::Error>) {
+    let (path, mib) = (path.display(), LOG_FILE_BYTES_MAX >> 20);
+    match trouble {
+        Trouble::Full => tracing::error!(
+            file = %path,
+            mib,
+            "today's log file is full: until tomorrow (UTC) it takes errors alone; all other lines go to stderr. Something \
+             writes too much: look at its last lines, and at logging.level"
+        ),
+        Trouble::NoErrors => tracing::error!(
+            file = %path,
+            "today's log file has no room for errors either; until tomorrow (UTC) all lines go to stderr alone"
+        ),
+        Trouble::Broken => tracing::error!(
+            folder = %path,
+            error = error.map(tracing::field::display),
+            "the log files cannot be written; lines go to stderr alone until they can"
+        ),
+        Trouble::Over(lines) => {
+            tracing::warn!(folder = %path, lines, "lines are missing before this one: the log file could not take them");
+        }
+    }
+}
+
+/// A line that is not written yet.
+#[derive(Clone, Default)]
+struct Gathered(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Gathered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Our own lines by `logging.level`; of others no more than warnings; of the database drivers nothing, because
@@ -374,7 +405,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let logs = folder.path().join("a/b");
         for line in ["one", "two", "three"] {
-            let (writer, files) = open_files(&logs, &logging(Some(&logs))).unwrap();
+            let (writer, files) = open_files(&logs, &logging(Some(&logs)), Style::PLAIN).unwrap();
             let guard = Guard { warning: None, files: Some(files) };
             let subscriber = tracing_subscriber::registry().with(layer(writer, false, Style::PLAIN));
             tracing::subscriber::with_default(subscriber, || tracing::info!("{line}"));

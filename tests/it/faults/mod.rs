@@ -1,6 +1,11 @@
 //! Faults as ordinary inputs: databases and daemons that are killed, connections that are cut at the worst
 //! moment, tables that change under way. No acknowledged event is lost, and none has effect twice.
 
+mod blows;
+mod mixed;
+pub(crate) mod verdict;
+pub(crate) mod world;
+
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
