@@ -23,6 +23,7 @@ mod databases;
 mod disk;
 mod driver;
 mod faults;
+mod fuzz_corpus;
 mod generated;
 #[cfg(target_os = "linux")]
 mod hostile;
@@ -32,6 +33,7 @@ mod inside;
 #[cfg(target_os = "linux")]
 mod kill;
 mod links;
+mod logs;
 mod manual;
 mod mapping;
 mod mapping_test;
