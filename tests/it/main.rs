@@ -10,6 +10,7 @@ mod style;
 
 mod adversary;
 mod audit;
+mod auth;
 mod backup;
 mod auth;
 mod check;
