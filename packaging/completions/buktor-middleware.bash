@@ -37,6 +37,9 @@ _buktor__middleware() {
             buktor__middleware,mapping)
                 cmd="buktor__middleware__subcmd__mapping"
                 ;;
+            buktor__middleware,queue)
+                cmd="buktor__middleware__subcmd__queue"
+                ;;
             buktor__middleware,rehearse)
                 cmd="buktor__middleware__subcmd__rehearse"
                 ;;
@@ -133,6 +136,9 @@ _buktor__middleware() {
             buktor__middleware__subcmd__help,mapping)
                 cmd="buktor__middleware__subcmd__help__subcmd__mapping"
                 ;;
+            buktor__middleware__subcmd__help,queue)
+                cmd="buktor__middleware__subcmd__help__subcmd__queue"
+                ;;
             buktor__middleware__subcmd__help,rehearse)
                 cmd="buktor__middleware__subcmd__help__subcmd__rehearse"
                 ;;
@@ -175,6 +181,12 @@ _buktor__middleware() {
             buktor__middleware__subcmd__help__subcmd__mapping,test)
                 cmd="buktor__middleware__subcmd__help__subcmd__mapping__subcmd__test"
                 ;;
+            buktor__middleware__subcmd__help__subcmd__queue,compact)
+                cmd="buktor__middleware__subcmd__help__subcmd__queue__subcmd__compact"
+                ;;
+            buktor__middleware__subcmd__help__subcmd__queue,rekey)
+                cmd="buktor__middleware__subcmd__help__subcmd__queue__subcmd__rekey"
+                ;;
             buktor__middleware__subcmd__mapping,help)
                 cmd="buktor__middleware__subcmd__mapping__subcmd__help"
                 ;;
@@ -187,6 +199,24 @@ _buktor__middleware() {
             buktor__middleware__subcmd__mapping__subcmd__help,test)
                 cmd="buktor__middleware__subcmd__mapping__subcmd__help__subcmd__test"
                 ;;
+            buktor__middleware__subcmd__queue,compact)
+                cmd="buktor__middleware__subcmd__queue__subcmd__compact"
+                ;;
+            buktor__middleware__subcmd__queue,help)
+                cmd="buktor__middleware__subcmd__queue__subcmd__help"
+                ;;
+            buktor__middleware__subcmd__queue,rekey)
+                cmd="buktor__middleware__subcmd__queue__subcmd__rekey"
+                ;;
+            buktor__middleware__subcmd__queue__subcmd__help,compact)
+                cmd="buktor__middleware__subcmd__queue__subcmd__help__subcmd__compact"
+                ;;
+            buktor__middleware__subcmd__queue__subcmd__help,help)
+                cmd="buktor__middleware__subcmd__queue__subcmd__help__subcmd__help"
+                ;;
+            buktor__middleware__subcmd__queue__subcmd__help,rekey)
+                cmd="buktor__middleware__subcmd__queue__subcmd__help__subcmd__rekey"
+                ;;
             *)
                 ;;
         esac
@@ -194,7 +224,7 @@ _buktor__middleware() {
 
     case "${cmd}" in
         buktor__middleware)
-            opts="-c -h -V --config --help --version run check rehearse mapping init demo send sync status events generate help"
+            opts="-c -h -V --config --help --version run check rehearse mapping init demo send sync status events queue generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -696,7 +726,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__help)
-            opts="run check rehearse mapping init demo send sync status events generate help"
+            opts="run check rehearse mapping init demo send sync status events queue generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -920,6 +950,48 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__help__subcmd__mapping__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__queue)
+            opts="rekey compact"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__queue__subcmd__compact)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__queue__subcmd__rekey)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1177,6 +1249,132 @@ _buktor__middleware() {
             fi
             case "${prev}" in
                 --schema)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__queue)
+            opts="-c -h --config --help rekey compact help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__queue__subcmd__compact)
+            opts="-c -h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__queue__subcmd__help)
+            opts="rekey compact help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__queue__subcmd__help__subcmd__compact)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__queue__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__queue__subcmd__help__subcmd__rekey)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__queue__subcmd__rekey)
+            opts="-c -h --new-key --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --new-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -37,6 +37,7 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Write waiting events into the HIS now, without waiting for the schedule')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show how many events wait, are done or need attention, and whether the HIS can be reached')
             [CompletionResult]::new('events', 'events', [CompletionResultType]::ParameterValue, 'List, show, retry or discard single events; show and change which row of the HIS a record is')
+            [CompletionResult]::new('queue', 'queue', [CompletionResultType]::ParameterValue, 'Change the key of the queue file''s events, or write the file anew')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -261,6 +262,46 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
         'buktor-middleware;events;help;help' {
             break
         }
+        'buktor-middleware;queue' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('rekey', 'rekey', [CompletionResultType]::ParameterValue, 'Encrypt all events in the queue file with a new key, after the old one may have become known')
+            [CompletionResult]::new('compact', 'compact', [CompletionResultType]::ParameterValue, 'Write the queue file anew, without what is free in it, and let it give room back to the disk from then on')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'buktor-middleware;queue;rekey' {
+            [CompletionResult]::new('--new-key', '--new-key', [CompletionResultType]::ParameterName, 'The file that holds the new key, a text of at least 32 characters; without it one is made. Needed where queue.key names no file')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'buktor-middleware;queue;compact' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'buktor-middleware;queue;help' {
+            [CompletionResult]::new('rekey', 'rekey', [CompletionResultType]::ParameterValue, 'Encrypt all events in the queue file with a new key, after the old one may have become known')
+            [CompletionResult]::new('compact', 'compact', [CompletionResultType]::ParameterValue, 'Write the queue file anew, without what is free in it, and let it give room back to the disk from then on')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'buktor-middleware;queue;help;rekey' {
+            break
+        }
+        'buktor-middleware;queue;help;compact' {
+            break
+        }
+        'buktor-middleware;queue;help;help' {
+            break
+        }
         'buktor-middleware;generate' {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
@@ -323,6 +364,7 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('sync', 'sync', [CompletionResultType]::ParameterValue, 'Write waiting events into the HIS now, without waiting for the schedule')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show how many events wait, are done or need attention, and whether the HIS can be reached')
             [CompletionResult]::new('events', 'events', [CompletionResultType]::ParameterValue, 'List, show, retry or discard single events; show and change which row of the HIS a record is')
+            [CompletionResult]::new('queue', 'queue', [CompletionResultType]::ParameterValue, 'Change the key of the queue file''s events, or write the file anew')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -379,6 +421,17 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             break
         }
         'buktor-middleware;help;events;link' {
+            break
+        }
+        'buktor-middleware;help;queue' {
+            [CompletionResult]::new('rekey', 'rekey', [CompletionResultType]::ParameterValue, 'Encrypt all events in the queue file with a new key, after the old one may have become known')
+            [CompletionResult]::new('compact', 'compact', [CompletionResultType]::ParameterValue, 'Write the queue file anew, without what is free in it, and let it give room back to the disk from then on')
+            break
+        }
+        'buktor-middleware;help;queue;rekey' {
+            break
+        }
+        'buktor-middleware;help;queue;compact' {
             break
         }
         'buktor-middleware;help;generate' {
