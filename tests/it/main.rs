@@ -12,7 +12,6 @@ mod adversary;
 mod audit;
 mod auth;
 mod backup;
-mod auth;
 mod check;
 #[cfg(target_os = "linux")]
 mod clock;
