@@ -2,11 +2,13 @@
 
 use std::{
     io,
+    mem::{Discriminant, discriminant},
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use tokio::{net::TcpListener, sync::mpsc};
@@ -69,6 +71,8 @@ pub struct Daemon {
     address: SocketAddr,
     tls: Option<Arc<Tls>>,
     clock: Arc<dyn Clock>,
+    /// The newest `sync --now` that was asked for before: whoever asks from now on gets a cycle.
+    asked_before: u64,
 }
 
 impl Daemon {
@@ -76,10 +80,12 @@ impl Daemon {
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let tls = config.server.tls.as_ref().map(|tls| Tls::load(tls, Arc::clone(&clock))).transpose()?;
         let queue = open_queue(&config)?;
+        let asked_before = queue.requests().await?.sync_now;
         let listen = |source| StartError::Listen { address: config.server.listen, source };
         let listener = TcpListener::bind(config.server.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        Ok(Self { config, queue, listener, address, tls: tls.map(Arc::new), clock })
+        let tls = tls.map(Arc::new);
+        Ok(Self { config, queue, listener, address, tls, clock, asked_before })
     }
 
     /// Where it listens.
@@ -90,13 +96,13 @@ impl Daemon {
 
     /// Serves until `stop`, then finishes what was begun.
     pub async fn run(self, stop: CancellationToken) -> Result<(), StartError> {
-        let Self { config, queue, listener, address, tls, clock } = self;
+        let Self { config, queue, listener, address, tls, clock, asked_before } = self;
         adopt(&config, &queue).await?;
         let (wake, wakes) = mpsc::channel(1);
         let cron = Cron { expression: config.sync.schedule.clone(), zone: config.database.timezone };
         let schedule = Schedule::start(cron, wake.clone(), Arc::clone(&clock)).await?;
-        let worker =
-            Worker::new(&config, queue.clone(), Arc::clone(&clock), report(&config, address, &*clock));
+        let report = DaemonReport { sync_done: asked_before, ..report(&config, address, &*clock) };
+        let worker = Worker::new(&config, queue.clone(), Arc::clone(&clock), report);
         let (guard, until) = (stop.clone().drop_guard(), stop.clone());
         let worker = tokio::spawn(async move {
             // A worker that panics takes the daemon down with it: one that only collects events is no use.
@@ -223,21 +229,31 @@ async fn serve(
     }
 }
 
-/// Whether events are being refused: told once when it begins and once when it ends.
+/// How often it is told that events are being refused: at the cap, each event that is applied makes room for one more.
+const REFUSING_TOLD_EVERY: Duration = Duration::from_mins(1);
+
+/// Whether events are being refused: told when it begins and when it ends, for each cause once a minute at most.
 #[derive(Default)]
 struct Acceptance {
+    /// That they are was told, and not that they are kept again.
     refusing: AtomicBool,
+    told: Mutex<Vec<(Discriminant<QueueError>, Instant)>>,
 }
 
 impl Acceptance {
     fn told(&self, appended: Result<Receipt, QueueError>) -> Result<Receipt, Refusal> {
-        let refusing = self.refusing.swap(appended.is_err(), Ordering::Relaxed);
         match &appended {
-            Ok(_) if refusing => info!("events are kept again"),
-            Err(error) if !refusing => {
-                error!(%error, "events cannot be kept; their senders are told to send them again later");
+            Ok(_) if self.refusing.load(Ordering::Relaxed) => {
+                if self.refusing.swap(false, Ordering::Relaxed) {
+                    info!("events are kept again");
+                }
             }
-            _ => {}
+            Ok(_) => {}
+            Err(error) => {
+                if self.begins(discriminant(error), Instant::now()) {
+                    error!(%error, "events cannot be kept; their senders are told to send them again later");
+                }
+            }
         }
         appended.map_err(|error| match error {
             QueueError::AtCap { .. } => Refusal::AtCap,
@@ -246,6 +262,18 @@ impl Acceptance {
             }
             _ => Refusal::Failed,
         })
+    }
+
+    /// Whether it is to be told that events are refused for that cause.
+    fn begins(&self, cause: Discriminant<QueueError>, now: Instant) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|(_, at)| now.saturating_duration_since(*at) < REFUSING_TOLD_EVERY);
+        let is_due = told.iter().all(|(other, _)| *other != cause);
+        let begins = is_due && !self.refusing.swap(true, Ordering::Relaxed);
+        if begins {
+            told.push((cause, now));
+        }
+        begins
     }
 }
 
@@ -291,5 +319,31 @@ pub fn stop_signal() -> io::Result<impl Future<Output = ()>> {
                 _ = down.recv() => {}
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusing_is_told_once_a_minute_for_each_cause() {
+        let acceptance = Acceptance::default();
+        let (cap, disk) = (QueueError::AtCap { events_max: 1 }, QueueError::DiskLow { free: 0, min: 1 });
+        let start = Instant::now();
+        let begins = |error: &QueueError, second: u64| {
+            let begins = acceptance.begins(discriminant(error), start + Duration::from_secs(second));
+            // The next event is kept.
+            acceptance.refusing.store(false, Ordering::Relaxed);
+            begins
+        };
+        assert!(begins(&cap, 0));
+        assert!(!(1..60).any(|second| begins(&cap, second)));
+        assert!(begins(&disk, 30));
+        assert!(begins(&cap, 60));
+        assert!(!begins(&cap, 61) && !begins(&disk, 61));
+        acceptance.refusing.store(true, Ordering::Relaxed);
+        let late = acceptance.begins(discriminant(&cap), start + Duration::from_secs(300));
+        assert!(!late, "it was told, and is still so");
     }
 }

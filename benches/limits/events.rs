@@ -39,6 +39,8 @@ pub(crate) enum Ids {
     Ascending,
     /// By chance: each is at another place in an index.
     Scattered,
+    /// All the same: the same event again and again.
+    Same,
 }
 
 impl Ids {
@@ -49,6 +51,7 @@ impl Ids {
             Self::Ascending => id,
             // An odd factor: different numbers stay different.
             Self::Scattered => id.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            Self::Same => 0,
         }
     }
 }

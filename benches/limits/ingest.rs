@@ -8,7 +8,8 @@ use std::{
 };
 
 use buktor_middleware::{
-    config::{Auth, Require},
+    auth::buktor_signature,
+    config::{Auth, Credential, Require, Secret},
     http::{self, HttpLimits},
     ingest::{Door, Ingest, Refusal, Refusals},
     limits,
@@ -29,6 +30,10 @@ use crate::{
 
 /// The argument that makes this program the server that stores nothing.
 pub(crate) const SERVE_NOTHING: &str = "serve-nothing";
+/// The same, and every request must show a token and a signature.
+pub(crate) const SERVE_GUARDED: &str = "serve-guarded";
+const TOKEN: &str = "kT8vQ2nZr5xW1mB7";
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const ROUNDS_USUAL: u64 = 12;
 /// Short, so that what else the machine does meets all of a round alike.
 const TIME: Duration = Duration::from_millis(400);
@@ -76,7 +81,7 @@ pub(crate) fn measure(paper: &mut Paper) -> anyhow::Result<()> {
     let mut scattered = Rounds::default();
     let mut figures: Vec<Figures> = CONNECTIONS.iter().map(|_| Figures::default()).collect();
     let (site, other_site) = (Site::new(None)?, Site::new(None)?);
-    let (storing, scattering, nothing) = (site.start()?, other_site.start()?, start_nothing()?);
+    let (storing, scattering, nothing) = (site.start()?, other_site.start()?, start_nothing(SERVE_NOTHING)?);
     let mut single = Bare::open()?;
     for round in 0..rounds {
         let before = single.commit()?;
@@ -115,6 +120,7 @@ pub(crate) fn measure(paper: &mut Paper) -> anyhow::Result<()> {
         )?;
     }
     paper.rounds("64 connections, stored, ids that do not ascend", &scattered, "events/s", "")?;
+    measure_guarded(paper, &nothing, rounds)?;
     if let [one, _, sixty_four, _] = figures.as_slice() {
         paper.judge("1 connection / bare commits", one.to_bare.median(), "", Limit::AtLeast(0.7))?;
         paper.judge(
@@ -168,14 +174,38 @@ impl Bare {
     }
 }
 
-fn start_nothing() -> anyhow::Result<Process> {
+fn start_nothing(how: &str) -> anyhow::Result<Process> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg(SERVE_NOTHING);
+    command.arg(how);
     Process::start(command)
 }
 
-/// Serves until it is killed.
-pub(crate) fn serve_nothing() -> anyhow::Result<()> {
+fn guarded() -> Auth {
+    let one = |text: &str| vec![Credential { name: "one".to_owned(), secret: Secret::new(text.to_owned()) }];
+    Auth { bearer_tokens: one(TOKEN), signing_secrets: one(SECRET), ..NO_AUTH }
+}
+
+/// The same requests with a token and a signature, at a server that asks for them, and without at one that does not.
+fn measure_guarded(paper: &mut Paper, open: &Process, rounds: u64) -> anyhow::Result<()> {
+    let guarded = start_nothing(SERVE_GUARDED)?;
+    let mut body = Body::new();
+    body.set(0, 0);
+    let signature = buktor_signature(SECRET, body.bytes());
+    let headers: &'static str =
+        format!("Authorization: Bearer {TOKEN}\r\nBuktor-Signature: {signature}\r\n").leak();
+    let (mut signed, mut ratio) = (Rounds::default(), Rounds::default());
+    for _ in 0..rounds {
+        let without = load::send_same(open.address, 64, TIME, "")?.rate;
+        let with = load::send_same(guarded.address, 64, TIME, headers)?.rate;
+        signed.add(with);
+        ratio.add(with / without);
+    }
+    let to_open = format!("signed/unsigned {:.2}", ratio.median());
+    paper.rounds("64 connections, stores nothing, token and signature", &signed, "events/s", &to_open)
+}
+
+/// Serves until it is killed, whoever comes or whoever shows his credentials.
+pub(crate) fn serve_nothing(is_guarded: bool) -> anyhow::Result<()> {
     // As many threads as the daemon has.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
@@ -195,7 +225,7 @@ pub(crate) fn serve_nothing() -> anyhow::Result<()> {
             is_mapped: |_: &RawEvent| true,
             clock: SystemClock,
             reject_unmapped: false,
-            door: Door::new(&NO_AUTH, u32::MAX),
+            door: Door::new(&if is_guarded { guarded() } else { NO_AUTH }, u32::MAX),
             refusals: Refusals::default(),
         };
         let http_limits = HttpLimits {

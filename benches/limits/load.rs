@@ -34,6 +34,7 @@ pub(crate) struct Seen {
 struct Course {
     run: u64,
     ids: Ids,
+    headers: &'static str,
     ended: AtomicBool,
     sent: AtomicU64,
     answered: AtomicU64,
@@ -47,8 +48,30 @@ pub(crate) fn send(
     run: u64,
     ids: Ids,
 ) -> anyhow::Result<Seen> {
+    follow(address, connections, time, course(run, ids, ""))
+}
+
+/// Sends the same event with these header lines.
+pub(crate) fn send_same(
+    address: SocketAddr,
+    connections: u64,
+    time: Duration,
+    headers: &'static str,
+) -> anyhow::Result<Seen> {
+    follow(address, connections, time, course(0, Ids::Same, headers))
+}
+
+fn course(run: u64, ids: Ids, headers: &'static str) -> Arc<Course> {
     let (sent, answered) = (AtomicU64::new(0), AtomicU64::new(0));
-    let course = Arc::new(Course { run, ids, ended: AtomicBool::new(false), sent, answered });
+    Arc::new(Course { run, ids, headers, ended: AtomicBool::new(false), sent, answered })
+}
+
+fn follow(
+    address: SocketAddr,
+    connections: u64,
+    time: Duration,
+    course: Arc<Course>,
+) -> anyhow::Result<Seen> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut senders = Vec::new();
     let mut alone = None;
@@ -83,7 +106,7 @@ fn send_alone(address: SocketAddr, course: &Course) -> anyhow::Result<Vec<u32>> 
     let mut stream = std::net::TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     stream.set_nonblocking(true)?;
-    let (mut request, mut reply, mut times) = (Request::new(), [0; 1024], Vec::new());
+    let (mut request, mut reply, mut times) = (Request::new(course.headers), [0; 1024], Vec::new());
     loop {
         let began = Instant::now();
         stream.write_all(request.event(course))?;
@@ -105,7 +128,7 @@ fn send_alone(address: SocketAddr, course: &Course) -> anyhow::Result<Vec<u32>> 
 async fn send_among(address: SocketAddr, course: Arc<Course>) -> anyhow::Result<Vec<u32>> {
     let mut stream = tokio::net::TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let (mut request, mut reply, mut times) = (Request::new(), [0; 1024], Vec::new());
+    let (mut request, mut reply, mut times) = (Request::new(course.headers), [0; 1024], Vec::new());
     loop {
         let began = Instant::now();
         stream.write_all(request.event(&course)).await?;
@@ -138,11 +161,11 @@ struct Request {
 }
 
 impl Request {
-    fn new() -> Self {
+    fn new(headers: &str) -> Self {
         let body = Body::new();
         let length = body.bytes().len();
         let bytes = format!(
-            "POST /receive-event HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+            "POST /receive-event HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{headers}\r\n"
         );
         let head = bytes.len();
         Self { bytes: [bytes.as_bytes(), body.bytes()].concat(), body, head }
@@ -150,7 +173,10 @@ impl Request {
 
     /// The next event of the course.
     fn event(&mut self, course: &Course) -> &[u8] {
-        let number = course.sent.fetch_add(1, Ordering::Relaxed);
+        let number = match course.ids {
+            Ids::Same => 0,
+            Ids::Ascending | Ids::Scattered => course.sent.fetch_add(1, Ordering::Relaxed),
+        };
         self.body.set(course.ids.id(course.run, number), number);
         if let Some(place) = self.bytes.get_mut(self.head..) {
             place.copy_from_slice(self.body.bytes());

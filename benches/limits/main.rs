@@ -19,8 +19,8 @@ const PARTS: [&str; 6] = ["size", "startup", "memory", "ingest", "drain", "cross
 fn main() -> anyhow::Result<()> {
     // cargo passes --bench to say what it is that it runs.
     let asked: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    if asked.first().is_some_and(|arg| arg == ingest::SERVE_NOTHING) {
-        return ingest::serve_nothing();
+    if let Some(how @ (ingest::SERVE_NOTHING | ingest::SERVE_GUARDED)) = asked.first().map(String::as_str) {
+        return ingest::serve_nothing(how == ingest::SERVE_GUARDED);
     }
     if let Some(unknown) = asked.iter().find(|arg| !PARTS.contains(&arg.as_str())) {
         anyhow::bail!("there is no part {unknown:?}; there are {}", PARTS.join(", "));

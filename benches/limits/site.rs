@@ -40,7 +40,8 @@ impl Site {
         // Nobody listens on port 1.
         let down = json!({ "type": "mysql", "host": "127.0.0.1", "port": 1, "user": "u", "password": "p", "database": "d" });
         let config = json!({
-            "server": { "listen": "127.0.0.1:0" },
+            // No limit: 10 s of a million.
+            "server": { "listen": "127.0.0.1:0", "max_requests_per_second": 1_000_000 },
             "sync": { "schedule": SELDOM },
             "queue": { "path": "queue.db" },
             "database": database.unwrap_or(down),

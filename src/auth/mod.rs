@@ -150,6 +150,19 @@ pub enum Missing {
     Both,
 }
 
+impl Missing {
+    /// What a request lacks that has no token, and no signature.
+    fn of(needs: Needs, absent: (bool, bool)) -> Option<Self> {
+        match (needs, absent) {
+            (Needs::Token, (true, _)) | (Needs::Both, (true, false)) => Some(Self::Token),
+            (Needs::Signature, (_, true)) | (Needs::Both, (false, true)) => Some(Self::Signature),
+            (Needs::Either, (true, true)) => Some(Self::Either),
+            (Needs::Both, (true, true)) => Some(Self::Both),
+            _ => None,
+        }
+    }
+}
+
 /// What a request must show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
@@ -239,8 +252,8 @@ impl Gate {
             allow_unauthenticated: auth.allow_unauthenticated,
             tokens: auth.bearer_tokens.iter().map(token).collect(),
             secrets: auth.signing_secrets.iter().map(SigningSecret::new).collect(),
-            allowed: address::canonical(&auth.allowed_addresses),
-            trusted: address::canonical(&auth.trusted_proxies),
+            allowed: auth.allowed_addresses.clone(),
+            trusted: auth.trusted_proxies.clone(),
         }
     }
 
@@ -274,23 +287,18 @@ impl Gate {
             Some(Err(signature::Unreadable)) => Judged::Wrong,
             Some(Ok(signatures)) => Judged::Good(signatures),
         };
+        let absent = (matches!(token, Judged::Absent), matches!(signatures, Judged::Absent));
         // What is missing comes before what is wrong, so that a stranger who shows the half of it learns nothing of it.
-        let missing = |what| Err(Refused::Missing(what));
+        if let Some(missing) = Missing::of(self.needs, absent) {
+            return Err(Refused::Missing(missing));
+        }
+        let token = if let Judged::Good(name) = token { Some(name) } else { None };
         let (token, signatures) = match (self.needs, token, signatures) {
             (Needs::Nothing, ..) => (None, None),
-            (Needs::Token, Judged::Good(name), _) => (Some(name), None),
-            (Needs::Token, Judged::Absent, _) => return missing(Missing::Token),
-            (Needs::Signature, _, Judged::Good(signatures)) => (None, Some(signatures)),
-            (Needs::Signature, _, Judged::Absent) => return missing(Missing::Signature),
-            (Needs::Both, Judged::Absent, Judged::Absent) => return missing(Missing::Both),
-            (Needs::Both, Judged::Absent, _) => return missing(Missing::Token),
-            (Needs::Both, _, Judged::Absent) => return missing(Missing::Signature),
-            (Needs::Both, Judged::Good(name), Judged::Good(signatures)) => (Some(name), Some(signatures)),
-            (Needs::Either, Judged::Absent, Judged::Absent) => return missing(Missing::Either),
-            (Needs::Either, Judged::Good(name), Judged::Absent) => (Some(name), None),
-            (Needs::Either, Judged::Good(name), Judged::Good(signatures)) => (Some(name), Some(signatures)),
-            (Needs::Either, _, Judged::Good(signatures)) => (None, Some(signatures)),
-            (Needs::Token | Needs::Signature | Needs::Both | Needs::Either, ..) => {
+            (Needs::Token | Needs::Either, Some(name), Judged::Absent) => (Some(name), None),
+            (Needs::Both, Some(name), Judged::Good(signatures)) => (Some(name), Some(signatures)),
+            (Needs::Signature | Needs::Either, token, Judged::Good(signatures)) => (token, Some(signatures)),
+            (Needs::Token | Needs::Signature | Needs::Either | Needs::Both, ..) => {
                 return Err(Refused::Wrong);
             }
         };

@@ -19,7 +19,9 @@ pub const WEBHOOK_SIGNATURE: &str = "webhook-signature";
 /// HMAC-SHA256 of the parts, one after the other (RFC 2104; keys of any length).
 pub(super) fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of every length");
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 

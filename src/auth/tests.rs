@@ -97,6 +97,7 @@ fn outcome(auth: &Auth, head: &Head, body: &[u8]) -> String {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is made for this alone")]
 fn check(auth: &Auth, head: Head, expected: &str) {
     let told = outcome(auth, &head, BODY);
     assert_eq!(told, expected, "{:?}", head.0);

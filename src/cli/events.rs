@@ -281,7 +281,7 @@ fn show(inspector: &Inspector, id: &str, as_json: bool) -> Result<Exit, Failure>
     line("what to do", advice(&event, awaits.is_some()))?;
     output::data("body")?;
     let pretty = serde_json::from_str::<Value>(body.trim_start_matches('\u{feff}'));
-    output::data(&pretty.map_or_else(|_| output::printable(&body), |v| format!("{v:#}")))?;
+    output::data(&pretty.map_or_else(|_| output::printable(&body), |v| output::document(&v)))?;
     Ok(Exit::Done)
 }
 

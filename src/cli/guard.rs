@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use crate::{
-    config::{Auth, Config, QueueKey, Require},
+    cli::senders,
+    config::{Auth, Config, QueueKey},
     plan::verify::{Finding, Severity},
 };
 
@@ -13,12 +14,17 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(words) = open_port_words(config) {
         found.push(finding(Severity::Warning, "auth", words));
+    } else {
+        found.push(finding(Severity::Note, "auth", &senders::words(&config.auth)));
     }
     if let Some(words) = clear_text_words(config) {
         found.push(finding(Severity::Warning, "server.listen", words));
     }
     if let Some(words) = address_words(config) {
         found.push(finding(Severity::Note, "auth.allowed_addresses", words));
+    }
+    if let Some(words) = senders::address_warning(&config.auth) {
+        found.push(finding(Severity::Warning, "auth.allowed_addresses", &words));
     }
     found.extend(readable_files(config));
     found
@@ -45,17 +51,6 @@ pub(super) fn open_port_words(config: &Config) -> Option<&'static str> {
              auth.allow_unauthenticated is true"
         }
     })
-}
-
-/// What senders must show, in a few words.
-pub(super) fn credential_words(auth: &Auth) -> &'static str {
-    match (auth.bearer_tokens.is_empty(), auth.signing_secrets.is_empty(), auth.require) {
-        (true, true, _) => "show nothing",
-        (false, true, _) => "show a token",
-        (true, false, _) => "sign what they send",
-        (false, false, Require::All) => "show a token and sign what they send",
-        (false, false, Require::Any) => "show a token or sign what they send",
-    }
 }
 
 fn clear_text_words(config: &Config) -> Option<&'static str> {

@@ -35,6 +35,8 @@ mod save_schema;
 mod secret;
 mod secret_protect;
 mod send;
+mod senders;
+mod signing;
 mod status;
 mod sync;
 
@@ -171,4 +173,12 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::new(Exit::Problems, format!("the program cannot start its threads: {e}")))
+}
+
+/// Bytes that nobody can guess, from the operating system.
+fn random<const BYTES: usize>() -> Result<[u8; BYTES], Failure> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Failure::new(Exit::Problems, format!("the system gives no random bytes: {e}")))?;
+    Ok(bytes)
 }

@@ -28,7 +28,20 @@ pub(crate) fn question(text: &str) {
 
 /// A value as one JSON document.
 pub(crate) fn json(value: &serde_json::Value) -> Result<(), Failure> {
-    data(&format!("{value:#}"))
+    data(&document(value))
+}
+
+/// A JSON document as a terminal may show it. JSON itself lets through what steers some terminals, within texts alone.
+pub(crate) fn document(value: &serde_json::Value) -> String {
+    format!("{value:#}").chars().fold(String::new(), |mut out, c| {
+        if c != '\n' && misleads(c) {
+            let mut units = [0; 2];
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+        out
+    })
 }
 
 /// Asks on the terminal whether to go on. Where there is none, nobody can answer: `refusal` says what to add.
@@ -58,14 +71,46 @@ pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) -> Result<(), Failur
     rows.iter().try_for_each(|row| data(&line(&mut row.iter().map(String::as_str))))
 }
 
-/// A text as a terminal may show it: control characters, also those that steer a terminal, are escaped.
+/// A text as a terminal may show it: what steers a terminal, or hides how the text reads, is escaped.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        if c.is_control() {
+        if misleads(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
         }
         out
     })
+}
+
+/// Control characters, also those of 8 bits; those that turn the order of what is shown; those that nobody sees. Not the
+/// joiners, without which Indian names cannot be written.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strangers_write_cannot_steer_a_terminal() {
+        let check = |text: &str, shown: &str, quoted: &str| {
+            assert_eq!(printable(text), shown);
+            let document = document(&serde_json::json!([text]));
+            assert_eq!(document, format!("[\n  \"{quoted}\"\n]"));
+            assert_eq!(serde_json::from_str::<Vec<String>>(&document).ok(), Some(vec![text.to_owned()]));
+        };
+        check(
+            "Zoë \u{928}\u{94d}\u{200d}\u{1f600}",
+            "Zoë \u{928}\u{94d}\u{200d}\u{1f600}",
+            "Zoë \u{928}\u{94d}\u{200d}\u{1f600}",
+        );
+        check("\u{1b}[2J", "\\u{1b}[2J", "\\u001b[2J");
+        check("\u{9b}31m\u{7f}", "\\u{9b}31m\\u{7f}", "\\u009b31m\\u007f");
+        check("a\u{202e}b\u{2066}", "a\\u{202e}b\\u{2066}", "a\\u202eb\\u2066");
+        check("visit\u{200b}", "visit\\u{200b}", "visit\\u200b");
+        check("\u{feff}", "\\u{feff}", "\\ufeff");
+    }
 }

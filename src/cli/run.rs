@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        guard, load_config, output, runtime,
+        guard, load_config, output, runtime, senders,
     },
     config::Config,
     daemon::{self, Daemon, StartError},
@@ -66,7 +66,7 @@ fn summary(config: &Config, daemon: &Daemon) -> Vec<String> {
     lines.extend(mapping_lines(config).into_iter().map(|line| format!("  mapping        {line}")));
     lines.push(match guard::open_port_words(config) {
         Some(words) => format!("  note           {words}"),
-        None => format!("  senders        must {}", guard::credential_words(&config.auth)),
+        None => format!("  senders        {}", senders::words(&config.auth)),
     });
     lines
 }

@@ -10,7 +10,8 @@ use std::{
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        load_config, output, runtime,
+        load_config, output, random, runtime,
+        signing::Shown,
     },
     config::{self, Server},
     http::{
@@ -19,6 +20,7 @@ use crate::{
     },
     ingest::EVENT_PATH,
     limits,
+    model::clock::{Clock as _, SystemClock},
 };
 
 /// How long the daemon may take to answer.
@@ -35,6 +37,9 @@ pub(super) struct Args {
     /// Where the daemon listens (https://HOST:PORT for TLS); without it, as the configuration says, else 127.0.0.1:5000
     #[arg(long, value_name = "HOST:PORT")]
     to: Option<String>,
+    /// Send no token and no signature, to see what becomes of such a request
+    #[arg(long)]
+    unsigned: bool,
 }
 
 /// The sample events of the manual.
@@ -77,7 +82,15 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
         (None, Some(_)) => load_config(None).ok(),
     };
     let to = target(args.to.as_deref(), config.as_ref().map(|config| &config.server));
-    let answer = runtime()?.block_on(http::client::post(&to, EVENT_PATH, body, &[], ANSWER_TIME));
+    let shown = match &config {
+        Some(config) if !args.unsigned => {
+            let id = format!("msg_{:032x}", u128::from_le_bytes(random()?));
+            Shown::of(&config.auth, &body, &id, SystemClock.now())?
+        }
+        _ => Shown::nothing(),
+    };
+    output::talk(&format!("sending the event {}", shown.words));
+    let answer = runtime()?.block_on(http::client::post(&to, EVENT_PATH, body, &shown.headers, ANSWER_TIME));
     let (status, answer) = answer.map_err(|e| {
         Failure::new(
             Exit::Unreachable,

@@ -12,8 +12,8 @@ use crate::{
         locate::{self, place_of},
         resolve::{self, Resolver},
         schema::schema,
-        secret::Environment,
-        shape::{self, wipe},
+        secret::{Environment, wipe},
+        shape,
     },
     limits::CONFIG_BYTES_MAX,
 };
@@ -76,9 +76,13 @@ fn parse(bytes: &[u8], path: &Path, environment: &Environment<'_>) -> Result<Con
 
     let mistakes = shape::mistakes(&SCHEMA, &value);
     shape::without(&mut value, &mistakes);
-    let mut problems = located.duplicates;
     let broken: BTreeSet<KeyPath> =
         mistakes.iter().flat_map(|m| [Some(m.at.clone()), m.meant.clone()]).flatten().collect();
+    // What stands twice in an object that is told of as a whole is not named, as it may be a secret.
+    let told_above = |p: &Problem| {
+        p.at.parts().split_last().is_some_and(|(_, above)| broken.contains(&KeyPath::of(above)))
+    };
+    let mut problems: Vec<Problem> = located.duplicates.into_iter().filter(|p| !told_above(p)).collect();
     problems.extend(mistakes.into_iter().map(|m| Problem {
         place: located.places.of(&m.at),
         at: m.at,

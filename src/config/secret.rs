@@ -4,7 +4,8 @@
 
 use std::{ffi::OsString, fmt, fs::File, io::Read as _, path::Path};
 
-use zeroize::Zeroizing;
+use serde_json::Value;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::config::{dpapi, file::SecretFrom, keypath::printable};
 
@@ -17,8 +18,6 @@ const LOAD_CREDENTIAL: &str = "write LoadCredential=NAME:FILE (or LoadCredential
                                unit, NAME being the name that stands here";
 const UNSHOWN_VARIABLE: &str =
     "the environment variable that is named here (its name is not repeated, as it may be the secret)";
-const UNSHOWN_FILE: &str =
-    "the secret's file that is named here (its name is not repeated, as it may be the secret)";
 
 /// A password or the like. Its memory is overwritten when it is dropped.
 #[derive(Clone)]
@@ -53,6 +52,16 @@ impl fmt::Debug for Secret {
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
+    }
+}
+
+/// Overwrites all texts, which may be secrets, before their memory is freed.
+pub(crate) fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(object) => object.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -125,7 +134,11 @@ fn from_file(written: &str, folder: &Path) -> Result<Secret, String> {
     let shown = if has_form_of_path(written) && !looks_random(written) {
         format!("the secret's file {}", printable(&path.display().to_string()))
     } else {
-        UNSHOWN_FILE.to_owned()
+        format!(
+            "the secret's file that is named here (its name is not repeated, as it may be the secret; a relative one begins in \
+             the folder {})",
+            folder.display()
+        )
     };
     let bytes = contents(&path)
         .map_err(|e| format!("{shown} cannot be read: {e}; correct the path or its permissions"))?;
@@ -148,7 +161,7 @@ pub(crate) fn is_in_place_of_path(written: &str) -> bool {
 }
 
 /// Whether a text is a token or a key, by its looks.
-fn looks_random(text: &str) -> bool {
+pub(crate) fn looks_random(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
         word.len() >= 16
             && word.contains(|c: char| c.is_ascii_digit())

@@ -3,12 +3,12 @@
 //! No message repeats a value, except one that should have been a word of a short list.
 
 use serde_json::{Map, Number, Value};
-use zeroize::Zeroize as _;
 
 use crate::config::{
     advice,
     keypath::{KeyPath, printable},
     problem::nearest,
+    secret::{looks_random, wipe},
     syntax::LEAST,
 };
 
@@ -68,16 +68,6 @@ fn remove(here: &mut Value, path: &[String]) {
     }
 }
 
-/// Overwrites all texts, which may be secrets, before their memory is freed.
-pub(crate) fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(items) => items.iter_mut().for_each(wipe),
-        Value::Object(object) => object.values_mut().for_each(wipe),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
 /// A schema with the name of the definition that it came from.
 #[derive(Clone, Copy)]
 struct Shape<'s> {
@@ -108,6 +98,8 @@ impl<'s> Shape<'s> {
 
 /// Objects that are secrets, or say where one is.
 const OF_SECRETS: [&str; 2] = ["SecretFrom", "NamedSecret"];
+/// Objects whose keys have no long names with digits in them, and among whose keys secrets stand.
+const BESIDE_SECRETS: [&str; 6] = ["Auth", "Database", "Logging", "Queue", "Server", "Sync"];
 
 struct Walker<'s> {
     root: &'s Value,
@@ -192,7 +184,8 @@ impl<'s> Walker<'s> {
             } else {
                 let (message, meant) = self.unknown(shape, key, value, object);
                 // What stands for a key there may be the secret.
-                let unshown = OF_SECRETS.contains(&shape.name) && meant.is_none();
+                let random = BESIDE_SECRETS.contains(&shape.name) && looks_random(key);
+                let unshown = (OF_SECRETS.contains(&shape.name) || random) && meant.is_none();
                 let told_at = if unshown { at.clone() } else { below };
                 self.found.push(Mistake { at: told_at, message, meant: meant.map(|m| at.key(m)) });
             }
@@ -275,6 +268,9 @@ fn keys(shape: Shape<'_>) -> Vec<&str> {
 
 /// Of the shapes that fit by their type, the one that knows most keys of the value.
 fn closest<'s>(fitting: &[Shape<'s>], value: &Value) -> Option<Shape<'s>> {
+    if let [only] = fitting {
+        return Some(*only);
+    }
     let known = |shape: &Shape<'s>| {
         let keys = keys(*shape);
         value.as_object().map_or(0, |object| object.keys().filter(|k| keys.contains(&k.as_str())).count())
@@ -359,6 +355,9 @@ fn wrong_word(kind: &str, text: &str, words: &[&str]) -> String {
     let shown = printable(text);
     if let Some(text) = advice::value(kind, text) {
         return format!("\"{shown}\": {text}");
+    }
+    if looks_random(text) {
+        return format!("must be {}, and not what stands here, which looks like a secret", list(words));
     }
     let allowed = list(words);
     match nearest(text, words.iter().copied()) {

@@ -49,8 +49,8 @@ fn written(secret: &str) -> Vec<Value> {
         json!([[secret]]),
         json!([{ "x": [secret] }]),
     ];
-    let lists = one.iter().flat_map(|value| [json!([value]), json!([value, value]), json!([5, value])]);
-    one.iter().cloned().chain(lists).collect()
+    let lists = one.iter().map(|value| json!([value, 5]));
+    one.iter().cloned().chain(lists).chain([json!([secret, secret])]).collect()
 }
 
 fn file() -> Value {
@@ -71,7 +71,7 @@ fn silent(text: &str, secret: &str) {
             Ok(config) => format!("{config:?}"),
             Err(error) => format!("{error}\n{error:?}"),
         };
-        assert!(!shown.contains(secret), "{secret} is shown of\n{text}\n{:.2000}", shown);
+        assert!(!shown.contains(secret), "{secret} is shown of\n{text}\n{shown:.2000}");
     }
     if let Ok(file) = serde_json::from_str::<File>(text) {
         let shown = format!("{:?} {:?} {:?}", file.auth, file.queue.map(|q| q.key), file.database);
@@ -98,7 +98,20 @@ fn no_message_and_no_debug_text_holds_a_secret() {
             }
         }
     }
-    assert!(files > 2000, "{files}");
+    assert!(files > 1500, "{files}");
+}
+
+#[test]
+fn a_token_that_stands_somewhere_else_is_known_by_its_looks() {
+    for secret in ["kT8vQ2nZr5xW1mB7", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"] {
+        for section in ["auth", "queue", "server", "database", "logging", "sync"] {
+            silent(&json!({ section: { secret: secret } }).to_string(), secret);
+        }
+        silent(&json!({ "auth": { "require": secret } }).to_string(), secret);
+        silent(&json!({ "database": { "type": secret, "tls": secret } }).to_string(), secret);
+        silent(&format!("{{\"auth\": {{\"bearer_tokens\": {{\"{secret}\": 1, \"{secret}\": 2}}}}}}"), secret);
+        silent(&format!("{{\"auth\": {{\"{secret}\": 1, \"{secret}\": 2}}}}"), secret);
+    }
 }
 
 #[test]

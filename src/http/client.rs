@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::{
     Request,
     client::conn::http1,
-    header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue},
+    header::{ACCEPT, CONTENT_TYPE, HOST},
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -17,7 +17,10 @@ use tokio::{
     time::timeout,
 };
 
-pub use hyper::StatusCode;
+pub use hyper::{
+    StatusCode,
+    header::{HeaderName, HeaderValue},
+};
 
 pub use crate::http::client_tls::Trust;
 use crate::http::{client_tls, tls::TlsError};

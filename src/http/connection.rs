@@ -13,7 +13,7 @@ use std::{
 use hyper::{
     Request, StatusCode,
     body::{Body as _, Incoming},
-    header::{CONNECTION, HeaderValue},
+    header::{CONNECTION, HeaderValue, TRANSFER_ENCODING},
     server::conn::http1,
     service::service_fn,
 };
@@ -73,6 +73,9 @@ where
         let socket = Socket::new(stream, Arc::clone(&place), self.limits.body_time);
         let service = service_fn(|request: Request<Incoming>| {
             place.has_headers(!request.body().is_end_stream());
+            // A proxy that goes by the length, where we go by the chunks, would take what follows for a part of this
+            // request: nothing follows (RFC 9112, section 6.1).
+            let is_last = !greeted || request.headers().contains_key(TRANSFER_ENCODING);
             let request = request.map(|incoming| Body::new(incoming, self.limits, Arc::clone(&place)));
             let (handler, place) = (self.handler.clone(), Arc::clone(&place));
             async move {
@@ -82,7 +85,7 @@ where
                     wants_tls().reply()
                 };
                 // Also for a client that speaks plain HTTP where there is TLS: it has the wrong address.
-                if place.has_reply() || !greeted {
+                if place.has_reply() || is_last {
                     reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(reply)

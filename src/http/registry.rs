@@ -18,6 +18,7 @@ pub(super) const CUTTING_MAX: usize = 64;
 
 /// What all connections together may take.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "each is a most, and says of what")]
 pub(super) struct Bounds {
     pub(super) connections_max: usize,
     pub(super) connections_per_address_max: usize,
@@ -161,27 +162,32 @@ impl Registry {
     /// A seat with its number; where there was none left, another connection is asked to make room. `None` while every
     /// one is being answered, or too many are on their way out.
     pub(super) fn admit(&mut self, address: Address, now: u64) -> Option<(u64, Arc<Seat>)> {
-        let Bounds { connections_max, connections_per_address_max, .. } = self.bounds;
-        // Every other day.
-        let has_room = self.seats.len() < connections_max.min(connections_per_address_max);
-        while !has_room {
-            let Survey { leaving, near, all } = self.survey(address);
-            if leaving >= CUTTING_MAX {
-                return None;
-            }
-            // An address whose requests are all being answered is an honest one; all together still have their bound.
-            let rival = near.oldest.filter(|_| near.count >= connections_per_address_max);
-            match rival {
-                Some(rival) => rival.ask(asked::ROOM),
-                None if all.count >= connections_max => all.oldest?.ask(asked::ROOM),
-                None => break,
-            }
+        let bounds = self.bounds;
+        // Every other day there is room without looking for it.
+        if self.seats.len() >= bounds.connections_max.min(bounds.connections_per_address_max) {
+            self.make_room(address)?;
         }
         let seat = Arc::new(Seat::new(address, now));
         let number = self.next;
         self.next += 1;
         self.seats.insert(number, Arc::clone(&seat));
         Some((number, seat))
+    }
+
+    fn make_room(&self, address: Address) -> Option<()> {
+        loop {
+            let Survey { leaving, near, all } = self.survey(address);
+            if leaving >= CUTTING_MAX {
+                return None;
+            }
+            // An address whose requests are all being answered is an honest one; all together still have their bound.
+            let rival = near.oldest.filter(|_| near.count >= self.bounds.connections_per_address_max);
+            match rival {
+                Some(rival) => rival.ask(asked::ROOM),
+                None if all.count >= self.bounds.connections_max => all.oldest?.ask(asked::ROOM),
+                None => return Some(()),
+            }
+        }
     }
 
     fn survey(&self, address: Address) -> Survey<'_> {
@@ -276,7 +282,10 @@ impl<'a> Group<'a> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test ends there, as it should")]
 mod tests {
-    use super::*;
+    use super::{
+        Phase::{Answering, Body, Coming, Idle, Refused},
+        *,
+    };
 
     fn registry(connections_max: usize, connections_per_address_max: usize) -> Registry {
         Registry::new(Bounds { connections_max, connections_per_address_max, bodies_bytes_max: 100 })
@@ -318,7 +327,6 @@ mod tests {
             let cut = (0..).zip(&seated).filter(|(_, (_, seat))| seat.is_asked(asked::ROOM)).map(|(i, _)| i);
             assert_eq!(cut.collect::<Vec<usize>>(), expected, "{seats:?}");
         };
-        use Phase::{Answering, Body, Coming, Idle, Refused};
         check(&[(Coming, 1, "a"), (Body, 2, "a"), (Idle, 3, "b")], &[], true);
         // The address has its share: one of its own goes.
         check(&[(Idle, 1, "b"), (Coming, 3, "a"), (Body, 2, "a"), (Idle, 4, "a")], &[2], true);

@@ -272,6 +272,18 @@ async fn bodies_up_to_the_limit_and_beyond() {
 }
 
 #[tokio::test]
+async fn nothing_is_smuggled_behind_chunks() {
+    let server = Running::start(limits(), parrot).await;
+    let hidden = "POST /read HTTP/1.1\r\nContent-Length: 1\r\n\r\nx";
+    for head in ["Transfer-Encoding: chunked", "Content-Length: 4\r\nTransfer-Encoding: chunked"] {
+        let reply =
+            server.talk(format!("POST /read HTTP/1.1\r\n{head}\r\n\r\n1\r\nx\r\n0\r\n\r\n{hidden}")).await;
+        assert_eq!(reply.matches("HTTP/1.1 ").count(), 1, "{reply}");
+        assert!(reply.contains("connection: close\r\n"), "{reply}");
+    }
+}
+
+#[tokio::test]
 async fn header_floods() {
     let server = Running::start(limits(), parrot).await;
     let with = |headers: String| format!("GET /a HTTP/1.1\r\nConnection: close\r\n{headers}\r\n");

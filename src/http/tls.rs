@@ -72,6 +72,10 @@ pub(super) enum Greeting {
 
 impl Tls {
     /// Reads both files.
+    ///
+    /// # Panics
+    ///
+    /// Never: the provider has suites of both versions.
     pub fn load(paths: &ServerTls, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let files = Files::read(paths)?;

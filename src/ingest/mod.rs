@@ -14,7 +14,7 @@ use std::{
     time::Instant,
 };
 
-use hyper::{HeaderMap, Method, StatusCode};
+use hyper::{Method, StatusCode};
 use serde::Serialize;
 
 use crate::{
@@ -112,31 +112,30 @@ where
 
     /// The reply to any request; `peer` is the other end of its connection.
     pub async fn answer(&self, peer: IpAddr, request: Request<Body>) -> Reply {
-        let here = |problem| Err((problem, peer));
+        let client = self.door.client(peer, request.headers());
+        let from = *client.as_ref().unwrap_or(&peer);
         let answered = match (request.uri().path(), request.method()) {
-            (EVENT_PATH, &Method::POST) => self.receive(peer, request).await,
-            (EVENT_PATH, _) => here(method_not_allowed("events are sent with POST", "POST")),
+            (EVENT_PATH, &Method::POST) => match client {
+                Ok(client) => self.receive(client, request).await,
+                Err(problem) => Err(problem),
+            },
+            (EVENT_PATH, _) => Err(method_not_allowed("events are sent with POST", "POST")),
             (HEALTH_PATH, &Method::GET | &Method::HEAD) => return self.tell_health(),
-            (HEALTH_PATH, _) => here(method_not_allowed("health is asked with GET", "GET, HEAD")),
-            _ => here(Problem::new(
+            (HEALTH_PATH, _) => Err(method_not_allowed("health is asked with GET", "GET, HEAD")),
+            _ => Err(Problem::new(
                 StatusCode::NOT_FOUND,
                 "there is nothing at this path; events go to POST /receive-event",
             )),
         };
-        answered.unwrap_or_else(|(problem, from)| {
+        answered.unwrap_or_else(|problem| {
             self.refusals.tell(problem.status, from, Instant::now());
             problem.reply()
         })
     }
 
-    /// Or the problem, with the address that it is about.
-    async fn receive(&self, peer: IpAddr, request: Request<Body>) -> Result<Reply, (Problem, IpAddr)> {
+    async fn receive(&self, client: IpAddr, request: Request<Body>) -> Result<Reply, Problem> {
         let (head, body) = request.into_parts();
-        let client = self.door.client(peer, &head.headers).map_err(|problem| (problem, peer))?;
-        self.receive_from(client, &head.headers, body).await.map_err(|problem| (problem, client))
-    }
-
-    async fn receive_from(&self, client: IpAddr, headers: &HeaderMap, body: Body) -> Result<Reply, Problem> {
+        let headers = &head.headers;
         let admitted = self.door.admit(client, headers, Instant::now())?;
         check_content(headers)?;
         let body = body.read().await.map_err(body_problem)?;

@@ -121,7 +121,7 @@ impl Refusals {
         if let Some(told) = self.count(status, from, now) {
             tracing::warn!(
                 requests = told.by_status.values().sum::<u64>(),
-                statuses = %told.words(),
+                statuses = told.words(),
                 last_stranger = told.last_stranger.map(tracing::field::display),
                 "refused requests; their senders were told why"
             );

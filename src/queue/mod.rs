@@ -30,6 +30,7 @@ mod awaited;
 mod backup;
 mod change;
 mod convert;
+mod damage;
 mod disk;
 mod doubt;
 mod error;

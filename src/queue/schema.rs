@@ -33,7 +33,7 @@ pub(super) const FINAL: &str = "state >= 8";
 pub(super) const AWAITING: &str = "awaits IS NOT NULL AND state = 6";
 
 // The body stands last, so that reading or changing the other columns never walks its overflow pages.
-// No AUTOINCREMENT: it would write a page more per append; instead pruning keeps the greatest row.
+// No AUTOINCREMENT: it would write a page more per append; instead `meta.last_seq` knows the greatest place that was erased.
 // The conditions of the partial indexes are repeated word by word in the queries (the constants above), because
 // SQLite uses such an index only where it finds the same words. They compare, and have no IN: for a list of three
 // or more SQLite builds a temporary table, for each such index, in every INSERT and UPDATE of a row.

@@ -11,6 +11,7 @@ use crate::{
     queue::{
         ClaimId, Health, HealthCell, QueueError, QueueOptions,
         audit::Trail,
+        damage::Damage,
         disk::Disk,
         doubt::Doubt,
         links::Scopes,
@@ -74,7 +75,7 @@ pub(super) struct Store {
     pub(super) sealing: Arc<Sealing>,
     pub(super) upkeep: Upkeep,
     checkpointed_changes: u64,
-    damaged: Option<QueueError>,
+    damage: Damage,
     append_error: Option<QueueError>,
     health: Arc<HealthCell>,
 }
@@ -128,7 +129,7 @@ impl Store {
             // The last process may have ended before it emptied the log.
             upkeep: Upkeep { converting, unreadable: 0, shrinks, log_due: true },
             checkpointed_changes: conn.total_changes(),
-            damaged: None,
+            damage: Damage::default(),
             append_error: None,
             health,
             path: options.path.clone(),
@@ -160,7 +161,7 @@ impl Store {
     pub(super) fn judge<T>(&mut self, done: rusqlite::Result<T>) -> Result<T, QueueError> {
         let result = done.map_err(|error| QueueError::sqlite(&self.path, error));
         match &result {
-            Err(error @ QueueError::Damaged { .. }) => self.damaged = Some(error.clone()),
+            Err(error @ QueueError::Damaged { .. }) => self.damage.note(error),
             Err(QueueError::Full { .. }) => self.disk.forget(),
             _ => {}
         }
@@ -168,8 +169,8 @@ impl Store {
     }
 
     /// Refuses where no new work may be taken from, or put into, a file that is known to be damaged.
-    pub(super) fn sound(&self) -> Result<(), QueueError> {
-        self.damaged.clone().map_or(Ok(()), Err)
+    pub(super) fn sound(&mut self) -> Result<(), QueueError> {
+        self.damage.refusal(&self.conn)
     }
 
     /// Stores events in one commit. The outer error is that of the commit: none of the events is kept then.
@@ -252,8 +253,8 @@ impl Store {
     /// Looks at the disk where the last look is old, and makes the present state known to [`Health`]'s readers.
     pub(super) fn publish(&mut self) {
         let refusing = self
-            .damaged
-            .clone()
+            .damage
+            .known()
             .or_else(|| self.disk.refusal())
             .or_else(|| {
                 (self.unfinished >= self.events_max)

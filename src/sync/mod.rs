@@ -132,7 +132,7 @@ enum Interrupted {
 }
 
 impl Worker {
-    /// A worker for a configuration.
+    /// A worker for a configuration. What was asked for by `sync --now` up to the number in the report counts as done.
     #[must_use]
     pub fn new(config: &Config, queue: Queue, clock: Arc<dyn Clock>, report: DaemonReport) -> Self {
         let link = Link::new(config.database.clone(), Arc::new(config.mappings.clone()));
@@ -157,7 +157,6 @@ impl Worker {
     pub async fn run(mut self, mut wakes: mpsc::Receiver<Wake>, stop: CancellationToken) {
         let mut poll = tokio::time::interval(limits::REQUEST_POLL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        self.report.sync_done = self.requested().await;
         self.tell().await;
         self.first_contact().await;
         loop {

@@ -88,6 +88,7 @@ fn every_fault_of_the_disk_is_survived_and_leaves_nothing_open() {
         machine.heal();
         faults += machine.faults() - hit;
         let healed = traffic.acknowledged();
+        // What could not be read is taken for damaged, until all of it was read.
         wait_until(&format!("events are kept again after {fault:?}"), || traffic.acknowledged() > healed + 8);
         rounds += 1;
     }

@@ -21,10 +21,11 @@ const GENERATED: [(&str, &[&str]); 6] = [
     ("packaging/completions/buktor-middleware.ps1", &["completions", "powershell"]),
 ];
 
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "CHANGELOG.md",
     "docs/architecture.md",
+    "docs/credentials.md",
     "docs/databases.md",
     "docs/mapping.md",
     "docs/testing-with-real-servers.md",

@@ -61,7 +61,8 @@ fn a_daemon_killed_at_any_change_loses_and_doubles_nothing() {
     let traffic = Traffic::start(daemon.address, (1..4).map(|part| run.rng(part)).collect(), || 0);
     while run.goes_on() || kills < 3 {
         let before = traffic.acknowledged();
-        wait_until("events are acknowledged", || traffic.acknowledged() > before + 5);
+        // It may have been killed right after it began to listen.
+        wait_until("events are acknowledged", || traffic.acknowledged() > before + 5 || daemon.has_ended());
         machine.kill_after(rng.u64(1..600));
         wait_until("the daemon is killed", || daemon.has_ended());
         daemon.kill();
@@ -124,9 +125,14 @@ fn a_daemon_killed_while_it_brings_an_old_file_up_to_date_loses_nothing() {
         // The first one runs through, and tells how many changes that takes.
         machine.kill_after(changes.map_or(100_000, |all| rng.u64(1..=all)));
         let daemon = match Daemon::try_start(machine.command(&site)) {
-            Ok(daemon) => {
+            Ok(mut daemon) => {
                 changes.get_or_insert(machine.changes());
                 machine.heal();
+                // It may have been killed right after it began to listen.
+                if daemon.has_ended() {
+                    kills += 1;
+                    daemon = machine.start(&site);
+                }
                 daemon
             }
             Err(words) => {

@@ -54,7 +54,7 @@ const RESERVED: [(&[&str], &[&str]); 7] = [
 ];
 
 /// What pure modules never name.
-const IMPURE: [&str; 13] = [
+const IMPURE: [&str; 15] = [
     "tokio",
     "hyper",
     "rusqlite",
@@ -62,7 +62,9 @@ const IMPURE: [&str; 13] = [
     "async",
     "await",
     "std::fs",
-    "std::net",
+    "TcpStream",
+    "TcpListener",
+    "UdpSocket",
     "std::process",
     "std::thread",
     "std::env",

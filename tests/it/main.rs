@@ -10,6 +10,7 @@ mod style;
 
 mod adversary;
 mod audit;
+mod auth;
 mod backup;
 mod check;
 #[cfg(target_os = "linux")]
@@ -22,6 +23,7 @@ mod databases;
 mod disk;
 mod driver;
 mod faults;
+mod fuzz_corpus;
 mod generated;
 #[cfg(target_os = "linux")]
 mod hostile;
@@ -31,6 +33,7 @@ mod inside;
 #[cfg(target_os = "linux")]
 mod kill;
 mod links;
+mod logs;
 mod manual;
 mod mapping;
 mod mapping_test;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{
     daemon::{EXECUTABLE, Site, executable, finish, signal},
     mariadb::free_port,
+    seed::Run,
 };
 
 /// A text that stands nowhere but in the events of this test.
@@ -99,9 +100,8 @@ fn a_missing_key_is_told_by_every_command() {
 
 #[test]
 fn a_change_of_the_key_that_is_killed_leaves_every_event_readable() {
-    let seed = fastrand::u64(..);
-    println!("seed {seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let run = Run::new("rekey", Duration::from_secs(15));
+    let mut random = run.rng(1);
     let mut site = site();
     site.merge(json!({"queue": {"encrypt": true}}));
     let daemon = site.start();
@@ -112,7 +112,7 @@ fn a_change_of_the_key_that_is_killed_leaves_every_event_readable() {
     daemon.stop();
     let first = fs::read(site.path("queue.key")).unwrap();
     let (mut cut, mut through) = (0, 0);
-    for _ in 0..12 {
+    while run.goes_on() || cut < 3 {
         if killed(&site, &["queue", "rekey"], random.u64(5..700)) {
             through += 1;
         } else {
@@ -126,7 +126,8 @@ fn a_change_of_the_key_that_is_killed_leaves_every_event_readable() {
             daemon.kill();
         }
     }
-    println!("{cut} times cut off, {through} times through");
+    run.total("kills in a change of the queue's key survived", cut);
+    run.total("changes of the queue's key that went through", through);
     assert!(site.cli(&["queue", "rekey"]).assert_code(0).contains("1500 events"));
     assert!(fs::read(site.path("queue.key")).unwrap() != first);
     assert!(!site.path("queue.key.new").exists());

@@ -12,6 +12,20 @@ use crate::support::{
 
 use std::time::Duration;
 
+/// Whoever asks for a cycle gets one that began afterwards, also from a daemon that has only just said that it listens.
+#[test]
+fn a_cycle_that_is_asked_for_at_the_start_is_done() {
+    let his = His::with(VISITS);
+    let site = Site::new(his.section()).with(json!({"sync": {"schedule": "0 0 0 1 1 *"}})).mapping(visits());
+    for number in 1..=5 {
+        let daemon = site.start();
+        daemon.accept(&visit(number, "new"));
+        site.cli(&["sync", "--now"]).assert_code(0);
+        assert_eq!(site.event(&format!("v{number}-new"))["state"], "applied");
+        daemon.kill();
+    }
+}
+
 #[test]
 fn starts_without_the_his_and_catches_up() {
     let his = His::with(VISITS);

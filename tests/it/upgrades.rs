@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     daemon::{Daemon, EXECUTABLE, Site, executable, signal},
+    seed::Run,
     wait_equal,
 };
 
@@ -137,54 +138,60 @@ fn a_file_of_any_earlier_version_goes_on_where_it_was_left() {
     }
 }
 
+/// The layout of a sound file, and how many events have the digest that they had in layout 1.
+fn layout(path: &Path) -> (i64, i64) {
+    let queue = Connection::open(path).unwrap();
+    let sound: String = queue.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(sound, "ok");
+    let layout = queue.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    let plain = "SELECT count(*) FROM event WHERE digest = CAST(printf('%016d', seq) AS BLOB)";
+    (layout, queue.query_row(plain, [], |row| row.get(0)).unwrap())
+}
+
 #[test]
 fn a_migration_that_is_killed_leaves_one_layout_or_the_other() {
-    let seed = fastrand::u64(..);
-    println!("seed {seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let run = Run::new("migration", Duration::from_secs(10));
+    let mut random = run.rng(1);
     let (site, _) = site("layout-1e", true);
     let path = site.path("queue.db");
     let queue = Connection::open(&path).unwrap();
     queue
         .execute_batch(
-            "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 60100)
+            "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 10099)
              INSERT INTO event (seq, state, received_at, settled_at, event_id, kind, digest, body)
              SELECT i, 8, 1, 1900000000000000, 'n' || i, 'appointment', CAST(printf('%016d', i) AS BLOB), x'7b7d' FROM n",
         )
         .unwrap();
     drop(queue);
+    // To begin with the old layout again.
+    let before = site.path("before.db");
+    fs::copy(&path, &before).unwrap();
     let (mut old, mut new) = (0, 0);
-    for _ in 0..12 {
+    while run.goes_on() {
         let mut daemon = executable(Path::new(EXECUTABLE));
         daemon.arg("run").arg("--config").arg(site.write_config());
         let mut child = daemon.spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(random.u64(5..1500)));
+        std::thread::sleep(Duration::from_millis(random.u64(5..1000)));
         signal(child.id(), "KILL");
         child.wait().unwrap();
-        let queue = Connection::open(&path).unwrap();
-        let layout: i64 = queue.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-        let plain: i64 = queue
-            .query_row(
-                "SELECT count(*) FROM event WHERE digest = CAST(printf('%016d', seq) AS BLOB)",
-                [],
-                |row| row.get(0),
-            )
-            .unwrap();
-        match layout {
-            1 => {
-                old += 1;
-                assert_eq!(plain, 60_001);
-            }
-            _ => {
-                new += 1;
-                assert_eq!((layout, plain), (2, 0));
+        let (layout, plain) = layout(&path);
+        if layout == 1 {
+            old += 1;
+            assert_eq!(plain, 10_000);
+        } else {
+            new += 1;
+            assert_eq!((layout, plain), (2, 0));
+            if run.goes_on() {
+                for end in ["", "-wal", "-shm"] {
+                    drop(fs::remove_file(site.path(&format!("queue.db{end}"))));
+                }
+                fs::copy(&before, &path).unwrap();
             }
         }
-        let sound: String = queue.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-        assert_eq!(sound, "ok");
     }
-    println!("{old} times the old layout, {new} times the new one");
+    run.total("kills in a migration that left the old layout", old);
+    run.total("kills in and after a migration that left the new layout", new);
     let daemon = site.start();
-    site.wait_count("applied", 60_014);
+    site.wait_count("applied", 10_013);
     daemon.stop();
 }

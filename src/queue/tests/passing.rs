@@ -226,6 +226,10 @@ async fn a_pass_releases_what_is_due() {
         assert_eq!(released, u64::from(expected == Pending));
     };
     check(due(50_000_000, settled(1, Deferred)), 49_999_999, Some(10_000_001), Deferred).await;
+    // The clock was moved back since.
+    check(due(80_000_000, settled(1, Deferred)), 20_000_000, None, Deferred).await;
+    check(due(80_000_000, settled(1, Deferred)), 19_999_999, None, Pending).await;
+    check(due(i64::MAX, settled(1, Waiting)), 19_999_999, None, Pending).await;
     check(due(50_000_000, settled(1, Deferred)), 50_000_000, None, Pending).await;
     check(settled(1, Deferred), 10_000_000, None, Pending).await;
     check(due(50_000_000, settled(1, Waiting)), 49_999_999, None, Waiting).await;
@@ -244,15 +248,15 @@ async fn a_sign_takes_longer_to_reach_those_that_were_tried_often() {
     let place = Place::new();
     let queue = place.open();
     append_many(&queue, 1).await;
-    let far = 1_000_000_000_000_000;
+    let later = 30_000_000;
     let mut now = 0;
     for attempts in 1..=12 {
-        settle_all(&queue, now, vec![due(far, settled(1, Waiting))]).await;
+        let delay = 2_000_000 << attempts.min(9);
+        settle_all(&queue, now, vec![due(now + delay + later, settled(1, Waiting))]).await;
         let pass = async |now| {
             let release = Release { applied_at: Some(Timestamp(now)) };
             queue.begin_pass(Timestamp(now), release).await.unwrap()
         };
-        let delay = 2_000_000 << attempts.min(9);
         assert_eq!(pass(now + delay - 1).await, 0, "attempt {attempts}");
         assert_eq!(pass(now + delay).await, 1, "attempt {attempts}");
         now += delay;

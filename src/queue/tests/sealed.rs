@@ -4,10 +4,17 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::*;
 use crate::{
-    config::Secret,
-    queue::{AtRest, compact, rekey},
+    config::{QueueKey, Secret},
+    model::{
+        clock::Timestamp,
+        event::{EventState, Seq},
+        outcome::{Rejection, Settlement},
+    },
+    queue::{
+        AtRest, Queue, QueueError, QueueOptions, Retention, compact, rekey,
+        tests::{Place, append_many, bytes, event, older, seqs, settled},
+    },
 };
 
 /// A text that stands in no program and no file but for this test.

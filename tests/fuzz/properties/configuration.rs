@@ -21,7 +21,7 @@ const SECRET_KEYS: [&str; 5] = ["pass", "token", "secret", "pwd", "key"];
 
 /// A configuration, or all that is wrong with it, without a secret in the words; and a mapping that is right can be planned
 /// with, whatever tables there are.
-pub fn holds(bytes: &[u8]) {
+pub(crate) fn holds(bytes: &[u8]) {
     check(bytes);
     if let Ok(mut written) = serde_json::from_slice::<Value>(bytes)
         && conceal(&mut written)
@@ -44,7 +44,9 @@ fn check(bytes: &[u8]) {
             assert!(control.is_none(), "{control:?} in {told:?}");
         }
         Ok(config) => {
-            let shown = format!("{:?}", config.auth) + &format!("{:?}", config.database) + &format!("{:?}", config.queue);
+            let shown = format!("{:?}", config.auth)
+                + &format!("{:?}", config.database)
+                + &format!("{:?}", config.queue);
             assert!(!shown.contains(SECRET) || is_elsewhere(bytes), "{shown}");
             plan(config);
         }
@@ -98,7 +100,8 @@ fn texts(value: &mut Value, act: &mut dyn FnMut(&mut String)) {
 }
 
 fn plan(config: Config) {
-    let kinds: Vec<EventKind> = config.mappings.by_kind.values().map(|mapping| mapping.kind.clone()).collect();
+    let kinds: Vec<EventKind> =
+        config.mappings.by_kind.values().map(|mapping| mapping.kind.clone()).collect();
     let planner = his::planner(config.mappings);
     for finding in planner.findings() {
         assert!(!finding.message.is_empty());
@@ -117,6 +120,7 @@ fn plan(config: Config) {
             crashes: 0,
             replay: false,
             twin: false,
+            doubt: false,
         };
         if let Planned::Draft(draft, _) = planner.plan(&event)
             && let Ok(finished) = planner.finish(draft, &event, &[], &[])

@@ -56,7 +56,7 @@ struct Lines<'a> {
 
 /// Nobody comes in who does not know a secret; whoever does comes in, with this body alone; and an address is believed only
 /// from the proxy.
-pub fn holds(bytes: &[u8]) {
+pub(crate) fn holds(bytes: &[u8]) {
     let mut parts = bytes.splitn(7, |byte| *byte == b'\n');
     let mut next = || parts.next().unwrap_or_default();
     let lines = Lines {
@@ -113,7 +113,8 @@ fn friends(lines: &Lines<'_>) {
             webhook_signature: if list.is_empty() { Line::Absent } else { Line::Once(list.as_bytes()) },
             ..Shown::default()
         };
-        let passes = |gate: &Gate| gate.admit(&shown).is_ok_and(|admitted| admitted.verify(body, now()).is_ok());
+        let passes =
+            |gate: &Gate| gate.admit(&shown).is_ok_and(|admitted| admitted.verify(body, now()).is_ok());
         gates().iter().map(passes).collect()
     };
     // By gate: a token, a signature, either, both.
@@ -146,7 +147,13 @@ fn addresses(lines: &Lines<'_>) {
     match (believed, last) {
         (Ok(address), Some(last)) => {
             let last = String::from_utf8_lossy(last);
-            assert!(address == proxy || last.contains(&address.to_string()) || is_other_form(&last, address) || last.contains("127.0.0.1"), "{address} of {last:?}");
+            assert!(
+                address == proxy
+                    || last.contains(&address.to_string())
+                    || is_other_form(&last, address)
+                    || last.contains("127.0.0.1"),
+                "{address} of {last:?}"
+            );
         }
         (Ok(address), None) => assert_eq!(address, proxy),
         (Err(refused), _) => is_told_well(&refused.to_string()),
@@ -158,7 +165,10 @@ fn is_other_form(entry: &str, address: IpAddr) -> bool {
     let bare = entry.trim().trim_start_matches('[');
     let bare = bare.split(']').next().unwrap_or_default();
     bare.parse::<IpAddr>().is_ok_and(|parsed| parsed.to_canonical() == address)
-        || entry.trim().parse::<std::net::SocketAddr>().is_ok_and(|parsed| parsed.ip().to_canonical() == address)
+        || entry
+            .trim()
+            .parse::<std::net::SocketAddr>()
+            .is_ok_and(|parsed| parsed.ip().to_canonical() == address)
 }
 
 fn now() -> Timestamp {

@@ -38,7 +38,7 @@ const ROW_BYTES_MAX: usize = 1 << 20;
 const TELLING_BYTES_MIN: usize = 12;
 
 /// One database's side.
-pub struct Side {
+pub(crate) struct Side {
     dialect: &'static Dialect,
     planner: Planner,
     /// Names and words that a statement may hold, whatever the event is.
@@ -46,7 +46,7 @@ pub struct Side {
 }
 
 /// All four.
-pub fn sides() -> &'static [Side] {
+pub(crate) fn sides() -> &'static [Side] {
     static SIDES: OnceLock<Vec<Side>> = OnceLock::new();
     SIDES.get_or_init(|| {
         let sides: [(&'static Dialect, Value); 4] = [
@@ -72,14 +72,16 @@ fn side(dialect: &'static Dialect, mut database: Value) -> Side {
 }
 
 /// The mappings bound to this HIS.
-pub fn planner(mappings: Mappings) -> Planner {
+pub(crate) fn planner(mappings: Mappings) -> Planner {
     Planner::new(Arc::new(mappings), &schema(), chrono_tz::Asia::Kolkata, ROW_BYTES_MAX)
 }
 
 /// Event types that the mapping knows.
-pub fn kinds() -> impl Iterator<Item = String> {
+pub(crate) fn kinds() -> impl Iterator<Item = String> {
     let cells = types().into_iter().map(|(name, _)| format!("to_{name}"));
-    cells.chain(["visit", "visit.rescheduled", "visit.deleted", "note", "procedure", "booking"].map(str::to_owned))
+    cells.chain(
+        ["visit", "visit.rescheduled", "visit.deleted", "note", "procedure", "booking"].map(str::to_owned),
+    )
 }
 
 /// A column for each type, by its name.
@@ -202,19 +204,36 @@ fn schema() -> Schema {
     let plain = |name: &str, kind| column(name, kind, Filled::ByDefault);
     let counted = |name: &str| column(name, int(), Filled::ByCounter);
     let of_type = |(name, kind): (String, ColumnType)| column(&name, kind, Filled::ByDefault);
-    let texts = |names: &[&str]| names.iter().map(|n| column(n, text(60), Filled::ByDefault)).collect::<Vec<_>>();
+    let texts =
+        |names: &[&str]| names.iter().map(|n| column(n, text(60), Filled::ByDefault)).collect::<Vec<_>>();
     let with = |first: Vec<Column>, rest: Vec<Column>| first.into_iter().chain(rest).collect::<Vec<_>>();
     let now = || ColumnType::DateTime { fraction: 0, calendar: Calendar::Full };
     let visit = vec![
-        counted("VID"), plain("PID", int()), plain("DAY", ColumnType::Date), plain("HOUR", ColumnType::Time { fraction: 0 }),
-        plain("DOC", int()), plain("CHANGED", now()), plain("MADE", now()),
+        counted("VID"),
+        plain("PID", int()),
+        plain("DAY", ColumnType::Date),
+        plain("HOUR", ColumnType::Time { fraction: 0 }),
+        plain("DOC", int()),
+        plain("CHANGED", now()),
+        plain("MADE", now()),
     ];
     let tables = [
-        table("CELLS", 1, with(vec![column("ID", text(40), Filled::ByNobody)], types().into_iter().map(of_type).collect())),
+        table(
+            "CELLS",
+            1,
+            with(vec![column("ID", text(40), Filled::ByNobody)], types().into_iter().map(of_type).collect()),
+        ),
         table("PATIENT", 1, with(vec![counted("PID")], texts(&["CODE", "PHONE", "NAME"]))),
         table("VISIT", 1, with(visit, texts(&["PHONE", "PLACE", "ST", "FEE", "REF", "SOURCE"]))),
         table("DOCTOR", 1, vec![counted("DID"), plain("CODE", text(9)), plain("ACTIVE", int())]),
-        table("KEYED", 2, with(vec![column("A", text(20), Filled::ByNobody), column("B", int(), Filled::ByNobody)], texts(&["V", "W"]))),
+        table(
+            "KEYED",
+            2,
+            with(
+                vec![column("A", text(20), Filled::ByNobody), column("B", int(), Filled::ByNobody)],
+                texts(&["V", "W"]),
+            ),
+        ),
         table("LOG", 1, with(vec![counted("ID")], texts(&["TXT", "SRC", "OP"]))),
         table("MARKS", 1, vec![column("MARK", text(60), Filled::ByNobody)]),
     ];
@@ -226,7 +245,7 @@ fn schema() -> Schema {
 
 impl Side {
     /// Plans an event as if it were of that type, and writes its statements.
-    pub fn holds(&self, event: &StoredEvent, kind: &str, telling: &[&str]) {
+    pub(crate) fn holds(&self, event: &StoredEvent, kind: &str, telling: &[&str]) {
         let event = StoredEvent { kind: EventKind(kind.to_owned()), ..event.clone() };
         match self.planner.plan(&event) {
             Planned::Draft(draft, _) => self.finish(&draft, &event, telling),
@@ -248,7 +267,9 @@ impl Side {
         };
         let rows = [known(None, false), known(Some("17"), false), known(Some("x"), true)];
         let answers = [Answer::Row(Some("5".into())), Answer::Row(None), Answer::Missing, Answer::Several];
-        for (row, answer) in rows.iter().zip(answers.iter().cycle()).chain(rows.iter().take(1).zip(answers.iter().skip(2))) {
+        for (row, answer) in
+            rows.iter().zip(answers.iter().cycle()).chain(rows.iter().take(1).zip(answers.iter().skip(2)))
+        {
             let steps = vec![row.clone(); draft.steps().len()];
             let answers = vec![answer.clone(); draft.asks.len()];
             match self.planner.finish(draft.clone(), event, &steps, &answers) {
@@ -278,7 +299,7 @@ impl Side {
 }
 
 /// Values of a body, and its keys, by which they would be known in a statement.
-pub fn telling(body: &Value) -> Vec<&str> {
+pub(crate) fn telling(body: &Value) -> Vec<&str> {
     let mut found = Vec::new();
     let mut open = vec![body];
     while let Some(value) = open.pop() {
@@ -305,15 +326,22 @@ fn is_refused_well(rejection: &Rejection) {
 
 fn sql(form: &Form) -> Vec<String> {
     let templates = match form {
-        Form::Upsert(one) | Form::UpdateOrInsert(one) | Form::Update(one) | Form::UpdateMany(one) | Form::Insert(one)
-        | Form::InsertGenerating(one) | Form::InsertOnce(one) | Form::Delete(one) | Form::Call(one) => vec![one],
+        Form::Upsert(one)
+        | Form::UpdateOrInsert(one)
+        | Form::Update(one)
+        | Form::UpdateMany(one)
+        | Form::Insert(one)
+        | Form::InsertGenerating(one)
+        | Form::InsertOnce(one)
+        | Form::Delete(one)
+        | Form::Call(one) => vec![one],
         Form::UpdateElseInsert { update, insert } => vec![update, insert],
     };
     templates.into_iter().map(|template| template.sql.to_string()).collect()
 }
 
 /// Every value is one that its column takes.
-pub fn fits(change: &EventChange) {
+pub(crate) fn fits(change: &EventChange) {
     for row in &change.rows {
         let Act::Row(shape) = &row.act else { continue };
         assert_eq!(shape.columns.len(), row.values.len(), "a value for each column");
@@ -328,34 +356,40 @@ pub fn fits(change: &EventChange) {
 
 fn takes(kind: &ColumnType, value: &SqlValue) -> bool {
     match (kind, value) {
-        (_, SqlValue::Null) | (ColumnType::Json | ColumnType::Other, _) => true,
+        (_, SqlValue::Null)
+        | (ColumnType::Json | ColumnType::Other, _)
+        | (ColumnType::Date, SqlValue::Date(_))
+        | (ColumnType::Time { .. }, SqlValue::Time(_))
+        | (ColumnType::DateTime { .. }, SqlValue::DateTime(_))
+        | (ColumnType::Timestamp { .. }, SqlValue::Instant(_)) => true,
         (ColumnType::Int { min, max }, SqlValue::Int(n)) => (min..=max).contains(&n),
         // What `his_key` said above.
         (ColumnType::Int { .. }, SqlValue::Text(text)) => text == "x",
         (ColumnType::Year, SqlValue::Int(n)) => (0..=2155).contains(n),
-        (ColumnType::Decimal { precision, scale, .. }, SqlValue::Decimal(text)) => is_decimal(text, *precision, *scale),
+        (ColumnType::Decimal { precision, scale, .. }, SqlValue::Decimal(text)) => {
+            is_decimal(text, *precision, *scale)
+        }
         (ColumnType::Money { .. }, SqlValue::Decimal(text)) => is_decimal(text, 19, 4),
         (ColumnType::Float { .. }, SqlValue::Float(f)) => f.is_finite(),
         (ColumnType::Text { length, charset }, SqlValue::Text(text)) => {
             let count = match length {
                 TextLength::Unlimited => true,
-                TextLength::Chars(n) => text.chars().count() as u64 <= *n,
                 // A character has one byte at least, whatever the set.
-                TextLength::Bytes(n) => text.chars().count() as u64 <= *n,
+                TextLength::Chars(n) | TextLength::Bytes(n) => text.chars().count() as u64 <= *n,
                 TextLength::Units(n) => text.encode_utf16().count() as u64 <= *n,
             };
             count && (*charset != Charset::Ascii || text.is_ascii())
         }
-        (ColumnType::Bytes { max }, SqlValue::Bytes(bytes)) => max.is_none_or(|max| bytes.len() as u64 <= max),
-        (ColumnType::Choice { members, many: false }, SqlValue::Text(text)) => members.contains(text) || text.is_empty(),
+        (ColumnType::Bytes { max }, SqlValue::Bytes(bytes)) => {
+            max.is_none_or(|max| bytes.len() as u64 <= max)
+        }
+        (ColumnType::Choice { members, many: false }, SqlValue::Text(text)) => {
+            members.contains(text) || text.is_empty()
+        }
         (ColumnType::Choice { members, many: true }, SqlValue::Text(text)) => {
             text.is_empty() || text.split(',').all(|part| members.iter().any(|m| m == part))
         }
         (ColumnType::Guid, SqlValue::Text(text)) => text.len() == 36,
-        (ColumnType::Date, SqlValue::Date(_))
-        | (ColumnType::Time { .. }, SqlValue::Time(_))
-        | (ColumnType::DateTime { .. }, SqlValue::DateTime(_))
-        | (ColumnType::Timestamp { .. }, SqlValue::Instant(_)) => true,
         _ => false,
     }
 }
@@ -365,5 +399,9 @@ fn is_decimal(text: &str, precision: u32, scale: u32) -> bool {
     let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
     let whole_max = (precision - scale).max(1) as usize;
-    digits(whole) && digits(fraction) && !whole.is_empty() && whole.len() <= whole_max && fraction.len() <= scale as usize
+    digits(whole)
+        && digits(fraction)
+        && !whole.is_empty()
+        && whole.len() <= whole_max
+        && fraction.len() <= scale as usize
 }

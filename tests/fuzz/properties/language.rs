@@ -26,7 +26,7 @@ const COLUMNS: [&str; 5] = ["WIDE", "CHARS", "LATIN", "UNITS", "OTHER"];
 
 /// Whatever is written, it is a pattern or its mistake is told; whatever value comes to it, it is written exactly or refused
 /// without being shown.
-pub fn holds(bytes: &[u8]) {
+pub(crate) fn holds(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (pattern, value) = text.split_once('\n').unwrap_or((text, ""));
     statements(pattern);
@@ -74,7 +74,9 @@ fn fills(pattern: &str, value: &Value, from: &Origin, format: Option<&Format>) {
     let body = json!({
         "type": "a", "k": 1, "v": value, "a": value, "b": { "c": value }, "timestamp": value, "source": value,
     });
-    let Ok(event) = envelope::read(body.to_string().as_bytes(), Timestamp(1_740_000_000_000_000)) else { return };
+    let Ok(event) = envelope::read(body.to_string().as_bytes(), Timestamp(1_740_000_000_000_000)) else {
+        return;
+    };
     let event = StoredEvent::unqueued(event, Seq(7), "made-7");
     for (column, truncate) in COLUMNS.iter().zip([false, true].into_iter().cycle()) {
         let planner = his::planner(mapping(column, from, format, truncate));
@@ -88,7 +90,10 @@ fn fills(pattern: &str, value: &Value, from: &Origin, format: Option<&Format>) {
             Planned::Rejected(rejection, _) => {
                 is_told_well(&rejection.message);
                 let secret = value.as_str().filter(|v| v.len() >= 12 && !pattern.contains(*v));
-                assert!(secret.is_none_or(|v| !rejection.message.contains(v) || OWN.contains(v)), "{rejection:?}");
+                assert!(
+                    secret.is_none_or(|v| !rejection.message.contains(v) || OWN.contains(v)),
+                    "{rejection:?}"
+                );
             }
             Planned::Paused(rejection) => is_told_well(&rejection.message),
             Planned::Ignored(_) | Planned::Unmapped(_) => panic!("a mapping of one step without conditions"),
@@ -127,6 +132,7 @@ fn mapping(column: &str, from: &Origin, format: Option<&Format>, truncate: bool)
         at: "mapping.a".to_owned(),
     };
     let rule = Rule::Write(Write { steps: vec![step], at: "mapping.a".to_owned() });
-    let mapping = Mapping { kind: EventKind("a".to_owned()), rule, on: [].into(), at: "mapping.a".to_owned() };
+    let mapping =
+        Mapping { kind: EventKind("a".to_owned()), rule, on: [].into(), at: "mapping.a".to_owned() };
     Mappings { by_kind: [("a".to_owned(), mapping)].into() }
 }

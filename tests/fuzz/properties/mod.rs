@@ -2,12 +2,12 @@
 //! fuzz target. `holds(bytes)` panics where it does not. `tests/it/fuzz_corpus.rs` calls the same functions with the corpus,
 //! so nothing here may need libFuzzer.
 
-pub mod configuration;
-pub mod credentials;
-pub mod event;
-mod his;
-pub mod language;
-pub mod request;
+pub(crate) mod configuration;
+pub(crate) mod credentials;
+pub(crate) mod event;
+pub(crate) mod his;
+pub(crate) mod language;
+pub(crate) mod request;
 
 /// Longest message to a person that is not cut by whoever keeps it.
 const MESSAGE_BYTES_MAX: usize = 4096;

@@ -30,9 +30,8 @@ use tokio::{
 /// A reply takes no longer; the listener's own times are shorter.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What the door says, and nothing else.
-const STATUSES: [&str; 14] = [
-    "100", "200", "400", "401", "403", "404", "405", "408", "413", "414", "415", "422", "429", "431",
-];
+const STATUSES: [&str; 14] =
+    ["100", "200", "400", "401", "403", "404", "405", "408", "413", "414", "415", "422", "429", "431"];
 
 /// Without credentials, and with some that the input does not know.
 const AUTHS: [&str; 2] = [
@@ -89,13 +88,13 @@ fn open(runtime: &Runtime, auth: &str) -> (SocketAddr, Kept) {
         body_time: Duration::from_secs(5),
         ..HttpLimits::from(&config.server)
     };
-    runtime.spawn(http::serve(listener, limits, ingest.handler(), std::future::pending()));
+    runtime.spawn(http::serve(listener, limits, None, ingest.handler(), std::future::pending()));
     (address, kept)
 }
 
 /// Whatever is sent is answered in HTTP or not at all, soon; what was kept was acknowledged, and was sent; and nothing is
 /// kept of a sender without credentials.
-pub fn holds(bytes: &[u8]) {
+pub(crate) fn holds(bytes: &[u8]) {
     let Doors { runtime, doors } = doors();
     for (place, (address, kept)) in doors.iter().enumerate() {
         let reply = runtime.block_on(talk(*address, bytes));
@@ -129,7 +128,8 @@ async fn talk(server: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let socket = TcpSocket::new_v4().expect("a socket");
     // Elsewhere than on Linux there may be but one loopback address; then the usual one does.
     let _ = socket.bind(SocketAddr::from((own, 0)));
-    let mut stream = timeout(PATIENCE, socket.connect(server)).await.expect("in time").expect("the door is open");
+    let mut stream =
+        timeout(PATIENCE, socket.connect(server)).await.expect("in time").expect("the door is open");
     let mut reply = Vec::new();
     let talking = async {
         // The listener may have seen enough before it has seen all.
@@ -150,7 +150,8 @@ fn replies(bytes: &[u8]) -> Vec<(String, String)> {
         // Cut off by a connection that was reset.
         let Some(end) = end else { break };
         let head = std::str::from_utf8(&rest[..end]).expect("the listener's own words");
-        let status = head.strip_prefix("HTTP/1.1 ").or(head.strip_prefix("HTTP/1.0 ")).expect("HTTP").get(..3);
+        let status =
+            head.strip_prefix("HTTP/1.1 ").or(head.strip_prefix("HTTP/1.0 ")).expect("HTTP").get(..3);
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         let length: usize = length.map_or(0, |length| length.parse().expect("a number"));
         let body = &rest[end + 4..];

@@ -13,14 +13,15 @@ use std::{
 };
 
 use buktor_middleware::{
-    config::Config,
+    config::{Config, QueueKey},
     daemon,
     ingest::envelope,
+    limits,
     model::{
         clock::{Clock, SystemClock, Timestamp},
         event::Receipt,
     },
-    queue::{Inspector, Queue},
+    queue::{Inspector, Operator, Queue, Retention},
     sync::{Tally, Worker, schedule::Wake},
 };
 use rusqlite::Connection;
@@ -28,6 +29,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
+
+/// Who acts in the operator's place.
+pub(super) fn operator() -> Operator {
+    Operator { user: "test".to_owned(), command: "test".to_owned() }
+}
 
 /// A clock that stands until it is moved.
 pub(super) struct HandClock(AtomicI64);
@@ -97,7 +103,7 @@ impl House {
 
     /// A look into the queue file, as the commands have it.
     pub(super) fn look(&self) -> Inspector {
-        Inspector::open(&self.path("queue.db")).unwrap()
+        Inspector::open(&self.path("queue.db"), &QueueKey::File(self.path("queue.key"))).unwrap()
     }
 
     /// Starts the daemon's inner half.
@@ -177,10 +183,21 @@ impl House {
         ended
     }
 
-    /// One step of erasing what is old enough; gives how many rows.
-    pub(super) fn prune(&self, keep_applied: Duration, keep_entities: Duration) -> u64 {
+    /// Erases what is old enough, as the daemon's housekeeping does.
+    pub(super) fn prune(&self, keep_applied: Duration, keep_entities: Duration) {
         let life = self.life.as_ref().expect("it is open");
-        let now = self.clock.now();
-        life.runtime.block_on(life.queue.prune(now.before(keep_applied), now.before(keep_entities))).unwrap()
+        let (queue, now) = (&life.queue, self.clock.now());
+        let retention = Retention {
+            applied_before: now.before(keep_applied),
+            parked_before: None,
+            entities_before: now.before(keep_entities),
+        };
+        let keep_audit = Duration::from_hours(24 * u64::from(limits::KEEP_AUDIT_DAYS_DEFAULT));
+        life.runtime.block_on(async {
+            while queue.prune(retention).await.unwrap().more {}
+            let operators_before = now.before(limits::KEEP_AUDIT_OPERATORS);
+            while queue.prune_audit(now.before(keep_audit), operators_before).await.unwrap() > 0 {}
+            queue.tidy().await.unwrap();
+        });
     }
 }

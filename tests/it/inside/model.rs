@@ -307,5 +307,6 @@ fn stored(event: &Kept) -> StoredEvent {
         crashes: 0,
         replay: false,
         twin: false,
+        doubt: false,
     }
 }

@@ -20,7 +20,7 @@ use fastrand::Rng;
 
 use super::{
     acts::{Act, acts},
-    house::House,
+    house::{House, operator},
     model::{Kept, Model, Sent, TABLES, mapping},
 };
 use crate::support::seed::Run;
@@ -184,13 +184,13 @@ impl Game {
         let stuck = [EventState::Parked, EventState::Unmapped];
         let chosen: Vec<i64> = match which {
             None => {
-                self.house.look().retry(&Selection::All).unwrap();
+                self.house.look().retry(&Selection::All, &operator()).unwrap();
                 self.model.events.values().filter(|e| stuck.contains(&e.state)).map(|e| e.seq).collect()
             }
             Some(any) => {
                 let is_stuck = |e: &Kept| stuck.contains(&e.state) || e.state == EventState::Conflict;
                 let Some(event) = self.any(any, is_stuck) else { return };
-                self.house.look().retry(&Selection::Ids(vec![event.seq.to_string()])).unwrap();
+                self.house.look().retry(&Selection::Ids(vec![event.seq.to_string()]), &operator()).unwrap();
                 vec![event.seq]
             }
         };
@@ -202,7 +202,7 @@ impl Game {
     fn discard(&mut self, any: usize) {
         self.settle();
         let Some(event) = self.any(any, |event| !event.state.is_final()) else { return };
-        self.house.look().discard(&Selection::Ids(vec![event.seq.to_string()])).unwrap();
+        self.house.look().discard(&Selection::Ids(vec![event.seq.to_string()]), &operator()).unwrap();
         let event = self.model.events.get_mut(&event.seq).unwrap();
         // The command knows no clock but the machine's.
         (event.state, event.settled_at) = (EventState::Discarded, SystemClock.now());
@@ -248,7 +248,7 @@ impl Game {
         self.settle();
         self.house.clock.advance(Duration::from_hours(24 * days));
         let keep = Duration::from_hours(24 * limits::KEEP_APPLIED_DAYS_DEFAULT);
-        while self.house.prune(keep, limits::KEEP_ENTITIES) > 0 {}
+        self.house.prune(keep, limits::KEEP_ENTITIES);
         let left = self.listed().keys().copied().collect();
         self.model.prune(self.house.clock.now(), &left);
         assert_eq!(

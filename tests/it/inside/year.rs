@@ -13,7 +13,7 @@ use fastrand::Rng;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
-use super::house::House;
+use super::house::{House, operator};
 use crate::support::seed::Run;
 
 /// Set for the process that does the work: memory is measured where no other test runs.
@@ -40,6 +40,10 @@ struct Plan {
     days: u32,
     events_per_day: u32,
     keep_applied: Duration,
+    /// Times a day that events come together.
+    rounds: u32,
+    /// Times that the daemon looks for what it may erase, between two of them.
+    prunings: u64,
 }
 
 impl Plan {
@@ -47,9 +51,10 @@ impl Plan {
     fn of_now() -> Self {
         let day = Duration::from_hours(24);
         if env::var_os("BUKTOR_TEST_SECONDS").is_some() {
-            Self { days: 432, events_per_day: 3000, keep_applied: day * 30 }
+            let prunings = Duration::from_hours(1).as_secs() / limits::PRUNE_INTERVAL.as_secs();
+            Self { days: 432, events_per_day: 3000, keep_applied: day * 30, rounds: 24, prunings }
         } else {
-            Self { days: 48, events_per_day: 120, keep_applied: day * 4 }
+            Self { days: 48, events_per_day: 120, keep_applied: day * 4, rounds: 4, prunings: 2 }
         }
     }
 
@@ -112,16 +117,16 @@ impl Year {
 
     fn day(&mut self) {
         let mut left = self.plan.events_per_day;
-        for hour in (1..=24_u32).rev() {
-            let now = left / hour;
+        for round in (1..=self.plan.rounds).rev() {
+            let now = left / round;
             left -= now;
             let events: Vec<Value> = (0..now).map(|_| self.event()).collect();
             self.house.append_many(&events);
-            self.house.clock.advance(Duration::from_hours(1));
+            self.house.clock.advance(Duration::from_hours(24) / self.plan.rounds);
             self.house.tick();
             let keep = self.plan.keep_applied;
-            for _ in 0..Duration::from_hours(1).as_secs() / limits::PRUNE_INTERVAL.as_secs() {
-                while self.house.prune(keep, limits::KEEP_ENTITIES) > 0 {}
+            for _ in 0..self.plan.prunings {
+                self.house.prune(keep, limits::KEEP_ENTITIES);
             }
         }
         self.wal = self.wal.max(size(&self.house, "queue.db-wal"));
@@ -136,7 +141,7 @@ impl Year {
         let events = u64::from(self.plan.month() * self.plan.events_per_day);
         let per_second = events * 1000 / u64::try_from(begun.elapsed().as_millis()).unwrap().max(1);
         // What was parked was looked at, and given up.
-        self.house.look().discard(&Selection::All).unwrap();
+        self.house.look().discard(&Selection::All, &operator()).unwrap();
         let file = size(&self.house, "queue.db");
         Month { file, wal: self.wal, parts: parts(&self.house), memory: memory(), per_second }
     }

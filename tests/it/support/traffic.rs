@@ -175,9 +175,12 @@ impl Sender {
                     self.client = Some(client);
                     return Some((self.shared.mark)());
                 }
-                Ok(reply) if reply.status == 503 => {
+                Ok(reply) if [500, 503].contains(&reply.status) => {
                     self.shared.refused.fetch_add(1, Ordering::SeqCst);
-                    if reply.header("retry-after").is_none() {
+                    // Without a moment to come again there is nothing but to look at the log.
+                    let said =
+                        reply.header("retry-after").is_some() || reply.message().contains("its log says why");
+                    if !said {
                         self.shared.wrong.lock().unwrap().push(format!("{reply:?}"));
                     }
                     thread::sleep(PAUSE);
