@@ -32,6 +32,7 @@ mod change;
 mod convert;
 mod damage;
 mod disk;
+mod doubt;
 mod error;
 mod inspect;
 mod keys;
@@ -64,6 +65,7 @@ pub use awaited::Awaited;
 pub use backup::{BackedUp, BackupError, Content, backup};
 pub use change::{Changed, Selection};
 pub use convert::AtRest;
+pub use doubt::RESTORED_CAUSE;
 pub use error::{QueueError, QueueTrouble};
 pub use inspect::Inspector;
 pub use links::{LinksOf, Proposal};
@@ -72,7 +74,7 @@ pub use pass::{Erased, Kinds, Release, Retention};
 pub use rekey::{Compacted, Rekeyed, compact, rekey};
 pub use relink::{LinkRow, LinkScope, LinkView, Relinked};
 pub use report::{DaemonReport, Requests};
-pub use restore::{Present, RESTORED_CAUSE, Restored, Restoring};
+pub use restore::{Present, Restored, Restoring};
 pub use trail::{AuditFilter, AuditRow};
 
 /// How a queue is opened.

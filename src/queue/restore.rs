@@ -13,10 +13,7 @@ use rusqlite::{Connection, params};
 
 use crate::{
     config::QueueKey,
-    model::{
-        clock::{Clock, SystemClock, Timestamp},
-        event::{RawEvent, Seq},
-    },
+    model::clock::{Clock, SystemClock, Timestamp},
     queue::{
         AuditAction, BackupError, Content, Operator, QueueError,
         audit::{self, Entry},
@@ -38,43 +35,6 @@ const SEQS_SKIPPED: i64 = 10_000_000;
 const ASIDE: &str = ".before-restore-";
 /// How long a command that has the present file open is waited for: most end at once, and one that asks a person does not.
 const IN_USE_TIME: Duration = Duration::from_secs(2);
-
-/// The cause of events of which nothing tells whether they were written before the file was restored: a retry means that
-/// they were not.
-pub const RESTORED_CAUSE: &str = "after-restore";
-
-/// An event without a timestamp that comes so soon after a restoration may be one that was lost, and is sent again.
-const RESENT_TIME: Duration = Duration::from_hours(24);
-
-/// Which events may be in the HIS without a word of it in the file: those that are sent again after a restoration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Doubt {
-    restored_at: Option<Timestamp>,
-}
-
-impl Doubt {
-    /// Reads when the file was restored, if ever.
-    pub(super) fn of(conn: &Connection) -> rusqlite::Result<Self> {
-        let at: Option<i64> = conn.query_row("SELECT restored_at FROM meta", [], |row| row.get(0))?;
-        Ok(Self { restored_at: at.map(Timestamp) })
-    }
-
-    fn is_about(self, event: &RawEvent) -> bool {
-        self.restored_at.is_some_and(|at| match event.occurred_at {
-            Some(occurred) => occurred < at,
-            None => event.received_at < at.after(RESENT_TIME),
-        })
-    }
-
-    /// Marks an event that was stored now, where there is doubt about it.
-    pub(super) fn mark(self, conn: &Connection, event: &RawEvent, seq: Seq) -> rusqlite::Result<()> {
-        if !self.is_about(event) {
-            return Ok(());
-        }
-        conn.prepare_cached("UPDATE event SET replay = 1 WHERE seq = ?1")?.execute([seq.0])?;
-        conn.prepare_cached("INSERT OR IGNORE INTO doubt (seq) VALUES (?1)")?.execute([seq.0]).map(drop)
-    }
-}
 
 /// What stands at the queue file's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,6 +128,7 @@ impl Restoring {
             None => self.from.display().to_string(),
         };
         mark(&self.part.path, last_seq, &detail, by, now)?;
+        give(&self.queue, &[&self.part.path, &beside(&self.queue, ".lock")])?;
         let held = match &aside {
             Some(aside) => set_aside(&self.queue, aside)?,
             None => None,
@@ -289,6 +250,29 @@ fn mark(path: &Path, last_seq: i64, detail: &str, by: &Operator, now: Timestamp)
         .open(path)
         .and_then(|file| file.sync_all())
         .map_err(|error| QueueError::io("write", path, error))
+}
+
+/// Gives files to whom the queue file belongs, or its folder: what root restores the daemon must be able to open.
+#[cfg(unix)]
+fn give(queue: &Path, files: &[&Path]) -> Result<(), QueueError> {
+    use std::os::unix::fs::{MetadataExt, chown};
+
+    let fault = |error| QueueError::io("look whom it belongs to:", queue, error);
+    let owner = fs::metadata(queue).or_else(|_| fs::metadata(queue.parent().unwrap_or(queue)));
+    let owner = owner.map(|owner| (owner.uid(), owner.gid())).map_err(fault)?;
+    for file in files {
+        let now = fs::metadata(file).map(|file| (file.uid(), file.gid())).map_err(fault)?;
+        if now != owner {
+            chown(file, Some(owner.0), Some(owner.1))
+                .map_err(|error| QueueError::io("give to the user of the queue file", file, error))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn give(_queue: &Path, _files: &[&Path]) -> Result<(), QueueError> {
+    Ok(())
 }
 
 /// Writes the log back and ends it, so that the file alone is all. Fails where another process has the file open.

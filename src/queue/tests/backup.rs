@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -145,7 +145,13 @@ async fn a_restored_file_has_what_the_backup_had_and_doubts_it() {
     append_many(&queue, 9).await;
     assert!(refused(&place, &copy).contains("another buktor-middleware"), "a daemon runs");
     queue.close().await;
+    // Root restores what another user's daemon is to open.
+    chown(place.path(), Some(4321), Some(4321)).ok();
+    fs::remove_file(place.beside(".lock")).unwrap();
+    let owner = |path: &Path| fs::metadata(path).map(|file| (file.uid(), file.gid())).unwrap();
+    let owned = owner(&place.path());
     let aside = restore(&place, &copy).unwrap();
+    assert_eq!([owner(&place.path()), owner(&place.beside(".lock")), owner(&aside)], [owned; 3]);
     assert!(kept == bytes(&copy), "the backup stays as it is");
     assert_eq!(seqs(&aside).len(), 10, "the file before is whole");
     assert_eq!(fs::metadata(place.path()).unwrap().permissions().mode() & 0o777, 0o600);
