@@ -46,6 +46,9 @@ _buktor__middleware() {
             buktor__middleware,run)
                 cmd="buktor__middleware__subcmd__run"
                 ;;
+            buktor__middleware,secret)
+                cmd="buktor__middleware__subcmd__secret"
+                ;;
             buktor__middleware,send)
                 cmd="buktor__middleware__subcmd__send"
                 ;;
@@ -145,6 +148,9 @@ _buktor__middleware() {
             buktor__middleware__subcmd__help,run)
                 cmd="buktor__middleware__subcmd__help__subcmd__run"
                 ;;
+            buktor__middleware__subcmd__help,secret)
+                cmd="buktor__middleware__subcmd__help__subcmd__secret"
+                ;;
             buktor__middleware__subcmd__help,send)
                 cmd="buktor__middleware__subcmd__help__subcmd__send"
                 ;;
@@ -187,6 +193,9 @@ _buktor__middleware() {
             buktor__middleware__subcmd__help__subcmd__queue,rekey)
                 cmd="buktor__middleware__subcmd__help__subcmd__queue__subcmd__rekey"
                 ;;
+            buktor__middleware__subcmd__help__subcmd__secret,protect)
+                cmd="buktor__middleware__subcmd__help__subcmd__secret__subcmd__protect"
+                ;;
             buktor__middleware__subcmd__mapping,help)
                 cmd="buktor__middleware__subcmd__mapping__subcmd__help"
                 ;;
@@ -217,6 +226,18 @@ _buktor__middleware() {
             buktor__middleware__subcmd__queue__subcmd__help,rekey)
                 cmd="buktor__middleware__subcmd__queue__subcmd__help__subcmd__rekey"
                 ;;
+            buktor__middleware__subcmd__secret,help)
+                cmd="buktor__middleware__subcmd__secret__subcmd__help"
+                ;;
+            buktor__middleware__subcmd__secret,protect)
+                cmd="buktor__middleware__subcmd__secret__subcmd__protect"
+                ;;
+            buktor__middleware__subcmd__secret__subcmd__help,help)
+                cmd="buktor__middleware__subcmd__secret__subcmd__help__subcmd__help"
+                ;;
+            buktor__middleware__subcmd__secret__subcmd__help,protect)
+                cmd="buktor__middleware__subcmd__secret__subcmd__help__subcmd__protect"
+                ;;
             *)
                 ;;
         esac
@@ -224,7 +245,7 @@ _buktor__middleware() {
 
     case "${cmd}" in
         buktor__middleware)
-            opts="-c -h -V --config --help --version run check rehearse mapping init demo send sync status events queue generate help"
+            opts="-c -h -V --config --help --version run check rehearse mapping init demo send sync status events queue secret generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -726,7 +747,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__help)
-            opts="run check rehearse mapping init demo send sync status events queue generate help"
+            opts="run check rehearse mapping init demo send sync status events queue secret generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1022,6 +1043,34 @@ _buktor__middleware() {
         buktor__subcmd__middleware__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__secret)
+            opts="protect"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__secret__subcmd__protect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1422,6 +1471,92 @@ _buktor__middleware() {
         buktor__subcmd__middleware__subcmd__run)
             opts="-c -h --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__secret)
+            opts="-c -h --config --help protect help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__secret__subcmd__help)
+            opts="protect help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__secret__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__secret__subcmd__help__subcmd__protect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__secret__subcmd__protect)
+            opts="-c -h --user --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -38,6 +38,7 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show how many events wait, are done or need attention, and whether the HIS can be reached')
             [CompletionResult]::new('events', 'events', [CompletionResultType]::ParameterValue, 'List, show, retry or discard single events; show and change which row of the HIS a record is')
             [CompletionResult]::new('queue', 'queue', [CompletionResultType]::ParameterValue, 'Change the key of the queue file''s events, or write the file anew')
+            [CompletionResult]::new('secret', 'secret', [CompletionResultType]::ParameterValue, 'Keep secrets out of the configuration')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -302,6 +303,34 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
         'buktor-middleware;queue;help;help' {
             break
         }
+        'buktor-middleware;secret' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('protect', 'protect', [CompletionResultType]::ParameterValue, 'On Windows: seal a password, token or key so that his-config.json need not hold it in clear')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'buktor-middleware;secret;protect' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Only the account that runs this command can open it, so run it as the service''s own account. Without this, every account of this machine can that reads his-config.json')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'buktor-middleware;secret;help' {
+            [CompletionResult]::new('protect', 'protect', [CompletionResultType]::ParameterValue, 'On Windows: seal a password, token or key so that his-config.json need not hold it in clear')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'buktor-middleware;secret;help;protect' {
+            break
+        }
+        'buktor-middleware;secret;help;help' {
+            break
+        }
         'buktor-middleware;generate' {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'The configuration file; without it his-config.json is looked for in the program''s own folder, then in the current folder, then in /etc/buktor-middleware (on Windows %ProgramData%\Buktor)')
@@ -365,6 +394,7 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show how many events wait, are done or need attention, and whether the HIS can be reached')
             [CompletionResult]::new('events', 'events', [CompletionResultType]::ParameterValue, 'List, show, retry or discard single events; show and change which row of the HIS a record is')
             [CompletionResult]::new('queue', 'queue', [CompletionResultType]::ParameterValue, 'Change the key of the queue file''s events, or write the file anew')
+            [CompletionResult]::new('secret', 'secret', [CompletionResultType]::ParameterValue, 'Keep secrets out of the configuration')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -432,6 +462,13 @@ Register-ArgumentCompleter -Native -CommandName 'buktor-middleware' -ScriptBlock
             break
         }
         'buktor-middleware;help;queue;compact' {
+            break
+        }
+        'buktor-middleware;help;secret' {
+            [CompletionResult]::new('protect', 'protect', [CompletionResultType]::ParameterValue, 'On Windows: seal a password, token or key so that his-config.json need not hold it in clear')
+            break
+        }
+        'buktor-middleware;help;secret;protect' {
             break
         }
         'buktor-middleware;help;generate' {

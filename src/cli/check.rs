@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        load_config, output,
-        run::open_port_words,
-        runtime, save_schema,
+        guard, load_config, output, runtime, save_schema,
     },
     config::Config,
     his::{self, HisError},
@@ -75,7 +73,7 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
             }
         }
     }
-    report.warning("auth", open_port_words(&config).to_owned());
+    report.findings.extend(guard::findings(&config));
     runtime()?.block_on(look_at_his(&config, &mut report));
     report.sort(&config);
     if args.json {

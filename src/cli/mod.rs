@@ -18,6 +18,7 @@ mod demo;
 mod events;
 mod exit;
 mod generate;
+mod guard;
 mod init;
 mod link_table;
 mod links;
@@ -27,6 +28,8 @@ mod queue;
 mod rehearse;
 mod run;
 mod save_schema;
+mod secret;
+mod secret_protect;
 mod send;
 mod status;
 mod sync;
@@ -91,6 +94,9 @@ enum Command {
     /// Change the key of the queue file's events, or write the file anew
     #[command(subcommand)]
     Queue(queue::Command),
+    /// Keep secrets out of the configuration
+    #[command(subcommand)]
+    Secret(secret::Command),
     /// Print files for packages and editors: manual page, shell completions, JSON Schema of his-config.json
     #[command(subcommand)]
     Generate(generate::Command),
@@ -115,6 +121,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => status::run(config, &args),
         Command::Events(command) => events::run(config, &command),
         Command::Queue(command) => queue::run(config, &command),
+        Command::Secret(command) => secret::run(&command),
         Command::Generate(command) => generate::run(&command),
     };
     match result {

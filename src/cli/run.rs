@@ -3,12 +3,12 @@
 use std::{path::Path, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     cli::{
         exit::{Exit, Failure},
-        load_config, output, runtime,
+        guard, load_config, output, runtime,
     },
     config::Config,
     daemon::{self, Daemon, StartError},
@@ -16,12 +16,16 @@ use crate::{
         clock::SystemClock,
         mapping::{Action, Rule, What},
     },
+    plan::verify::Severity,
     telemetry,
 };
 
 pub(super) fn run(explicit: Option<&Path>) -> Result<Exit, Failure> {
     let config = load_config(explicit)?;
     let _log = telemetry::init(&config.logging, false).map_err(|e| Failure::new(Exit::Problems, e))?;
+    for file in guard::readable_files(&config).into_iter().filter(|f| f.severity == Severity::Warning) {
+        warn!(key = file.at, "{}", file.message);
+    }
     runtime()?.block_on(async {
         let signal = daemon::stop_signal()
             .map_err(|e| Failure::new(Exit::Problems, format!("signals cannot be received: {e}")))?;
@@ -49,8 +53,9 @@ fn failure(error: StartError) -> Failure {
 fn summary(config: &Config, daemon: &Daemon) -> Vec<String> {
     let mut lines = vec![
         format!(
-            "buktor-middleware {} is listening on http://{}",
+            "buktor-middleware {} is listening on {}://{}",
             env!("CARGO_PKG_VERSION"),
+            if config.server.tls.is_some() { "https" } else { "http" },
             daemon.local_address()
         ),
         format!("  configuration  {}", config.path.display()),
@@ -59,19 +64,11 @@ fn summary(config: &Config, daemon: &Daemon) -> Vec<String> {
         format!("  schedule       {}", config.sync.schedule),
     ];
     lines.extend(mapping_lines(config).into_iter().map(|line| format!("  mapping        {line}")));
-    lines.push(format!("  note           {}", open_port_words(config)));
+    lines.push(match guard::open_port_words(config) {
+        Some(words) => format!("  note           {words}"),
+        None => format!("  senders        must {}", guard::credential_words(&config.auth)),
+    });
     lines
-}
-
-/// What everyone who runs the daemon without credentials should know.
-pub(super) fn open_port_words(config: &Config) -> &'static str {
-    if config.auth.allow_unauthenticated {
-        "no credentials are configured and auth.allow_unauthenticated is true: anyone who can reach this port, \
-         also from the Internet, can write to the HIS"
-    } else {
-        "no credentials are configured: anyone who can reach this port can write to the HIS; requests that come \
-         through a proxy or tunnel are refused until auth.allow_unauthenticated is true"
-    }
 }
 
 /// One line a mapping.

@@ -1,12 +1,21 @@
 //! What makes a token or a signing secret a good one. Pure; its words never hold the secret or a part of it.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use zeroize::Zeroizing;
 
 use crate::limits::{CREDENTIAL_NAME_CHARS_MAX, SECRET_CHARS_MIN, WEBHOOK_KEY_BYTES_MIN};
 
 /// What a Standard Webhooks secret begins with; its key follows, in base64.
 const WEBHOOK_PREFIX: &str = "whsec_";
+/// How the key is written: with or without the = at its end.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 /// Characters that a secret has at least, each counted once: a random one of the least length has more.
 const CHARS_DIFFERENT_MIN: usize = 6;
 /// What stands in examples, in place of a secret.
@@ -94,10 +103,10 @@ fn form_fault(kind: Kind, secret: &str) -> Option<String> {
         ),
         Kind::Token => None,
         Kind::Signing => {
-            let key = STANDARD.decode(secret.strip_prefix(WEBHOOK_PREFIX)?).map(Zeroizing::new);
+            let key = BASE64.decode(secret.strip_prefix(WEBHOOK_PREFIX)?).map(Zeroizing::new);
             match key {
                 Err(_) => Some(format!(
-                    "what follows {WEBHOOK_PREFIX} is no base64; copy the secret whole, with the = at its end, if there is one"
+                    "what follows {WEBHOOK_PREFIX} is no base64 (letters, digits, + and /); copy the secret whole"
                 )),
                 Ok(key) if key.len() < WEBHOOK_KEY_BYTES_MIN => Some(format!(
                     "the key after {WEBHOOK_PREFIX} has fewer than {WEBHOOK_KEY_BYTES_MIN} bytes, so that it can be guessed; \
@@ -139,6 +148,8 @@ mod tests {
         good(Kind::Signing, "correct horse battery staple");
         good(Kind::Signing, "pässe-für-die-größte-übung");
         good(Kind::Signing, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        good(Kind::Signing, "whsec_AAgQGCAoMDhASFBYYGhweICIkJigqLC4wMjQ2ODo8Pg=");
+        good(Kind::Signing, "whsec_AAgQGCAoMDhASFBYYGhweICIkJigqLC4wMjQ2ODo8Pg");
         good(Kind::Token, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08");
     }
 
@@ -162,7 +173,7 @@ mod tests {
         bad(Kind::Token, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "write it as signing_secrets");
         bad(Kind::Signing, "whsec_", "fewer than 16 bytes");
         bad(Kind::Signing, "whsec_MfKQ9r8GKYqrTw==", "fewer than 16 bytes");
-        bad(Kind::Signing, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", "is no base64");
+        bad(Kind::Signing, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaL", "is no base64");
         bad(Kind::Signing, "whsec_!fKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "is no base64");
         bad(Kind::Token, "aaaaaaaaaaaaaaaaaaaaaaaa", "can be guessed");
         bad(Kind::Token, "0123456789abcdef", "can be guessed");

@@ -1,8 +1,9 @@
 //! From a path to a [`Config`] or to everything that is wrong: reads the file, then text, form and meaning in turn.
 
-use std::{collections::BTreeSet, fs::File, io::Read as _, path::Path};
+use std::{collections::BTreeSet, fs::File, io::Read as _, path::Path, sync::LazyLock};
 
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::{
     config::{
@@ -11,11 +12,14 @@ use crate::{
         locate::{self, place_of},
         resolve::{self, Resolver},
         schema::schema,
-        secret::Environment,
+        secret::{Environment, wipe},
         shape,
     },
     limits::CONFIG_BYTES_MAX,
 };
+
+/// Made once: it is the same for every file, and making it takes longer than reading most of them.
+static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
 
 impl Config {
     /// Reads and checks a configuration file. The error holds every mistake in it.
@@ -35,7 +39,7 @@ impl Config {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let cannot = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::NotFound => {
             "not found; correct the path, or leave it out to have the usual places looked at".to_owned()
@@ -51,8 +55,11 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
             path.join(find::FILE_NAME).display()
         ));
     }
-    let mut bytes = Vec::new();
     let file = File::open(path).map_err(cannot)?;
+    // Its room is taken at once, so that no copy of its secrets is left behind in freed memory by a growing one.
+    let length = file.metadata().map_or(0, |about| about.len()).min(CONFIG_BYTES_MAX);
+    let room = usize::try_from(length).unwrap_or(0).saturating_add(64);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     file.take(CONFIG_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > CONFIG_BYTES_MAX {
         return Err(format!(
@@ -71,17 +78,22 @@ fn parse(bytes: &[u8], path: &Path, environment: &Environment<'_>) -> Result<Con
     let mut value: Value = serde_json::from_str(text)
         .map_err(|e| about_file((e.line(), e.column().max(1)), "is not valid JSON here".to_owned()))?;
 
-    let mistakes = shape::mistakes(&schema(), &value);
+    let mistakes = shape::mistakes(&SCHEMA, &value);
     shape::without(&mut value, &mistakes);
-    let mut problems = located.duplicates;
     let broken: BTreeSet<KeyPath> =
         mistakes.iter().flat_map(|m| [Some(m.at.clone()), m.meant.clone()]).flatten().collect();
+    // What stands twice in an object that is told of as a whole is not named, as it may be a secret.
+    let told_above = |p: &Problem| {
+        p.at.parts().split_last().is_some_and(|(_, above)| broken.contains(&KeyPath::of(above)))
+    };
+    let mut problems: Vec<Problem> = located.duplicates.into_iter().filter(|p| !told_above(p)).collect();
     problems.extend(mistakes.into_iter().map(|m| Problem {
         place: located.places.of(&m.at),
         at: m.at,
         message: m.message,
     }));
     if broken.contains(&KeyPath::root()) {
+        wipe(&mut value);
         return Err(problems);
     }
 

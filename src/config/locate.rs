@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use zeroize::Zeroizing;
+
 use crate::{
     config::{
         keypath::KeyPath,
@@ -174,9 +176,7 @@ impl<'t> Scanner<'t> {
                 }
                 self.depth -= 1;
             }
-            Some(b'"') => {
-                self.string()?;
-            }
+            Some(b'"') => drop(Zeroizing::new(self.string()?)),
             Some(b'-' | b'0'..=b'9') => self.number()?,
             _ => self.word()?,
         }

@@ -37,6 +37,8 @@ mod schema;
 mod secret;
 mod shape;
 mod shaped;
+#[cfg(test)]
+mod silence_tests;
 mod syntax;
 #[cfg(test)]
 mod tests;

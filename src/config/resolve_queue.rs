@@ -68,6 +68,11 @@ impl Resolver<'_> {
     /// Where the key is. One that cannot be made is read now, so that a missing one is told with the other mistakes.
     fn queue_key(&mut self, at: &KeyPath, from: SecretFrom) -> Option<QueueKey> {
         match secret::source(from) {
+            Ok(Source::File(path)) if secret::is_in_place_of_path(&path) => {
+                let message = "looks like the key itself; write the path of a file that holds it, or that is to be made";
+                self.wrong(&at.key("file"), message);
+                None
+            }
             Ok(Source::File(path)) => self.path(&at.key("file"), &path).map(QueueKey::File),
             Ok(source) => {
                 let key = self.secret_from(at, source)?;
@@ -125,6 +130,11 @@ mod tests {
         queue(r#""key": {}"#, "queue.key", "exactly one of `env`, `file`");
         queue(r#""key": {"env": "A", "file": "b"}"#, "queue.key", "exactly one of `env`, `file`");
         queue(r#""key": {"env": "NOT_SET"}"#, "queue.key", "NOT_SET is not set");
+        queue(
+            r#""key": {"file": "9f86d081884c7d659a2feaa0c55ad015"}"#,
+            "queue.key.file",
+            "looks like the key itself",
+        );
         queue(r#""key": {"file": ""}"#, "queue.key.file", "must be a path");
         queue(
             r#""path": "q.db", "encrypt": true, "key": {"file": "q.db"}"#,

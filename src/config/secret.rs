@@ -4,19 +4,20 @@
 
 use std::{ffi::OsString, fmt, fs::File, io::Read as _, path::Path};
 
-use zeroize::Zeroizing;
+use serde_json::Value;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::config::{dpapi, file::SecretFrom, keypath::printable};
 
 /// Bytes that a secret's own file may have.
 const SECRET_BYTES_MAX: usize = 16 * 1024;
+/// What a secret has at least that is told from a path by its looks alone.
+const RANDOM_BYTES_MIN: usize = 30;
 /// What to write that systemd hands a secret over.
 const LOAD_CREDENTIAL: &str = "write LoadCredential=NAME:FILE (or LoadCredentialEncrypted=) into the [Service] section of the \
                                unit, NAME being the name that stands here";
 const UNSHOWN_VARIABLE: &str =
     "the environment variable that is named here (its name is not repeated, as it may be the secret)";
-const UNSHOWN_FILE: &str =
-    "the secret's file that is named here (its name is not repeated, as it may be the secret)";
 
 /// A password or the like. Its memory is overwritten when it is dropped.
 #[derive(Clone)]
@@ -51,6 +52,16 @@ impl fmt::Debug for Secret {
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
+    }
+}
+
+/// Overwrites all texts, which may be secrets, before their memory is freed.
+pub(crate) fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(object) => object.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -120,27 +131,42 @@ fn from_environment(name: &str, environment: &Environment<'_>) -> Result<Secret,
 
 fn from_file(written: &str, folder: &Path) -> Result<Secret, String> {
     let path = folder.join(written);
-    let shown = if is_surely_path(written) {
+    let shown = if has_form_of_path(written) && !looks_random(written) {
         format!("the secret's file {}", printable(&path.display().to_string()))
     } else {
-        UNSHOWN_FILE.to_owned()
+        format!(
+            "the secret's file that is named here (its name is not repeated, as it may be the secret; a relative one begins in \
+             the folder {})",
+            folder.display()
+        )
     };
     let bytes = contents(&path)
         .map_err(|e| format!("{shown} cannot be read: {e}; correct the path or its permissions"))?;
     text_of(&bytes, &shown)
 }
 
-/// Whether a text is a path for sure, and no secret that somebody put in its place.
-fn is_surely_path(written: &str) -> bool {
+/// Whether a text is written as paths are: from the root, or with the ending of a file.
+fn has_form_of_path(written: &str) -> bool {
     let name = written.rsplit(['/', '\\']).next().unwrap_or(written);
     let ending = name.rsplit_once('.').is_some_and(|(name, ending)| {
         !name.is_empty() && (1..=5).contains(&ending.len()) && ending.chars().all(|c| c.is_ascii_lowercase())
     });
     let rooted = Path::new(written).is_absolute() && written.matches(['/', '\\']).count() > 1;
-    let random = written.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
-        word.len() >= 16 && word.contains(|c: char| c.is_ascii_digit()) && word.contains(char::is_alphabetic)
-    });
-    (ending || rooted) && !random
+    ending || rooted
+}
+
+/// Whether somebody put the secret where the path of its file belongs.
+pub(crate) fn is_in_place_of_path(written: &str) -> bool {
+    looks_random(written) && !has_form_of_path(written) && written.len() >= RANDOM_BYTES_MIN
+}
+
+/// Whether a text is a token or a key, by its looks.
+pub(crate) fn looks_random(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+        word.len() >= 16
+            && word.contains(|c: char| c.is_ascii_digit())
+            && word.contains(|c: char| c.is_ascii_alphabetic())
+    })
 }
 
 fn from_credential(name: &str, environment: &Environment<'_>) -> Result<Secret, String> {

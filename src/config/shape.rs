@@ -8,6 +8,7 @@ use crate::config::{
     advice,
     keypath::{KeyPath, printable},
     problem::nearest,
+    secret::{looks_random, wipe},
     syntax::LEAST,
 };
 
@@ -52,7 +53,8 @@ fn remove(here: &mut Value, path: &[String]) {
                 _ => true,
             };
             if whole {
-                object.remove(part);
+                // Somebody may have put a secret where it does not belong.
+                object.remove(part).iter_mut().for_each(wipe);
             } else if let Some(next) = object.get_mut(part) {
                 remove(next, rest);
             }
@@ -96,6 +98,8 @@ impl<'s> Shape<'s> {
 
 /// Objects that are secrets, or say where one is.
 const OF_SECRETS: [&str; 2] = ["SecretFrom", "NamedSecret"];
+/// Objects whose keys have no long names with digits in them, and among whose keys secrets stand.
+const BESIDE_SECRETS: [&str; 6] = ["Auth", "Database", "Logging", "Queue", "Server", "Sync"];
 
 struct Walker<'s> {
     root: &'s Value,
@@ -180,7 +184,8 @@ impl<'s> Walker<'s> {
             } else {
                 let (message, meant) = self.unknown(shape, key, value, object);
                 // What stands for a key there may be the secret.
-                let unshown = OF_SECRETS.contains(&shape.name) && meant.is_none();
+                let random = BESIDE_SECRETS.contains(&shape.name) && looks_random(key);
+                let unshown = (OF_SECRETS.contains(&shape.name) || random) && meant.is_none();
                 let told_at = if unshown { at.clone() } else { below };
                 self.found.push(Mistake { at: told_at, message, meant: meant.map(|m| at.key(m)) });
             }
@@ -263,6 +268,9 @@ fn keys(shape: Shape<'_>) -> Vec<&str> {
 
 /// Of the shapes that fit by their type, the one that knows most keys of the value.
 fn closest<'s>(fitting: &[Shape<'s>], value: &Value) -> Option<Shape<'s>> {
+    if let [only] = fitting {
+        return Some(*only);
+    }
     let known = |shape: &Shape<'s>| {
         let keys = keys(*shape);
         value.as_object().map_or(0, |object| object.keys().filter(|k| keys.contains(&k.as_str())).count())
@@ -347,6 +355,9 @@ fn wrong_word(kind: &str, text: &str, words: &[&str]) -> String {
     let shown = printable(text);
     if let Some(text) = advice::value(kind, text) {
         return format!("\"{shown}\": {text}");
+    }
+    if looks_random(text) {
+        return format!("must be {}, and not what stands here, which looks like a secret", list(words));
     }
     let allowed = list(words);
     match nearest(text, words.iter().copied()) {

@@ -113,7 +113,9 @@ fn what_is_required_or_would_be_dangerous() {
         json!({"database": {"password": {"env": "BUKTOR_TEST_NO_SUCH_VARIABLE"}}}),
         &["BUKTOR_TEST_NO_SUCH_VARIABLE"],
     );
-    check(json!({"database": {"password": {"file": "no-such-file"}}}), &["no-such-file"]);
+    check(json!({"database": {"password": {"file": "no-such-file.txt"}}}), &["no-such-file.txt"]);
+    // A text that may be the password is not repeated; where its path begins is.
+    check(json!({"database": {"password": {"file": "no-such-file"}}}), &["begins in the folder /"]);
     check(json!({"database": {"port": 70000}}), &["database.port", "65535"]);
     check(json!({"sync": {"quiet_hours": ["25:00-26:00"]}}), &["quiet_hours"]);
 }

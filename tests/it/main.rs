@@ -29,5 +29,6 @@ mod recipes;
 mod rehearse;
 mod review;
 mod sealed;
+mod secrets;
 mod sync;
 mod upgrades;

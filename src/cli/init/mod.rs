@@ -198,7 +198,12 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
     let secret =
         if connection.holds_password() { "; it holds the password, so keep it to yourself" } else { "" };
     output::data(&format!("\n{} was written{secret}. What `check` says of it:\n", path.display()))?;
-    check::run(Some(&path), &check::Args::default())
+    let exit = check::run(Some(&path), &check::Args::default())?;
+    output::talk(
+        "\nBefore the Internet reaches this machine: `buktor-middleware secret new` makes a token or a secret for senders, and says \
+         where to put it here and in Buktor.",
+    );
+    Ok(exit)
 }
 
 #[cfg(test)]

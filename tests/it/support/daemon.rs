@@ -161,7 +161,14 @@ fn merge(into: &mut Value, part: Value) {
 pub(crate) fn executable(path: &Path) -> Command {
     let mut command = Command::new(path);
     command.current_dir("/").env("NO_COLOR", "1");
-    for name in ["BUKTOR_CONFIG", "STATE_DIRECTORY", "LOGS_DIRECTORY", "NOTIFY_SOCKET", "RUST_LOG"] {
+    for name in [
+        "BUKTOR_CONFIG",
+        "STATE_DIRECTORY",
+        "LOGS_DIRECTORY",
+        "CREDENTIALS_DIRECTORY",
+        "NOTIFY_SOCKET",
+        "RUST_LOG",
+    ] {
         command.env_remove(name);
     }
     command
@@ -321,9 +328,10 @@ impl Drop for Daemon {
     }
 }
 
-/// The address after `listening on http://`.
+/// The address after `listening on http://` or `https://`.
 fn listening(printed: &str) -> Option<SocketAddr> {
-    let (_, rest) = printed.split_once("listening on http://")?;
+    let (_, rest) = printed.split_once("listening on http")?;
+    let (_, rest) = rest.split_once("://")?;
     let end = rest.find(|c: char| !(c.is_ascii_digit() || ".:".contains(c)))?;
     rest.get(..end)?.parse().ok()
 }
