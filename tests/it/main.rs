@@ -10,8 +10,8 @@ mod style;
 
 mod adversary;
 mod audit;
-mod backup;
 mod auth;
+mod backup;
 mod check;
 #[cfg(target_os = "linux")]
 mod clock;

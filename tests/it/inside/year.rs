@@ -13,7 +13,7 @@ use fastrand::Rng;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
-use super::house::House;
+use super::house::{House, operator};
 use crate::support::seed::Run;
 
 /// Set for the process that does the work: memory is measured where no other test runs.
