@@ -63,9 +63,9 @@ pub(super) fn append_problem(refusal: Refusal) -> Problem {
         Refusal::AtCap => unavailable(
             "too many events wait to be applied (queue.max_events); the event was not kept, send it again later",
         ),
-        Refusal::DiskLow => {
-            unavailable("the middleware's disk is nearly full; the event was not kept, send it again later")
-        }
+        Refusal::DiskLow => unavailable(
+            "the middleware's disk is nearly full, or does not work; the event was not kept, send it again later",
+        ),
         Refusal::Failed => Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "the middleware could not store the event, its log says why; the event was not kept, send it again",
