@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     io::{self, Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream},
-    path::PathBuf,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -149,8 +149,8 @@ fn crowd(daemon: &Daemon, of_each: usize) -> Vec<TcpStream> {
 
 /// Sends what is taken at once; whoever was cut is replaced by a new one.
 fn trickle(daemon: &Daemon, stream: &mut TcpStream, first: &[u8], bytes: &[u8]) {
-    match stream.write(bytes) {
-        Ok(_) => {}
+    match stream.write_all(bytes) {
+        Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
         Err(_) => {
             let source = stream.local_addr().map_or(HERE, |address| match address.ip() {
@@ -223,11 +223,13 @@ fn six_hundred_bodies_of_a_mebibyte_that_never_end() {
         stream.write_all(head.as_bytes()).ok();
         stream.set_nonblocking(true).unwrap();
     }
+    let mut taken = 0;
     for _ in 1..BODY / piece.len() {
         for stream in &mut crowd {
-            let _ = stream.write_all(&piece);
+            taken += stream.write(&piece).unwrap_or(0);
         }
     }
+    assert!(taken > limits::BODIES_BYTES_MAX, "{taken} bytes were taken: too few for anything to give way");
     honest.hold(|| {});
     honest.end(&daemon, "600 bodies of 1 MiB");
     assert!(site.log().contains("too many large bodies"), "the operator is told");
@@ -335,10 +337,9 @@ fn client_hello() -> Vec<u8> {
     hello
 }
 
-fn write_private(path: &PathBuf, text: &str) {
+fn write_private(path: &Path, text: &str) {
     use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
     file.write_all(text.as_bytes()).unwrap();
 }
 

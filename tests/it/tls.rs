@@ -1,7 +1,7 @@
 //! TLS on the listener, as an administrator meets it: certificate files in the configuration, `send`, a renewal while the
 //! daemon runs, and files that are not what they should be.
 
-use std::{fs, io::Write as _, path::PathBuf};
+use std::{fs, path::Path};
 
 use serde_json::json;
 
@@ -32,9 +32,9 @@ fn certify(site: &Site) {
     write_private(&site.path("key.pem"), &made.signing_key.serialize_pem());
 }
 
-fn write_private(path: &PathBuf, text: &str) {
+fn write_private(path: &Path, text: &str) {
     // The folder is its owner's alone.
-    fs::File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
+    fs::write(path, text).unwrap();
 }
 
 fn send(site: &Site, to: &[&str]) -> String {
