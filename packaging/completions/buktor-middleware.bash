@@ -16,6 +16,12 @@ _buktor__middleware() {
             ",$1")
                 cmd="buktor__middleware"
                 ;;
+            buktor__middleware,audit)
+                cmd="buktor__middleware__subcmd__audit"
+                ;;
+            buktor__middleware,backup)
+                cmd="buktor__middleware__subcmd__backup"
+                ;;
             buktor__middleware,check)
                 cmd="buktor__middleware__subcmd__check"
                 ;;
@@ -37,8 +43,14 @@ _buktor__middleware() {
             buktor__middleware,mapping)
                 cmd="buktor__middleware__subcmd__mapping"
                 ;;
+            buktor__middleware,queue)
+                cmd="buktor__middleware__subcmd__queue"
+                ;;
             buktor__middleware,rehearse)
                 cmd="buktor__middleware__subcmd__rehearse"
+                ;;
+            buktor__middleware,restore)
+                cmd="buktor__middleware__subcmd__restore"
                 ;;
             buktor__middleware,run)
                 cmd="buktor__middleware__subcmd__run"
@@ -115,6 +127,12 @@ _buktor__middleware() {
             buktor__middleware__subcmd__generate__subcmd__help,schema)
                 cmd="buktor__middleware__subcmd__generate__subcmd__help__subcmd__schema"
                 ;;
+            buktor__middleware__subcmd__help,audit)
+                cmd="buktor__middleware__subcmd__help__subcmd__audit"
+                ;;
+            buktor__middleware__subcmd__help,backup)
+                cmd="buktor__middleware__subcmd__help__subcmd__backup"
+                ;;
             buktor__middleware__subcmd__help,check)
                 cmd="buktor__middleware__subcmd__help__subcmd__check"
                 ;;
@@ -136,8 +154,14 @@ _buktor__middleware() {
             buktor__middleware__subcmd__help,mapping)
                 cmd="buktor__middleware__subcmd__help__subcmd__mapping"
                 ;;
+            buktor__middleware__subcmd__help,queue)
+                cmd="buktor__middleware__subcmd__help__subcmd__queue"
+                ;;
             buktor__middleware__subcmd__help,rehearse)
                 cmd="buktor__middleware__subcmd__help__subcmd__rehearse"
+                ;;
+            buktor__middleware__subcmd__help,restore)
+                cmd="buktor__middleware__subcmd__help__subcmd__restore"
                 ;;
             buktor__middleware__subcmd__help,run)
                 cmd="buktor__middleware__subcmd__help__subcmd__run"
@@ -181,6 +205,15 @@ _buktor__middleware() {
             buktor__middleware__subcmd__help__subcmd__mapping,test)
                 cmd="buktor__middleware__subcmd__help__subcmd__mapping__subcmd__test"
                 ;;
+            buktor__middleware__subcmd__help__subcmd__queue,compact)
+                cmd="buktor__middleware__subcmd__help__subcmd__queue__subcmd__compact"
+                ;;
+            buktor__middleware__subcmd__help__subcmd__queue,rekey)
+                cmd="buktor__middleware__subcmd__help__subcmd__queue__subcmd__rekey"
+                ;;
+            buktor__middleware__subcmd__help__subcmd__secret,new)
+                cmd="buktor__middleware__subcmd__help__subcmd__secret__subcmd__new"
+                ;;
             buktor__middleware__subcmd__help__subcmd__secret,protect)
                 cmd="buktor__middleware__subcmd__help__subcmd__secret__subcmd__protect"
                 ;;
@@ -196,14 +229,38 @@ _buktor__middleware() {
             buktor__middleware__subcmd__mapping__subcmd__help,test)
                 cmd="buktor__middleware__subcmd__mapping__subcmd__help__subcmd__test"
                 ;;
+            buktor__middleware__subcmd__queue,compact)
+                cmd="buktor__middleware__subcmd__queue__subcmd__compact"
+                ;;
+            buktor__middleware__subcmd__queue,help)
+                cmd="buktor__middleware__subcmd__queue__subcmd__help"
+                ;;
+            buktor__middleware__subcmd__queue,rekey)
+                cmd="buktor__middleware__subcmd__queue__subcmd__rekey"
+                ;;
+            buktor__middleware__subcmd__queue__subcmd__help,compact)
+                cmd="buktor__middleware__subcmd__queue__subcmd__help__subcmd__compact"
+                ;;
+            buktor__middleware__subcmd__queue__subcmd__help,help)
+                cmd="buktor__middleware__subcmd__queue__subcmd__help__subcmd__help"
+                ;;
+            buktor__middleware__subcmd__queue__subcmd__help,rekey)
+                cmd="buktor__middleware__subcmd__queue__subcmd__help__subcmd__rekey"
+                ;;
             buktor__middleware__subcmd__secret,help)
                 cmd="buktor__middleware__subcmd__secret__subcmd__help"
+                ;;
+            buktor__middleware__subcmd__secret,new)
+                cmd="buktor__middleware__subcmd__secret__subcmd__new"
                 ;;
             buktor__middleware__subcmd__secret,protect)
                 cmd="buktor__middleware__subcmd__secret__subcmd__protect"
                 ;;
             buktor__middleware__subcmd__secret__subcmd__help,help)
                 cmd="buktor__middleware__subcmd__secret__subcmd__help__subcmd__help"
+                ;;
+            buktor__middleware__subcmd__secret__subcmd__help,new)
+                cmd="buktor__middleware__subcmd__secret__subcmd__help__subcmd__new"
                 ;;
             buktor__middleware__subcmd__secret__subcmd__help,protect)
                 cmd="buktor__middleware__subcmd__secret__subcmd__help__subcmd__protect"
@@ -215,8 +272,76 @@ _buktor__middleware() {
 
     case "${cmd}" in
         buktor__middleware)
-            opts="-c -h -V --config --help --version run check rehearse mapping init demo send sync status events secret generate help"
+            opts="-c -h -V --config --help --version run check rehearse mapping init demo send sync status events audit backup restore queue secret generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__audit)
+            opts="-c -h --event --action --who --since --until --limit --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --event)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --action)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --who)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__backup)
+            opts="-c -h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -717,8 +842,36 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__help)
-            opts="run check rehearse mapping init demo send sync status events secret generate help"
+            opts="run check rehearse mapping init demo send sync status events audit backup restore queue secret generate help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__audit)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__backup)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -954,7 +1107,63 @@ _buktor__middleware() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__queue)
+            opts="rekey compact"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__queue__subcmd__compact)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__queue__subcmd__rekey)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         buktor__subcmd__middleware__subcmd__help__subcmd__rehearse)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__restore)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -983,8 +1192,22 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__help__subcmd__secret)
-            opts="protect"
+            opts="new protect"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__help__subcmd__secret__subcmd__new)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1244,6 +1467,132 @@ _buktor__middleware() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        buktor__subcmd__middleware__subcmd__queue)
+            opts="-c -h --config --help rekey compact help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__queue__subcmd__compact)
+            opts="-c -h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__queue__subcmd__help)
+            opts="rekey compact help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__queue__subcmd__help__subcmd__compact)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__queue__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__queue__subcmd__help__subcmd__rekey)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__queue__subcmd__rekey)
+            opts="-c -h --new-key --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --new-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         buktor__subcmd__middleware__subcmd__rehearse)
             opts="-c -h --event --all --run-statements --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1255,6 +1604,28 @@ _buktor__middleware() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__restore)
+            opts="-c -h --yes --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1293,7 +1664,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__secret)
-            opts="-c -h --config --help protect help"
+            opts="-c -h --config --help new protect help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1315,7 +1686,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__secret__subcmd__help)
-            opts="protect help"
+            opts="new protect help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1342,6 +1713,20 @@ _buktor__middleware() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        buktor__subcmd__middleware__subcmd__secret__subcmd__help__subcmd__new)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         buktor__subcmd__middleware__subcmd__secret__subcmd__help__subcmd__protect)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1349,6 +1734,36 @@ _buktor__middleware() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        buktor__subcmd__middleware__subcmd__secret__subcmd__new)
+            opts="-c -h --name --token --file --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1379,7 +1794,7 @@ _buktor__middleware() {
             return 0
             ;;
         buktor__subcmd__middleware__subcmd__send)
-            opts="-f -c -h --file --to --config --help appointment schedule_change payment"
+            opts="-f -c -h --file --to --unsigned --config --help appointment schedule_change payment"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
