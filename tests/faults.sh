@@ -47,7 +47,8 @@ long_tests() {
     done | sort -u
 }
 mapfile -t tests < <(
-    long_tests | while read -r name; do
+    # One test of each kind of database, whose names are made by a macro.
+    { long_tests; echo faults_at_random_lose_and_double_nothing; } | while read -r name; do
         if [ ${#filters[@]} -eq 0 ]; then echo "$name"; fi
         for filter in "${filters[@]}"; do
             case $name in *"$filter"*) echo "$name" ;; esac

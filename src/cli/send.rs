@@ -120,8 +120,11 @@ fn target(to: Option<&str>, server: Option<&Server>) -> Target {
         (None, None) => Target::parse("127.0.0.1:5000"),
         (Some(to), listener) => {
             let target = Target::parse(to);
-            let wants_tls = target.tls.is_some() || !to.contains("://");
-            listener.filter(|listener| wants_tls && listener.authority == target.authority).unwrap_or(target)
+            let is_it = |listener: &Target| {
+                let agrees = listener.tls.is_some() == target.tls.is_some() || !to.contains("://");
+                agrees && listener.authority == target.authority
+            };
+            listener.filter(is_it).unwrap_or(target)
         }
     }
 }

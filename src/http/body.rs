@@ -50,7 +50,11 @@ impl Body {
             return Err(BodyError::TooLarge(self.bytes_max));
         }
         let time_max = self.time_max;
-        timeout(time_max, self.collect()).await.unwrap_or(Err(BodyError::TooSlow(time_max)))
+        let read = timeout(time_max, self.collect()).await.unwrap_or(Err(BodyError::TooSlow(time_max)));
+        if read == Err(BodyError::Crowded) {
+            self.place.has_given_up();
+        }
+        read
     }
 
     async fn collect(&mut self) -> Result<Bytes, BodyError> {

@@ -190,6 +190,16 @@ impl Place {
         self.seat.is_asked(asked::BYTES | asked::LAST | asked::NOW)
     }
 
+    /// The body that is being read was given up. Where that was for its connection's place, it is told as such.
+    pub(super) fn has_given_up(&self) {
+        if !self.seat.is_asked(asked::BYTES) {
+            return;
+        }
+        if let Some(bodies) = self.connections.bodies.count(self.connections.now()) {
+            tracing::warn!(bodies, "too many large bodies at once: those that came slowest were cut");
+        }
+    }
+
     /// Lets the body hold so many bytes more, as soon as all bodies together may; `false` where it must be given up.
     pub(super) async fn reserve(&self, more: usize) -> bool {
         loop {
@@ -205,9 +215,6 @@ impl Place {
                 freed.as_mut().poll(cx).map(|()| false)
             });
             if given_up.await {
-                if let Some(bodies) = self.connections.bodies.count(self.connections.now()) {
-                    tracing::warn!(bodies, "too many large bodies at once: those that came slowest were cut");
-                }
                 return false;
             }
         }
@@ -279,8 +286,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        let held_bytes = self.seat.holds_bytes();
         self.connections.registry().leave(self.number);
-        if self.seat.holds_bytes() {
+        if held_bytes {
             self.connections.freed.notify_waiters();
         }
         self.connections.tell_change();

@@ -190,7 +190,7 @@ fn effort(short: bool, goes_on: &(dyn Fn() -> bool + Sync)) -> Effort<'_> {
     if short {
         Effort { cuts: 160, passes: 4, images: 2, goes_on }
     } else {
-        Effort { cuts: 3000, passes: 10, images: 2, goes_on }
+        Effort { cuts: 3000, passes: 60, images: 2, goes_on }
     }
 }
 
@@ -258,7 +258,7 @@ fn what_was_acknowledged_survives_a_power_cut() {
     let (mut cuts, mut images, mut drained) = (0, 0, 0);
     let short = run.budget < Duration::from_secs(20);
     for round in 0.. {
-        let history = live(&run, round, if short { 300 } else { 1500 }, |_, _| {});
+        let history = live(&run, round, if short { 300 } else { 600 }, |_, _| {});
         assert!(history.erased, "nothing was erased, so that no cut came while it was");
         let mut rng = run.rng(round * 100 + 98);
         let found = replay(&history, &mut rng, &effort(short, &|| run.goes_on()));
@@ -280,7 +280,7 @@ fn a_sync_that_fails_is_no_loss() {
     let short = run.budget < Duration::from_secs(20);
     for round in 0.. {
         // The system takes what it could not write for written; only what is written again is sure to be there later.
-        let history = live(&run, 500 + round, if short { 200 } else { 1500 }, |machine, rng| {
+        let history = live(&run, 500 + round, if short { 200 } else { 600 }, |machine, rng| {
             machine.fail_syncs(rng.u64(1..4));
         });
         let failed = history.journal.records.iter().filter(|record| record.op == Op::SyncFailed).count();
