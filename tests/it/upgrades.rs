@@ -124,7 +124,7 @@ fn check(name: &str, links: bool) {
     assert!(listed.as_array().unwrap().len() >= all, "{name}");
     daemon.stop();
     let queue = Connection::open(site.path("queue.db")).unwrap();
-    for (pragma, expected) in [("integrity_check", "ok"), ("user_version", "2"), ("auto_vacuum", "2")] {
+    for (pragma, expected) in [("integrity_check", "ok"), ("user_version", "3"), ("auto_vacuum", "2")] {
         let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
         let found: String = queue.query_row(&sql, [], |row| row.get(0)).unwrap();
         assert_eq!(found, expected, "{name}: {pragma}");
@@ -180,7 +180,7 @@ fn a_migration_that_is_killed_leaves_one_layout_or_the_other() {
             assert_eq!(plain, 10_000);
         } else {
             new += 1;
-            assert_eq!((layout, plain), (2, 0));
+            assert_eq!((layout, plain), (3, 0));
             if run.goes_on() {
                 for end in ["", "-wal", "-shm"] {
                     drop(fs::remove_file(site.path(&format!("queue.db{end}"))));
