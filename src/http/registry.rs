@@ -177,16 +177,17 @@ impl Registry {
     fn make_room(&self, address: Address) -> Option<()> {
         loop {
             let Survey { leaving, near, all } = self.survey(address);
+            // An address whose requests are all being answered is an honest one; all together still have their bound.
+            let rival = near.oldest.filter(|_| near.count >= self.bounds.connections_per_address_max);
+            let rival = match rival {
+                Some(rival) => rival,
+                None if all.count >= self.bounds.connections_max => all.oldest?,
+                None => return Some(()),
+            };
             if leaving >= CUTTING_MAX {
                 return None;
             }
-            // An address whose requests are all being answered is an honest one; all together still have their bound.
-            let rival = near.oldest.filter(|_| near.count >= self.bounds.connections_per_address_max);
-            match rival {
-                Some(rival) => rival.ask(asked::ROOM),
-                None if all.count >= self.bounds.connections_max => all.oldest?.ask(asked::ROOM),
-                None => return Some(()),
-            }
+            rival.ask(asked::ROOM);
         }
     }
 
