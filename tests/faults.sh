@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The long form of the fault tests: `bash tests/faults.sh [--minutes N] [--seed S] [FILTER...]`. Runs every test that takes its time
 # and its seed from tests/it/support/seed.rs for its share of N minutes (10), or those whose names have a FILTER in them. Prints
-# the seed at the start, and at the end one line with what was done: kills survived, power cuts replayed, and so on. The same
+# the seed at the start; without a FILTER fuzzes too, a minute for each target (tests/fuzz.sh); prints at the end one line with what was done: kills survived, power cuts replayed, and so on. The same
 # seed takes the same decisions again; when a process is how far is the machine's own affair.
 set -euo pipefail
 
@@ -72,6 +72,10 @@ report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 code=0
 bash tests/run.sh "${tests[@]}" 2>&1 | tee "$report" || code=$?
+# A minute for each target.
+if [ ${#filters[@]} -eq 0 ]; then
+    bash tests/fuzz.sh 2>&1 | tee -a "$report" || code=$?
+fi
 totals=$(
     sed -n 's/^.*: TOTAL \(.*\): \([0-9]*\)$/\2 \1/p' "$report" |
         awk '{ n = $1; $1 = ""; sum[$0] += n } END { for (what in sum) printf "%d%s\n", sum[what], what }' |

@@ -135,8 +135,12 @@ fn no_body_is_slow_by_its_form() {
             let body = format!(r#"{{"type":"visit","k":1,"v":{}}}"#, value(bytes));
             (0..3).map(|_| time(body.as_bytes())).min().unwrap()
         };
-        let (small, large) = (took(16 * 1024), took(128 * 1024));
-        assert!(large < small * 32 + Duration::from_millis(100), "{name}: {small:?}, then {large:?}");
+        // A machine that has other work makes one of them slow, but not each time the longer one.
+        let tries: Vec<_> = std::iter::repeat_with(|| (took(16 * 1024), took(128 * 1024)))
+            .take(5)
+            .take_while(|(small, large)| *large > *small * 32 + Duration::from_millis(100))
+            .collect();
+        assert!(tries.len() < 5, "{name}: {tries:?}");
     }
 }
 
