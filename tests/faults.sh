@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The long form of the fault tests: `bash tests/faults.sh [--minutes N] [--seed S] [FILTER...]`. Runs every test that takes its time
 # and its seed from tests/it/support/seed.rs for its share of N minutes (10), or those whose names have a FILTER in them. Prints
-# the seed at the start; without a FILTER fuzzes too, a minute for each target (tests/fuzz.sh); prints at the end one line with what was done: kills survived, power cuts replayed, and so on. The same
-# seed takes the same decisions again; when a process is how far is the machine's own affair.
+# the seed at the start. Without a FILTER it fuzzes, too: a minute for each target (tests/fuzz.sh). The last line says what was done:
+# kills survived, power cuts replayed, and so on. The same seed takes the same decisions again; when a process is how far is the
+# machine's own affair.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

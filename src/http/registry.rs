@@ -179,11 +179,7 @@ impl Registry {
             let Survey { leaving, near, all } = self.survey(address);
             // An address whose requests are all being answered is an honest one; all together still have their bound.
             let rival = near.oldest.filter(|_| near.count >= self.bounds.connections_per_address_max);
-<<<<<<< HEAD
             let victim = match rival {
-=======
-            let rival = match rival {
->>>>>>> fuzz
                 Some(rival) => rival,
                 None if all.count >= self.bounds.connections_max => all.oldest?,
                 None => return Some(()),
@@ -191,11 +187,7 @@ impl Registry {
             if leaving >= CUTTING_MAX {
                 return None;
             }
-<<<<<<< HEAD
             victim.ask(asked::ROOM);
-=======
-            rival.ask(asked::ROOM);
->>>>>>> fuzz
         }
     }
 
