@@ -48,7 +48,7 @@ pub(crate) fn send(
     run: u64,
     ids: Ids,
 ) -> anyhow::Result<Seen> {
-    follow(address, connections, time, course(run, ids, ""))
+    follow(address, connections, time, &course(run, ids, ""))
 }
 
 /// Sends the same event with these header lines.
@@ -58,7 +58,7 @@ pub(crate) fn send_same(
     time: Duration,
     headers: &'static str,
 ) -> anyhow::Result<Seen> {
-    follow(address, connections, time, course(0, Ids::Same, headers))
+    follow(address, connections, time, &course(0, Ids::Same, headers))
 }
 
 fn course(run: u64, ids: Ids, headers: &'static str) -> Arc<Course> {
@@ -70,17 +70,17 @@ fn follow(
     address: SocketAddr,
     connections: u64,
     time: Duration,
-    course: Arc<Course>,
+    course: &Arc<Course>,
 ) -> anyhow::Result<Seen> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut senders = Vec::new();
     let mut alone = None;
     if connections == 1 {
-        let course = Arc::clone(&course);
+        let course = Arc::clone(course);
         alone = Some(thread::spawn(move || send_alone(address, &course)));
     } else {
         for _ in 0..connections {
-            senders.push(runtime.spawn(send_among(address, Arc::clone(&course))));
+            senders.push(runtime.spawn(send_among(address, Arc::clone(course))));
         }
     }
     thread::sleep(WARM_UP);
