@@ -343,7 +343,7 @@ mod tests {
         assert!(begins(&cap, 60));
         assert!(!begins(&cap, 61) && !begins(&disk, 61));
         acceptance.refusing.store(true, Ordering::Relaxed);
-        let late = acceptance.begins(discriminant(&cap), start + Duration::from_secs(300));
+        let late = acceptance.begins(discriminant(&cap), start + Duration::from_mins(5));
         assert!(!late, "it was told, and is still so");
     }
 }
