@@ -5,17 +5,12 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-        mpsc::{self, Receiver, SyncSender, TrySendError},
-    },
-    thread,
     time::{Duration, Instant},
 };
 
 use chrono::NaiveDate;
 use tracing::{Level, Metadata};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{
@@ -28,8 +23,6 @@ const PREFIX: &str = "buktor-middleware.";
 const SUFFIX: &str = ".log";
 /// How often it is looked whether the file is still in its folder, and tried to open one that could not be.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// How long a stop waits for the lines that are left.
-const LAST_LINES_TIME: Duration = Duration::from_secs(1);
 
 /// What the files do not have, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,29 +52,23 @@ const BOUND: Bound = Bound { bytes: LOG_FILE_BYTES_MAX, for_errors: LOG_ERROR_BY
 
 /// Where the log's lines go in; clones share the files.
 #[derive(Clone, Debug)]
-pub(super) struct Lines {
-    inbox: SyncSender<Message>,
-    dropped: Arc<AtomicUsize>,
-}
+pub(super) struct Lines(NonBlocking);
 
-#[derive(Debug)]
-enum Message {
-    Line { is_error: bool, bytes: Vec<u8> },
-    End,
-}
+/// Before an error's line on its way to the files, and before any other's.
+const MARKS: [u8; 2] = *b"E-";
 
 /// One line's way in.
 #[derive(Debug)]
-pub(super) struct Pen<'a> {
-    lines: &'a Lines,
+pub(super) struct Pen {
+    lines: NonBlocking,
     is_error: bool,
 }
 
 /// Ends the thread of the files when it is dropped, after the lines that wait.
 #[derive(Debug)]
 pub(super) struct Files {
-    lines: Lines,
-    ended: Receiver<()>,
+    _worker: WorkerGuard,
+    dropped: ErrorCounter,
 }
 
 impl Files {
@@ -93,58 +80,60 @@ impl Files {
         tell: Tell,
     ) -> io::Result<(Lines, Self)> {
         make_folder(folder)?;
-        let mut day = Day::open(folder, days, BOUND, clock.now().utc().date_naive(), tell)?;
-        let (inbox, messages) = mpsc::sync_channel(LOG_LINES_MAX);
-        let (done, ended) = mpsc::sync_channel(1);
-        thread::Builder::new().name("log".to_owned()).spawn(move || {
-            while let Ok(Message::Line { is_error, bytes }) = messages.recv() {
-                day.line(clock.now().utc().date_naive(), Instant::now(), is_error, &bytes);
-            }
-            // Nobody waits where the process ends without a stop.
-            let _ = done.send(());
-        })?;
-        let lines = Lines { inbox, dropped: Arc::default() };
-        Ok((lines.clone(), Self { lines, ended }))
+        let day = Day::open(folder, days, BOUND, clock.now().utc().date_naive(), tell)?;
+        let (lines, worker) = NonBlockingBuilder::default()
+            .lossy(true)
+            .buffered_lines_limit(LOG_LINES_MAX)
+            .thread_name("log")
+            .finish(Today { day, clock });
+        let dropped = lines.error_counter();
+        Ok((Lines(lines), Self { _worker: worker, dropped }))
     }
 
     /// Lines that found the buffer full because the disk was too slow.
     pub(super) fn dropped(&self) -> usize {
-        self.lines.dropped.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        let deadline = Instant::now() + LAST_LINES_TIME;
-        // Not `send`, which waits for a disk that hangs.
-        while let Err(TrySendError::Full(_)) = self.lines.inbox.try_send(Message::End) {
-            if Instant::now() >= deadline {
-                return;
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        // Whatever the answer, this was all the time there is.
-        let _ = self.ended.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+        self.dropped.dropped_lines()
     }
 }
 
 impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Pen<'a>;
+    type Writer = Pen;
 
-    fn make_writer(&'a self) -> Pen<'a> {
-        Pen { lines: self, is_error: false }
+    fn make_writer(&'a self) -> Pen {
+        Pen { lines: self.0.clone(), is_error: false }
     }
 
-    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Pen<'a> {
-        Pen { lines: self, is_error: *metadata.level() == Level::ERROR }
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Pen {
+        Pen { lines: self.0.clone(), is_error: *metadata.level() == Level::ERROR }
     }
 }
 
-impl io::Write for Pen<'_> {
+impl io::Write for Pen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let line = Message::Line { is_error: self.is_error, bytes: bytes.to_vec() };
-        if self.lines.inbox.try_send(line).is_err() {
-            self.lines.dropped.fetch_add(1, Ordering::Relaxed);
+        let [error, other] = MARKS;
+        let mut line = Vec::with_capacity(bytes.len() + 1);
+        line.push(if self.is_error { error } else { other });
+        line.extend_from_slice(bytes);
+        self.lines.write_all(&line)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The other end of [`Pen`]: takes a marked line a call, and what fails is the day's to tell.
+struct Today<C> {
+    day: Day,
+    clock: C,
+}
+
+impl<C: Clock> io::Write for Today<C> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some((mark, line)) = bytes.split_first() {
+            let [error, _] = MARKS;
+            self.day.line(self.clock.now().utc().date_naive(), Instant::now(), *mark == error, line);
         }
         Ok(bytes.len())
     }
@@ -383,6 +372,8 @@ fn close_to_others(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test ends there, as it should")]
 mod tests {
+    use std::sync::mpsc::{self, Receiver};
+
     use super::*;
 
     const SMALL: Bound = Bound { bytes: 100, for_errors: 40 };

@@ -113,6 +113,8 @@ fn examples_of_configurations_load() {
     let path = folder.path().join("his-config.json");
     // Where the examples have Oracle's client library.
     fs::create_dir(folder.path().join("instantclient")).unwrap();
+    // Where they have a secret.
+    fs::write(folder.path().join("buktor-secret.txt"), "whsec_q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQ\n").unwrap();
     let mut loaded = 0;
     for document in DOCUMENTS {
         let text = committed(document);

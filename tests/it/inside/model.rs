@@ -264,7 +264,6 @@ impl Model {
         let hour = Duration::from_hours(1);
         let keep = Duration::from_hours(24 * limits::KEEP_APPLIED_DAYS_DEFAULT);
         let (sure, perhaps) = (now.before(keep).before(hour), now.before(keep).after(hour));
-        let last = self.events.keys().max().copied();
         // A twin goes first; then the one whose id it has.
         let mut gone: BTreeSet<i64> = BTreeSet::new();
         loop {
@@ -272,7 +271,7 @@ impl Model {
             for event in self.events.values() {
                 let twin =
                     self.events.values().any(|e| e.conflict_of == Some(event.seq) && !gone.contains(&e.seq));
-                let may = event.state.is_final() && Some(event.seq) != last && !twin;
+                let may = event.state.is_final() && !twin;
                 if may
                     && (event.settled_at < sure || event.settled_at < perhaps && !left.contains(&event.seq))
                 {
