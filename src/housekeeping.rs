@@ -73,7 +73,8 @@ async fn prune(queue: &Queue, keep: &config::Queue, now: Timestamp) -> Result<()
         let erased = queue.prune(retention).await?;
         finished += erased.finished;
         parked += erased.parked;
-        if !erased.more {
+        // What went may have been all that kept another, whose id it had.
+        if !erased.more && erased.finished + erased.parked == 0 {
             break;
         }
     }

@@ -194,7 +194,12 @@ impl House {
         };
         let keep_audit = Duration::from_hours(24 * u64::from(limits::KEEP_AUDIT_DAYS_DEFAULT));
         life.runtime.block_on(async {
-            while queue.prune(retention).await.unwrap().more {}
+            loop {
+                let erased = queue.prune(retention).await.unwrap();
+                if !erased.more && erased.finished + erased.parked == 0 {
+                    break;
+                }
+            }
             let operators_before = now.before(limits::KEEP_AUDIT_OPERATORS);
             while queue.prune_audit(now.before(keep_audit), operators_before).await.unwrap() > 0 {}
             queue.tidy().await.unwrap();
