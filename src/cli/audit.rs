@@ -34,7 +34,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Show at most so many
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     limit: usize,
     /// Print JSON, for scripts
     #[arg(long)]

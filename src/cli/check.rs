@@ -19,7 +19,7 @@ use crate::{
         Planner, tables,
         verify::{Finding, Severity},
     },
-    queue::Inspector,
+    queue::{self, Inspector, QueueError},
     sql::batch::Packer,
 };
 
@@ -65,6 +65,8 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
     }
     if config.queue.path.exists() {
         match Inspector::open(&config.queue.path, &config.queue.key) {
+            // The daemon mends that by itself.
+            Err(error @ QueueError::Older { .. }) => report.warning("queue.path", error.to_string()),
             Err(error) => report.problem("queue.path", error.to_string()),
             Ok(inspector) => {
                 if let Err(error) = inspector.key_fits() {
@@ -72,6 +74,12 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
                 }
             }
         }
+    }
+    if config.queue.encrypt
+        && report.findings.is_empty()
+        && let Err(error) = queue::key_is_usable(&config.queue.key)
+    {
+        report.problem("queue.key", error.to_string());
     }
     report.findings.extend(guard::findings(&config));
     runtime()?.block_on(look_at_his(&config, &mut report));
@@ -216,7 +224,7 @@ impl Report {
 }
 
 /// `FILE:LINE:COLUMN: KEY.PATH`; without a line where the file does not have the key's section.
-fn place(config: &Config, at: &str) -> String {
+pub(super) fn place(config: &Config, at: &str) -> String {
     let file = config.path.display();
     let path = crate::config::plain_path(at);
     config

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use crate::{
     cli::senders,
-    config::{Auth, Config, QueueKey},
+    config::{Auth, Config, QueueKey, ServerTls},
+    http::tls,
+    model::clock::{Clock as _, SystemClock},
     plan::verify::{Finding, Severity},
 };
 
@@ -26,8 +28,34 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     if let Some(words) = senders::address_warning(&config.auth) {
         found.push(finding(Severity::Warning, "auth.allowed_addresses", &words));
     }
+    found.extend(config.server.tls.as_ref().and_then(certificate));
+    found.extend(unused_key(config));
     found.extend(readable_files(config));
     found
+}
+
+/// What is wrong with the listener's certificate.
+fn certificate(tls: &ServerTls) -> Option<Finding> {
+    match tls::examine(tls) {
+        Err(error) => Some(finding(Severity::Problem, error.at(), &error.words())),
+        Ok(Some((_, until))) if until < SystemClock.now() => {
+            let words = format!(
+                "{} has expired on {}, and senders will refuse it: renew it",
+                tls.certificate.display(),
+                until.rfc3339()
+            );
+            Some(finding(Severity::Warning, "server.tls.certificate", &words))
+        }
+        Ok(_) => None,
+    }
+}
+
+/// A key for what is not encrypted: probably `encrypt` was forgotten.
+fn unused_key(config: &Config) -> Option<Finding> {
+    let beside = config.queue.path.with_extension("key");
+    let named = !matches!(&config.queue.key, QueueKey::File(file) if *file == beside);
+    let words = "names a key, but queue.encrypt is not true: the events in the queue file are not encrypted";
+    (named && !config.queue.encrypt).then(|| finding(Severity::Warning, "queue.key", words))
 }
 
 /// What everyone who runs the daemon without credentials should know.

@@ -46,15 +46,16 @@ pub(super) fn run(explicit: Option<&Path>, command: &Command) -> Result<Exit, Fa
     };
     match command {
         Command::Rekey { new_key } => {
-            let mut told = 0;
+            let mut told = None;
             let done = queue::rekey(options, new_key.as_deref(), |done, all| {
-                if done == 0 || done == all || done - told >= TOLD_EVENTS {
-                    told = done;
+                let due = told.is_none_or(|told| done >= told + TOLD_EVENTS || (done == all && told != all));
+                if due {
+                    told = Some(done);
                     output::talk(&format!("{done} of {all} events encrypted with the new key"));
                 }
             })
             .map_err(problem)?;
-            let detail = format!("{} events are encrypted with a new key", done.events);
+            let detail = format!("{} encrypted with a new key", events(done.events));
             note("queue rekey", AuditAction::Rekey, &detail).map_err(problem)?;
             output::data(&summary(&done))?;
         }
@@ -85,5 +86,9 @@ fn summary(done: &Rekeyed) -> String {
                  the queue that were made before need the old key."
             .to_owned(),
     };
-    format!("{} events are encrypted with the new key.\n{next}", done.events)
+    format!("{} encrypted with the new key.\n{next}", events(done.events))
+}
+
+fn events(count: u64) -> String {
+    if count == 1 { "1 event is".to_owned() } else { format!("{count} events are") }
 }

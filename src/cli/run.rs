@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use crate::{
     cli::{
+        check,
         exit::{Exit, Failure},
         guard, load_config, output, runtime, senders,
     },
@@ -29,7 +30,8 @@ pub(super) fn run(explicit: Option<&Path>) -> Result<Exit, Failure> {
     runtime()?.block_on(async {
         let signal = daemon::stop_signal()
             .map_err(|e| Failure::new(Exit::Problems, format!("signals cannot be received: {e}")))?;
-        let daemon = Daemon::start(config.clone(), Arc::new(SystemClock)).await.map_err(failure)?;
+        let daemon =
+            Daemon::start(config.clone(), Arc::new(SystemClock)).await.map_err(|e| failure(&config, e))?;
         for line in summary(&config, &daemon) {
             output::talk(&line);
         }
@@ -40,13 +42,19 @@ pub(super) fn run(explicit: Option<&Path>) -> Result<Exit, Failure> {
             info!("stopping: requests and events under way are finished first");
             signalled.cancel();
         });
-        daemon.run(stop).await.map_err(failure)
+        daemon.run(stop).await.map_err(|e| failure(&config, e))
     })?;
     Ok(Exit::Done)
 }
 
-fn failure(error: StartError) -> Failure {
-    Failure::new(Exit::Problems, error)
+fn failure(config: &Config, error: StartError) -> Failure {
+    match error {
+        StartError::Tls(error) => {
+            let place = check::place(config, error.at());
+            Failure::new(Exit::Configuration, format!("{place}: {}", error.words()))
+        }
+        other => Failure::new(Exit::Problems, other),
+    }
 }
 
 /// The few lines that tell what runs here.

@@ -16,6 +16,7 @@ use crate::{
         exit::{Exit, Failure},
         output, random, secret_protect,
     },
+    config::credential_name_fault,
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -53,6 +54,9 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
 }
 
 fn make(new: &New) -> Result<Exit, Failure> {
+    if let Some(fault) = new.name.as_deref().and_then(credential_name_fault) {
+        return Err(Failure::new(Exit::Usage, format!("--name {fault}; no secret was made")));
+    }
     let random = Zeroizing::new(random()?);
     let secret = if new.token { auth::new_token(&random) } else { auth::new_signing_secret(&random) };
     let kept = match &new.file {
@@ -148,6 +152,18 @@ mod tests {
         assert!(write(&path, "other").unwrap_err().message.contains("name a new one"));
         assert!(write(folder.path(), "other").is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "whsec_AAEC\n");
+    }
+
+    #[test]
+    fn a_name_that_the_configuration_would_refuse_is_refused() {
+        let check = |name: &str| {
+            let new = New { name: Some(name.to_owned()), token: false, file: None };
+            let failure = make(&new).unwrap_err();
+            assert_eq!(failure.exit, Exit::Usage);
+            assert!(failure.message.starts_with("--name must be"), "{}", failure.message);
+        };
+        check("");
+        check(" a");
     }
 
     #[test]

@@ -20,12 +20,17 @@ pub(super) fn words(auth: &Auth) -> String {
 }
 
 fn address_words(auth: &Auth) -> String {
-    let listed = |all: &[ipnet::IpNet]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let listed = |all: &[ipnet::IpNet]| all.iter().map(address).collect::<Vec<_>>().join(", ");
     let allowed = (!auth.allowed_addresses.is_empty())
         .then(|| format!("; only from {}", listed(&auth.allowed_addresses)));
     let trusted = (!auth.trusted_proxies.is_empty())
         .then(|| format!("; {} may say by X-Forwarded-For who sent", listed(&auth.trusted_proxies)));
     allowed.into_iter().chain(trusted).collect()
+}
+
+/// As people write it: one machine without the length of its network.
+fn address(net: &ipnet::IpNet) -> String {
+    if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
 }
 
 fn names(all: &[Credential]) -> String {
@@ -39,9 +44,10 @@ pub(super) fn address_warning(auth: &Auth) -> Option<String> {
         auth.allowed_addresses.iter().any(|allowed| allowed.contains(*proxy) || proxy.contains(allowed))
     })?;
     Some(format!(
-        "{proxy} is a trusted proxy, and its own address is allowed to send: a request that it passes on without \
+        "{} is a trusted proxy, and its own address is allowed to send: a request that it passes on without \
          X-Forwarded-For counts as its own and is let in; leave its address out here, unless programs on that machine \
-         send events too"
+         send events too",
+        address(proxy)
     ))
 }
 
@@ -82,7 +88,7 @@ mod tests {
         };
         check(
             &far,
-            r#"a token ("a"); only from 192.0.2.0/24; 127.0.0.1/32 may say by X-Forwarded-For who sent"#,
+            r#"a token ("a"); only from 192.0.2.0/24; 127.0.0.1 may say by X-Forwarded-For who sent"#,
         );
     }
 

@@ -49,7 +49,8 @@ impl Kind {
 }
 
 /// What is wrong with a name.
-pub(super) fn name_fault(name: &str) -> Option<String> {
+#[must_use]
+pub fn name_fault(name: &str) -> Option<String> {
     let fine = !name.trim().is_empty()
         && name.trim() == name
         && !name.contains(char::is_control)

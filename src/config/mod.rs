@@ -44,6 +44,7 @@ mod syntax;
 mod tests;
 mod words;
 
+pub use credential::name_fault as credential_name_fault;
 pub use find::{FILE_NAME, find};
 pub use keypath::{KeyPath, plain_path};
 pub use locate::Places;

@@ -62,6 +62,12 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
+/// Whether a listener could serve with these files, and from when until when their certificate holds.
+pub fn examine(paths: &ServerTls) -> Result<Option<(Timestamp, Timestamp)>, TlsError> {
+    let files = Files::read(paths)?;
+    Ok(Pair::of(&files, paths, &aws_lc_rs::default_provider())?.validity)
+}
+
 /// How a connection has begun.
 pub(super) enum Greeting {
     /// With a handshake, which is done.

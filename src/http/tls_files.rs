@@ -58,6 +58,28 @@ pub enum TlsError {
     },
 }
 
+impl TlsError {
+    /// The configuration's key that is wrong.
+    #[must_use]
+    pub fn at(&self) -> &'static str {
+        match self {
+            Self::Read { key: "key", .. } | Self::Content { key: "key", .. } => "server.tls.key",
+            Self::Read { .. } | Self::Content { .. } => "server.tls.certificate",
+            Self::Mismatch { .. } => "server.tls",
+        }
+    }
+
+    /// What is wrong and what to do, without the key.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let words = self.to_string();
+        words
+            .strip_prefix(self.at())
+            .and_then(|rest| rest.strip_prefix(": "))
+            .map_or(words.clone(), str::to_owned)
+    }
+}
+
 fn read_advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => {

@@ -145,6 +145,17 @@ pub(super) fn read(file: &Path) -> Result<Option<KeyText>, QueueError> {
     }
 }
 
+/// Whether the configuration's key can be used, or made where its file is missing; what it opens is for others to say.
+pub fn usable(key: &QueueKey) -> Result<(), QueueError> {
+    let QueueKey::File(file) = key else { return Ok(()) };
+    let Some(text) = read(file)? else {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let missing = |error| QueueError::io("make a key file in the folder", folder, error);
+        return fs::metadata(folder).map(drop).map_err(missing);
+    };
+    master(&text, key).map(drop)
+}
+
 /// The master key of a text.
 pub(super) fn master(text: &str, key: &QueueKey) -> Result<SealKey, QueueError> {
     SealKey::master(text).ok_or_else(|| QueueError::KeyShort { key: place(key) })

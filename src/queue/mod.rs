@@ -68,6 +68,7 @@ pub use convert::AtRest;
 pub use doubt::RESTORED_CAUSE;
 pub use error::{QueueError, QueueTrouble};
 pub use inspect::Inspector;
+pub use keys::usable as key_is_usable;
 pub use links::{LinksOf, Proposal};
 pub use listed::{CauseCount, DaemonStatus, EventDetail, EventFilter, EventRow};
 pub use pass::{Erased, Kinds, Release, Retention};

@@ -118,7 +118,7 @@ fn finish(mut store: Store, lock: DaemonLock) -> Result<(), QueueError> {
 
 /// The text of the file that holds the new key.
 fn given_text(file: &Path) -> Result<keys::KeyText, QueueError> {
-    let missing = || QueueError::io("read the new key", file, io::ErrorKind::NotFound.into());
+    let missing = || QueueError::io("read the new key", file, io::Error::other("there is no such file"));
     let text = keys::read(file)?.ok_or_else(missing)?;
     // Before anything is changed.
     keys::master(&text, &QueueKey::File(file.to_owned()))?;

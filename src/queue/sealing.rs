@@ -67,6 +67,11 @@ impl Sealing {
             return Ok(sealing);
         }
         sealing.switch(conn, path, master.as_ref().filter(|_| encrypt))?;
+        if !encrypt {
+            tracing::warn!(
+                "queue.encrypt is off now: the events in the queue file are decrypted, and new ones are not encrypted"
+            );
+        }
         Ok(sealing)
     }
 

@@ -84,9 +84,13 @@ fn a_renewed_certificate_is_served_without_a_restart() {
 fn files_that_are_not_what_they_should_be() {
     let site = site();
     let check = |words: &[&str]| {
-        let said = site.cli(&["run"]).assert_code(1);
+        let said = site.cli(&["run"]).assert_code(78);
         for word in words.iter().chain(&["server.tls"]) {
             assert!(said.contains(word), "{word}: {said}");
+        }
+        let checked = site.cli(&["check"]).assert_code(1);
+        for word in words.iter().chain(&["PROBLEM: ", ": server.tls"]) {
+            assert!(checked.contains(word), "{word}: {checked}");
         }
         assert!(!site.path("queue.db").exists(), "a queue was made for a daemon that does not start");
     };
