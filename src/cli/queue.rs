@@ -21,7 +21,7 @@ pub(super) enum Command {
     /// Encrypt all events in the queue file with a new key, after the old one may have become known
     ///
     /// The daemon must be stopped. The new key takes the place of the old one in the key file: back it up, apart from the
-    /// queue file, and keep the old one as long as you keep backups of the queue that were made with it. If it is
+    /// queue file. The old one is kept beside it; delete it once no backup of the queue is left that was made with it. If it is
     /// interrupted, run it again; the events stay readable at every instant.
     Rekey {
         /// The file that holds the new key, a text of at least 32 characters; without it one is made. Needed where
@@ -77,16 +77,20 @@ pub(super) fn run(explicit: Option<&Path>, command: &Command) -> Result<Exit, Fa
 
 fn summary(done: &Rekeyed) -> String {
     let next = match &done.key {
-        Some(file) => format!(
-            "The new key is in {}: back it up, apart from the queue file. Backups of the queue that were made before need the old \
-             key.",
-            file.display()
-        ),
-        None => "Now put the new key where queue.key of the configuration says: until then the daemon does not start. Backups of \
-                 the queue that were made before need the old key."
-            .to_owned(),
+        Some(file) => format!("The new key is in {}: back it up, apart from the queue file.", file.display()),
+        None => "Now put the new key where queue.key of the configuration says: until then the daemon does not start.".to_owned(),
     };
-    format!("{} encrypted with the new key.\n{next}", events(done.events))
+    let old = match &done.old_key {
+        Some(file) => {
+            format!(", which is in {} now: delete that once no such backup is left", file.display())
+        }
+        None => String::new(),
+    };
+    format!(
+        "{} encrypted with the new key.
+{next} Backups of the queue that were made before need the old key{old}.",
+        events(done.events)
+    )
 }
 
 fn events(count: u64) -> String {

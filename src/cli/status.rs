@@ -71,6 +71,11 @@ fn view(config: &Config, inspector: &Inspector, awaiting: &[Awaited]) -> Result<
         })
         .collect();
     let at_rest = at_rest_words(inspector.at_rest()?);
+    // A daemon that runs has what it needs in memory, and would not start again. Who may not read the key asks for the rest.
+    let key_problem = match inspector.key_fits() {
+        Err(lost @ (QueueError::KeyMissing { .. } | QueueError::KeyWrong { .. })) => Some(lost.to_string()),
+        _ => None,
+    };
     let oldest = inspector.oldest_unfinished()?.map(|e| e.received_at);
     let status = inspector.daemon()?;
     let running = inspector.is_running()?;
@@ -95,7 +100,7 @@ fn view(config: &Config, inspector: &Inspector, awaiting: &[Awaited]) -> Result<
         "queue": {
             "path": config.queue.path.display().to_string(), "states": states, "causes": causes,
             "awaiting": awaiting.iter().map(events::missing_record).collect::<Value>(),
-            "refusing": refusing(config, &counts), "at_rest": at_rest,
+            "refusing": refusing(config, &counts), "at_rest": at_rest, "key_problem": key_problem,
             "oldest_unfinished_at": oldest.map(Timestamp::rfc3339),
             "oldest_unfinished_age_s": oldest.map(|t| now.seconds_since(t)),
         },
@@ -140,6 +145,9 @@ fn print(view: &Value, awaiting: &[Awaited]) -> Result<(), Failure> {
     output::data(&format!("database  {}: {his}", text("/his/database")))?;
     output::data(&format!("queue     {}", text("/queue/path")))?;
     output::data(&format!("          the events in it are {}", text("/queue/at_rest")))?;
+    if let Some(Value::String(why)) = view.pointer("/queue/key_problem") {
+        output::data(&format!("          THEIR KEY IS LOST: {why}"))?;
+    }
     if let Some(Value::String(why)) = view.pointer("/queue/refusing") {
         output::data(&format!("          NO NEW EVENTS ARE TAKEN: {why}"))?;
     }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::config::keypath::printable;
+use crate::config::{keypath::printable, secret::looks_random};
 
 const EXAMPLES: &str = "\"203.0.113.7\" (one machine) or \"10.20.0.0/16\" (a network)";
 
@@ -55,6 +55,9 @@ fn plain(net: IpNet) -> IpNet {
 
 /// What to say about a text that is neither.
 fn not_read(text: &str, shown: &str) -> String {
+    if looks_random(text) {
+        return format!("what stands here, which looks like a secret, is no address; write e.g. {EXAMPLES}");
+    }
     if let Some((address, mask)) = text.split_once('/')
         && let (Ok(address), Ok(mask)) = (address.parse::<Ipv4Addr>(), mask.parse::<Ipv4Addr>())
         && let Ok(net) = Ipv4Net::with_netmask(address, mask)
@@ -173,6 +176,8 @@ mod tests {
         wrong("10.0.0.256", "four numbers");
         wrong("", "no address");
         wrong("a/b", "no address");
+        let secret = network("kT8vQ2nZr5xW1mB7yL4pC9dF").unwrap_err();
+        assert!(secret.contains("no address") && !secret.contains("kT8v"), "{secret}");
     }
 
     proptest::proptest! {

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     config::QueueKey,
+    model::clock::{Clock, SystemClock},
     queue::{
         QueueError,
         open::{beside, keep_entry, owner_only},
@@ -101,35 +102,84 @@ pub(super) fn stage(file: &Path, text: Option<&str>) -> Result<KeyText, QueueErr
         Some(text) => Zeroizing::new(text.to_owned()),
         None => Zeroizing::new(BASE64.encode(random::<KEY_BYTES>(file)?)),
     };
-    let staged = staged(file);
-    let fault = |error| QueueError::io("write the key file", &staged, error);
     // One that is there is left from an attempt that was cut off; it may be readable to others.
-    forget_staged(file)?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    let mut written = owner_only(&mut options).open(&staged).map_err(fault)?;
-    written.write_all(text.as_bytes()).and_then(|()| written.write_all(b"\n")).map_err(fault)?;
-    written.sync_all().map_err(fault)?;
-    keep_entry(&staged)?;
+    set_staged_aside(file)?;
+    write(&staged(file), &text)?;
     Ok(text)
 }
 
-/// Puts the staged key in the key file's place.
-pub(super) fn put(file: &Path) -> Result<(), QueueError> {
+/// Puts the staged key in the key file's place; gives where the key that stood there is kept. It is never thrown away: backups
+/// and files that were set aside may be sealed with it.
+pub(super) fn put(file: &Path) -> Result<Option<PathBuf>, QueueError> {
     let staged = staged(file);
+    let kept = match read(file)? {
+        Some(text) => {
+            let kept = free_name(file, "old");
+            write(&kept, &text)?;
+            Some(kept)
+        }
+        None => None,
+    };
+    belong_to_owner_of(file, kept.as_deref().into_iter().chain([staged.as_path()]))?;
     fs::rename(&staged, file).map_err(|error| QueueError::io("put the new key in place of", file, error))?;
-    keep_entry(file)
+    keep_entry(file)?;
+    Ok(kept)
 }
 
-/// Takes away a staged key that nothing was sealed with.
-pub(super) fn forget_staged(file: &Path) -> Result<(), QueueError> {
+/// Gives a staged key that the queue file is not sealed with another name: a file that was set aside may be.
+pub(super) fn set_staged_aside(file: &Path) -> Result<(), QueueError> {
     let staged = staged(file);
-    match fs::remove_file(&staged) {
+    match fs::rename(&staged, free_name(file, "unused")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(QueueError::io("remove the unused key file", &staged, error))
+            Err(QueueError::io("set aside the unused key file", &staged, error))
         }
-        _ => Ok(()),
+        _ => keep_entry(file),
     }
+}
+
+/// A name beside a key file that no file has.
+fn free_name(file: &Path, what: &str) -> PathBuf {
+    let plain = beside(file, &format!(".{what}-{}", SystemClock.now().utc().format("%Y%m%dT%H%M%S")));
+    let mut name = plain.clone();
+    for number in 2.. {
+        if !name.exists() {
+            break;
+        }
+        name = beside(&plain, &format!("-{number}"));
+    }
+    name
+}
+
+/// Whoever changes the key may be root: the daemon must be able to read it.
+#[cfg(unix)]
+fn belong_to_owner_of<'a>(file: &Path, files: impl Iterator<Item = &'a Path>) -> Result<(), QueueError> {
+    use std::os::unix::fs::{MetadataExt, chown};
+
+    let Ok(owner) = fs::metadata(file).map(|about| (about.uid(), about.gid())) else { return Ok(()) };
+    for file in files {
+        let own = fs::metadata(file).map(|about| (about.uid(), about.gid()));
+        if own.is_ok_and(|own| own != owner) {
+            chown(file, Some(owner.0), Some(owner.1))
+                .map_err(|error| QueueError::io("give to the user of the key file", file, error))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn belong_to_owner_of<'a>(_file: &Path, _files: impl Iterator<Item = &'a Path>) -> Result<(), QueueError> {
+    Ok(())
+}
+
+/// A new key file, for its owner alone.
+fn write(file: &Path, text: &str) -> Result<(), QueueError> {
+    let fault = |error| QueueError::io("write the key file", file, error);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    let mut written = owner_only(&mut options).open(file).map_err(fault)?;
+    written.write_all(text.as_bytes()).and_then(|()| written.write_all(b"\n")).map_err(fault)?;
+    written.sync_all().map_err(fault)?;
+    keep_entry(file)
 }
 
 /// The text of a key file; none where there is no such file.
@@ -158,7 +208,8 @@ pub fn usable(key: &QueueKey) -> Result<(), QueueError> {
 
 /// The master key of a text.
 pub(super) fn master(text: &str, key: &QueueKey) -> Result<SealKey, QueueError> {
-    SealKey::master(text).ok_or_else(|| QueueError::KeyShort { key: place(key) })
+    // White space around it is no part of it, wherever it is kept: key files are read without.
+    SealKey::master(text.trim()).ok_or_else(|| QueueError::KeyShort { key: place(key) })
 }
 
 fn staged(file: &Path) -> PathBuf {

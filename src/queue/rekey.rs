@@ -25,6 +25,8 @@ pub struct Rekeyed {
     pub events: u64,
     /// The key file that holds the new key; none where the configuration has the key elsewhere.
     pub key: Option<PathBuf>,
+    /// Where the old key is kept, for backups that were made with it; none where the configuration has the key elsewhere.
+    pub old_key: Option<PathBuf>,
 }
 
 /// What writing the file anew has done, in bytes with its log.
@@ -67,21 +69,21 @@ pub fn rekey(
         }
     }
     let text = text.as_ref().map(|text| text.as_str());
-    let file = match &key {
+    let (file, old_key) = match &key {
         QueueKey::File(file) => {
             // First beside the old one, so that one of the two opens the file at every instant.
             let text = keys::stage(file, text)?;
             store.reseal(&keys::master(&text, &key)?)?;
-            keys::put(file)?;
-            Some(file.clone())
+            let old_key = keys::put(file)?;
+            (Some(file.clone()), old_key)
         }
         QueueKey::Given(_) => {
             store.reseal(&keys::master(text.unwrap_or_default(), &key)?)?;
-            None
+            (None, None)
         }
     };
     finish(store, lock)?;
-    Ok(Rekeyed { events, key: file })
+    Ok(Rekeyed { events, key: file, old_key })
 }
 
 /// Writes the whole file anew, without what is free in it. The daemon must not run.

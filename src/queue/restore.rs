@@ -200,7 +200,8 @@ fn fit(path: &Path, key: &QueueKey) -> Result<Content, String> {
         ),
         QueueError::Damaged { detail, .. } => format!("it is damaged: {detail}"),
         QueueError::KeyWrong { key, .. } => format!(
-            "its events are encrypted, and {key} does not open them: put the key of when the backup was made there first"
+            "its events are encrypted, and {key} does not open them: put the key of when the backup was made there first (`queue \
+             rekey` keeps old ones beside it), and keep a copy of the present one for the present file"
         ),
         QueueError::KeyMissing { key, .. } => format!(
             "its events are encrypted, and the key file {} is missing: put the key of when the backup was made there first",

@@ -54,7 +54,11 @@ impl Sealing {
             let (master, staged) = keys::find(key, path, |m| sealing.open_all(m, &sealed).is_ok())?;
             if let QueueKey::File(file) = key {
                 // What a change of the key has left, which was cut off.
-                if staged { keys::put(file)? } else { keys::forget_staged(file)? }
+                if staged {
+                    keys::put(file)?;
+                } else {
+                    keys::set_staged_aside(file)?;
+                }
             }
             sealing.keys = sealing.open_all(&master, &sealed).map_err(|_| wrong(key, path))?;
             Some(master)

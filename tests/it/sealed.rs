@@ -94,6 +94,7 @@ fn a_missing_key_is_told_by_every_command() {
     assert!(site.cli(&["check"]).stdout.contains("is missing"));
     assert!(site.cli(&["events", "show", "v1"]).stderr.contains("is missing"));
     assert_eq!(site.count("pending"), 1);
+    assert!(site.cli(&["status"]).assert_code(0).contains("THEIR KEY IS LOST: the key file"));
     assert_ne!(site.cli(&["queue", "rekey"]).code, 0);
     assert!(!site.path("queue.key").exists());
 }

@@ -143,6 +143,8 @@ async fn a_key_from_elsewhere_does_as_well() {
     rekey(given(text), Some(&next), |_, _| {}).unwrap();
     assert!(matches!(Queue::open(given(text)).err(), Some(QueueError::KeyWrong { .. })));
     open(given("the next text that nobody guesses, ever")).close().await;
+    // What a file or credential of it has around it is no part of it: a key file is read without.
+    open(given(" the next text that nobody guesses, ever\r\n\n")).close().await;
 }
 
 #[tokio::test]
@@ -197,6 +199,7 @@ async fn a_new_key_takes_the_old_ones_place() {
     assert_eq!((done.events, done.key.as_deref()), (700, Some(key.as_path())));
     assert_eq!((told[0], *told.last().unwrap()), ((0, 700), (700, 700)));
     assert_ne!(fs::read(&key).unwrap(), old);
+    assert_eq!(done.old_key.map(|kept| fs::read(kept).unwrap()).as_ref(), Some(&old), "for older backups");
     assert_eq!(place.inspect().at_rest().unwrap(), AtRest::Sealed);
     let keys: i64 = place.raw().query_row("SELECT count(*) FROM data_key", [], |row| row.get(0)).unwrap();
     assert_eq!(keys, 1);
@@ -209,6 +212,33 @@ async fn a_new_key_takes_the_old_ones_place() {
     assert!(matches!(rekey(place.options(), None, |_, _| {}), Err(QueueError::NotEncrypted)));
     fs::write(&key, &old).unwrap();
     assert!(matches!(Queue::open(encrypted(&place)).err(), Some(QueueError::KeyWrong { .. })));
+}
+
+/// What stands in the files beside the key file whose names go on so.
+fn beside_key(place: &Place, what: &str) -> Vec<String> {
+    let begins = format!("queue.key.{what}-");
+    let files = fs::read_dir(place.folder.path()).unwrap().map(Result::unwrap);
+    let files = files.filter(|file| file.file_name().to_str().unwrap().starts_with(&begins));
+    files.map(|file| fs::read_to_string(file.path()).unwrap().trim().to_owned()).collect()
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_key_that_root_changes_belongs_to_whom_it_belonged() {
+    use std::os::unix::fs::{MetadataExt, chown};
+
+    let place = Place::new();
+    open(encrypted(&place)).close().await;
+    let key = place.folder.path().join("queue.key");
+    // Only root can give files away.
+    if chown(&key, Some(65_534), Some(65_534)).is_err() {
+        return;
+    }
+    let done = rekey(encrypted(&place), None, |_, _| {}).unwrap();
+    for file in [key, done.old_key.unwrap()] {
+        let about = fs::metadata(file).unwrap();
+        assert_eq!((about.uid(), about.gid(), about.mode() & 0o777), (65_534, 65_534, 0o600));
+    }
 }
 
 #[tokio::test]
@@ -226,6 +256,11 @@ async fn a_change_of_the_key_that_was_cut_off_is_finished() {
     place.inspect().show("a").unwrap();
     open(encrypted(&place)).close().await;
     assert!(!staged.exists());
+    assert_eq!(
+        beside_key(&place, "unused"),
+        ["x".repeat(44)],
+        "it may be the key of a file that was set aside"
+    );
     // Cut off after that: the new key is put in place.
     rekey(encrypted(&place), None, |_, _| {}).unwrap();
     fs::rename(&key, &staged).unwrap();
