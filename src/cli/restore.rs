@@ -36,7 +36,8 @@ pub(super) fn run(explicit: Option<&Path>, args: &Args) -> Result<Exit, Failure>
         None => "All events that were ever received".to_owned(),
     };
     let question = format!(
-        "{lost} are not in the backup: Buktor has to send them again. What is not applied in it is looked for in the HIS before it is written."
+        "{lost} are not in the backup: Buktor has to send them again. What was retried, discarded or linked since is undone. What is \
+         not applied in it is looked for in the HIS before it is written."
     );
     let refusal = "restoring takes the queue file back to what it was then; add --yes if that is meant";
     if !args.yes && !output::confirmed(&question, refusal)? {

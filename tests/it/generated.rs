@@ -110,6 +110,11 @@ fn the_readme_names_every_command() {
 #[test]
 fn examples_of_configurations_load() {
     let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("buktor-secret.txt"),
+        "whsec_zAZ3S7fu5bGvYWDCey21Nv5F031svjDY571pKO9f6SY=\n",
+    )
+    .unwrap();
     let path = folder.path().join("his-config.json");
     // Where the examples have Oracle's client library.
     fs::create_dir(folder.path().join("instantclient")).unwrap();
