@@ -2,7 +2,8 @@
 //! no clock; times are microseconds since a moment that its caller chose.
 
 use std::{
-    collections::BTreeMap,
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
     net::{IpAddr, Ipv6Addr},
     sync::{
         Arc,
@@ -60,7 +61,7 @@ pub(super) mod asked {
 }
 
 /// The network that counts as one client: an IPv4 address, the first half of an IPv6 address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Address(IpAddr);
 
 impl Address {
@@ -181,7 +182,7 @@ impl Registry {
             let rival = near.oldest.filter(|_| near.count >= self.bounds.connections_per_address_max);
             let victim = match rival {
                 Some(rival) => rival,
-                None if all.count >= self.bounds.connections_max => all.oldest?,
+                None if all.count >= self.bounds.connections_max => self.heaviest()?,
                 None => return Some(()),
             };
             if leaving >= CUTTING_MAX {
@@ -189,6 +190,18 @@ impl Registry {
             }
             victim.ask(asked::ROOM);
         }
+    }
+
+    /// The connection that has kept its request back longest among those of the address that has most of such: two or three
+    /// addresses that open one after the other get each other's places, and not an honest client's that is slow.
+    fn heaviest(&self) -> Option<&Seat> {
+        let waiting = || {
+            let seats = self.seats.values().map(Arc::as_ref);
+            seats.filter(|seat| !seat.is_asked(asked::ROOM) && seat.phase() != Phase::Answering)
+        };
+        let mut counts: HashMap<Address, usize> = HashMap::new();
+        waiting().for_each(|seat| *counts.entry(seat.address).or_default() += 1);
+        waiting().max_by_key(|seat| (counts.get(&seat.address).copied(), Reverse(seat.since())))
     }
 
     fn survey(&self, address: Address) -> Survey<'_> {
@@ -341,6 +354,26 @@ mod tests {
             &[],
             false,
         );
+    }
+
+    #[test]
+    fn who_has_most_makes_room_for_all() {
+        let check = |seats: &[(u64, u8)], expected: usize| {
+            let mut registry = registry(seats.len(), seats.len());
+            let of = |host: u8| Address::of(std::net::Ipv4Addr::new(192, 0, 2, host).into());
+            let seated: Vec<_> =
+                seats.iter().map(|(since, host)| registry.admit(of(*host), *since).unwrap().1).collect();
+            assert!(registry.admit(of(9), 100).is_some());
+            assert_eq!(
+                seated.iter().position(|seat| seat.is_asked(asked::ROOM)),
+                Some(expected),
+                "{seats:?}"
+            );
+        };
+        check(&[(1, 1), (2, 2), (3, 2), (4, 3), (5, 3)], 1);
+        check(&[(1, 1), (3, 2), (2, 2), (4, 3)], 2);
+        // Each has one: the oldest.
+        check(&[(2, 1), (1, 2), (3, 3)], 1);
     }
 
     #[test]
