@@ -210,6 +210,7 @@ async fn serve(
     let (appending, looking) = (queue.clone(), queue.clone());
     let acceptance = Arc::new(Acceptance::default());
     let mappings = config.mappings.clone();
+    let refusals = Arc::new(Refusals::default());
     let ingest = Ingest {
         append: move |event| {
             let (queue, acceptance) = (appending.clone(), Arc::clone(&acceptance));
@@ -220,10 +221,22 @@ async fn serve(
         clock,
         reject_unmapped: config.server.reject_unmapped,
         door: Door::new(&config.auth, config.server.requests_per_second_max),
-        refusals: Refusals::default(),
+        refusals: Arc::clone(&refusals),
     };
     let http_limits = HttpLimits::from(&config.server);
-    let stopped = http::serve(listener, http_limits, tls, ingest.handler(), stop.cancelled_owned()).await;
+    let served = http::serve(listener, http_limits, tls, ingest.handler(), stop.cancelled_owned());
+    // Beside the requests: what was refused after the last telling would else wait for the next refusal.
+    let telling = async {
+        loop {
+            tokio::time::sleep(limits::REFUSED_TOLD_EVERY).await;
+            refusals.tell_counted(Instant::now(), false);
+        }
+    };
+    let stopped = tokio::select! {
+        stopped = served => stopped,
+        () = telling => return,
+    };
+    refusals.tell_counted(Instant::now(), true);
     if stopped.cut > 0 {
         warn!(connections = stopped.cut, "connections were cut at the stop's deadline");
     }

@@ -15,7 +15,7 @@ pub const HEADER_BYTES_MAX: usize = 32 * 1024;
 pub const HEADER_TIME_DEFAULT: Duration = Duration::from_secs(15);
 /// From the end of the headers to the last byte of the body.
 pub const BODY_TIME_DEFAULT: Duration = Duration::from_secs(30);
-/// Connections served at a time; where all are taken, the one that has kept its request back longest is cut for a new one.
+/// Connections served at a time; where all are taken, one that keeps its request back is cut for a new one.
 pub const CONNECTIONS_DEFAULT: u64 = 512;
 /// Of these from one address, `server.max_connections_per_address`: three quarters.
 pub const CONNECTIONS_PER_ADDRESS_DEFAULT: u64 = 384;
@@ -40,7 +40,9 @@ pub const SECRET_CHARS_MIN: usize = 16;
 /// Shortest accepted key in a `whsec_` secret, in bytes.
 pub const WEBHOOK_KEY_BYTES_MIN: usize = 16;
 /// Tokens, and signing secrets, that may be configured: each is compared with what a request shows.
-pub const CREDENTIALS_MAX: usize = 32;
+pub const CREDENTIALS_MAX: usize = 8;
+/// How often refused requests are told in the log.
+pub const REFUSED_TOLD_EVERY: Duration = Duration::from_mins(1);
 /// Longest name of a token or signing secret.
 pub const CREDENTIAL_NAME_CHARS_MAX: usize = 64;
 /// Addresses and networks that `auth.allowed_addresses` and `auth.trusted_proxies` may have.

@@ -68,7 +68,7 @@ pub struct Ingest<A, G, M, C> {
     /// Who may send.
     pub door: Door,
     /// Counts what was refused.
-    pub refusals: Refusals,
+    pub refusals: Arc<Refusals>,
 }
 
 /// What the sender of a kept event reads.
@@ -159,7 +159,7 @@ where
         let receipt = (self.append)(event).await.map_err(append_problem)?;
         tracing::debug!(seq = receipt.seq.0, kind = ?receipt.kind, mapped, "received an event");
         if receipt.kind == ReceiptKind::Conflict {
-            self.refusals.tell_conflict(receipt.seq, Instant::now());
+            self.refusals.tell_conflict(Instant::now());
         }
         Ok(accepted(&receipt, mapped))
     }

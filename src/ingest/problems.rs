@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     net::IpAddr,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use hyper::{
@@ -17,15 +17,13 @@ use crate::{
     auth::Refused,
     http::{BodyError, reply::Problem},
     ingest::Refusal,
-    model::event::Seq,
+    limits::REFUSED_TOLD_EVERY,
 };
 
 /// What a client is told to wait before it tries again, in seconds.
 const RETRY_AFTER_S: &str = "60";
 /// The same where it is too fast: an address gets one request a second at least.
 const RATE_RETRY_AFTER_S: &str = "1";
-/// How often refused requests are told in the log.
-const TOLD_EVERY: Duration = Duration::from_mins(1);
 
 pub(super) fn method_not_allowed(message: &'static str, allow: &'static str) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, message).with(ALLOW, allow)
@@ -118,7 +116,20 @@ struct Counted {
 
 impl Refusals {
     pub(super) fn tell(&self, status: StatusCode, from: IpAddr, now: Instant) {
-        if let Some(told) = self.count(status, from, now) {
+        self.count(status, from);
+        self.tell_counted(now, false);
+    }
+
+    /// An event's id came again with another body.
+    pub(super) fn tell_conflict(&self, now: Instant) {
+        self.count_conflict();
+        self.tell_counted(now, false);
+    }
+
+    /// Tells what was counted, but nothing that was told less than a minute ago, unless it is the `end`. To be called now and
+    /// then, for what comes after the last telling.
+    pub fn tell_counted(&self, now: Instant, end: bool) {
+        if let Some(told) = self.refused(now, end) {
             tracing::warn!(
                 requests = told.by_status.values().sum::<u64>(),
                 statuses = told.words(),
@@ -126,44 +137,45 @@ impl Refusals {
                 "refused requests; their senders were told why"
             );
         }
-    }
-
-    /// An event's id came again with another body.
-    pub(super) fn tell_conflict(&self, seq: Seq, now: Instant) {
-        if let Some(events) = self.count_conflict(now) {
+        if let Some(events) = self.conflicts(now, end) {
             tracing::warn!(
                 events,
-                last_seq = seq.0,
-                "an event_id came again with another body; parked as a conflict"
+                "an event_id came again with another body; parked as a conflict, `events list --state conflict` shows it"
             );
         }
     }
 
-    /// Gives how many are to be told now.
-    fn count_conflict(&self, now: Instant) -> Option<u64> {
-        let mut conflicts = self.conflicts.lock().unwrap_or_else(PoisonError::into_inner);
-        conflicts.events += 1;
-        if !is_due(conflicts.told_at, now) {
-            return None;
-        }
-        let told = std::mem::replace(&mut *conflicts, Conflicts { told_at: Some(now), events: 0 });
-        Some(told.events)
-    }
-
-    /// Gives what is to be told now.
-    fn count(&self, status: StatusCode, from: IpAddr, now: Instant) -> Option<Counted> {
+    fn count(&self, status: StatusCode, from: IpAddr) {
         let mut counted = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         *counted.by_status.entry(status.as_u16()).or_default() += 1;
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             counted.last_stranger = Some(from);
         }
-        is_due(counted.told_at, now)
-            .then(|| std::mem::replace(&mut *counted, Counted { told_at: Some(now), ..Counted::default() }))
+    }
+
+    fn count_conflict(&self) {
+        self.conflicts.lock().unwrap_or_else(PoisonError::into_inner).events += 1;
+    }
+
+    /// Gives what is to be told now.
+    fn refused(&self, now: Instant, end: bool) -> Option<Counted> {
+        let mut counted = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_told = !counted.by_status.is_empty() && (end || is_due(counted.told_at, now));
+        let next = Counted { told_at: Some(now), ..Counted::default() };
+        is_told.then(|| std::mem::replace(&mut *counted, next))
+    }
+
+    /// Gives how many are to be told now.
+    fn conflicts(&self, now: Instant, end: bool) -> Option<u64> {
+        let mut conflicts = self.conflicts.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_told = conflicts.events > 0 && (end || is_due(conflicts.told_at, now));
+        let next = Conflicts { told_at: Some(now), events: 0 };
+        is_told.then(|| std::mem::replace(&mut *conflicts, next).events)
     }
 }
 
 fn is_due(told_at: Option<Instant>, now: Instant) -> bool {
-    told_at.is_none_or(|told| now.saturating_duration_since(told) >= TOLD_EVERY)
+    told_at.is_none_or(|told| now.saturating_duration_since(told) >= REFUSED_TOLD_EVERY)
 }
 
 impl Counted {
@@ -177,17 +189,16 @@ impl Counted {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn refusals_are_counted_and_told_once_a_minute() {
         let (refusals, start) = (Refusals::default(), Instant::now());
         let at = |second: u64, status: u16, host: u8| {
-            let told = refusals.count(
-                StatusCode::from_u16(status).unwrap(),
-                [192, 0, 2, host].into(),
-                start + Duration::from_secs(second),
-            );
+            refusals.count(StatusCode::from_u16(status).unwrap(), [192, 0, 2, host].into());
+            let told = refusals.refused(start + Duration::from_secs(second), false);
             told.map(|told| format!("{}; {:?}", told.words(), told.last_stranger))
         };
         assert_eq!(at(0, 400, 1).as_deref(), Some("400: 1; None"));
@@ -198,12 +209,26 @@ mod tests {
         assert_eq!(at(60, 400, 9).as_deref(), Some("400: 1, 401: 25, 403: 1, 404: 24; Some(192.0.2.8)"));
         assert_eq!(at(61, 400, 9), None);
         assert_eq!(at(120, 400, 9).as_deref(), Some("400: 2; None"));
+        assert_eq!(at(121, 400, 9), None);
+        // What comes last is told, too.
+        let later = |second: u64, end| {
+            refusals.refused(start + Duration::from_secs(second), end).map(|told| told.words())
+        };
+        assert_eq!(later(179, false), None);
+        assert_eq!(later(180, false).as_deref(), Some("400: 1"));
+        assert_eq!(later(500, true), None);
+        assert_eq!(at(500, 404, 1).as_deref(), Some("404: 1; None"));
+        assert_eq!(at(501, 404, 1), None);
+        assert_eq!(later(502, true).as_deref(), Some("404: 1"));
     }
 
     #[test]
     fn conflicts_are_told_once_a_minute() {
         let (refusals, start) = (Refusals::default(), Instant::now());
-        let at = |second: u64| refusals.count_conflict(start + Duration::from_secs(second));
+        let at = |second: u64| {
+            refusals.count_conflict();
+            refusals.conflicts(start + Duration::from_secs(second), false)
+        };
         assert_eq!(at(0), Some(1));
         assert_eq!((1..60).filter_map(at).count(), 0);
         assert_eq!(at(60), Some(60));

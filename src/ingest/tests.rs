@@ -75,7 +75,7 @@ async fn door(set: Set) -> (Running, Kept) {
         clock: FixedClock(Timestamp(NOW_S * 1_000_000)),
         reject_unmapped: set.reject_unmapped,
         door: Door::new(&set.auth, set.requests_per_second_max),
-        refusals: Refusals::default(),
+        refusals: Arc::default(),
     };
     (Running::start(limits(), ingest.handler()).await, kept)
 }

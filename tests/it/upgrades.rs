@@ -16,13 +16,14 @@ use crate::support::{
 };
 
 /// Each file, and whether its version knew generated keys.
-const FILES: [(&str, bool); 6] = [
+const FILES: [(&str, bool); 7] = [
     ("layout-1a", false),
     ("layout-1b", false),
     ("layout-1c", true),
     ("layout-1d", true),
     ("layout-1e", true),
     ("layout-2", true),
+    ("layout-3", true),
 ];
 
 fn fixture(name: &str) -> PathBuf {
@@ -62,9 +63,10 @@ fn site(name: &str, links: bool) -> (Site, Connection) {
         queue.execute("UPDATE meta SET links_of = ?1 WHERE links_of IS NOT NULL", [place]).unwrap();
     }
     drop(queue);
-    if name == "layout-2" {
+    let key = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/queue/{name}.key"));
+    if key.exists() {
         site.merge(json!({"queue": {"encrypt": true}}));
-        fs::copy(fixture("layout-2.key"), site.path("queue.key")).unwrap();
+        fs::copy(key, site.path("queue.key")).unwrap();
     }
     (site, his)
 }
