@@ -226,7 +226,7 @@ pub(crate) fn serve_nothing(is_guarded: bool) -> anyhow::Result<()> {
             clock: SystemClock,
             reject_unmapped: false,
             door: Door::new(&if is_guarded { guarded() } else { NO_AUTH }, u32::MAX),
-            refusals: Refusals::default(),
+            refusals: Refusals::default().into(),
         };
         let http_limits = HttpLimits {
             connections_max: 512,

@@ -262,7 +262,7 @@ mod tests {
             "auth.bearer_tokens.1",
             "has the same name as auth.bearer_tokens.0",
         );
-        let many = vec!["\"kT8vQ2nZr5xW1mB7\""; 9].join(",");
+        let many = ["\"kT8vQ2nZr5xW1mB7\""; 9].join(",");
         wrong(&format!("\"bearer_tokens\": [{many}]"), "auth.bearer_tokens", "at most 8");
         // What is wrong with credentials is told alone: that nobody would be asked follows from it.
         check(

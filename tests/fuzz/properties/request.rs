@@ -80,7 +80,7 @@ fn open(runtime: &Runtime, auth: &str) -> (SocketAddr, Kept) {
         clock: FixedClock(Timestamp(1_740_000_000_000_000)),
         reject_unmapped: false,
         door: Door::new(&config.auth, u32::MAX),
-        refusals: Refusals::default(),
+        refusals: Refusals::default().into(),
     };
     let limits = HttpLimits {
         body_bytes_max: 64 * 1024,
