@@ -2,7 +2,10 @@
 //! do nothing that could. Begins anew where the clock was moved: a scheduler only knows when it is to ring next.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -55,9 +58,10 @@ impl Schedule {
         wakes: mpsc::Sender<Wake>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ScheduleError> {
-        let scheduler = begin(&cron, &wakes).await?;
+        let bell = Bell { wakes, clock, rung: Arc::new(AtomicI64::new(i64::MIN)) };
+        let scheduler = begin(&cron, &bell).await?;
         let stop = CancellationToken::new();
-        let keeper = tokio::spawn(keep(scheduler, cron, wakes, clock, stop.clone()));
+        let keeper = tokio::spawn(keep(scheduler, cron, bell, stop.clone()));
         Ok(Self { stop, keeper })
     }
 
@@ -69,18 +73,36 @@ impl Schedule {
     }
 }
 
-async fn begin(cron: &Cron, wakes: &mpsc::Sender<Wake>) -> Result<JobScheduler, ScheduleError> {
+/// What a scheduler rings.
+#[derive(Clone)]
+struct Bell {
+    wakes: mpsc::Sender<Wake>,
+    clock: Arc<dyn Clock>,
+    /// What the clock said when it last rang.
+    rung: Arc<AtomicI64>,
+}
+
+impl Bell {
+    fn ring(&self) {
+        self.rung.store(self.clock.now().0, Ordering::Relaxed);
+        // Full means that a tick is waiting already.
+        let _ = self.wakes.try_send(Wake::Tick);
+    }
+
+    /// Whether it rang at a time that has not come yet: the clock went forth and back, perhaps between two looks, and the
+    /// scheduler waits for what comes after that.
+    fn is_ahead(&self, now: Timestamp) -> bool {
+        self.rung.load(Ordering::Relaxed) > now.after(CLOCK_STEP_MAX).0
+    }
+}
+
+async fn begin(cron: &Cron, bell: &Bell) -> Result<JobScheduler, ScheduleError> {
     let scheduler = JobScheduler::new().await?;
-    let wakes = wakes.clone();
-    let job = Job::new_tz(&cron.expression, cron.zone, move |_, _| tick(&wakes))?;
+    let bell = bell.clone();
+    let job = Job::new_tz(&cron.expression, cron.zone, move |_, _| bell.ring())?;
     scheduler.add(job).await?;
     scheduler.start().await?;
     Ok(scheduler)
-}
-
-fn tick(wakes: &mpsc::Sender<Wake>) {
-    // Full means that a tick is waiting already.
-    let _ = wakes.try_send(Wake::Tick);
 }
 
 /// Looks at the clock until it is told to stop; after a jump, and when summer time begins or ends (a job keeps the offset
@@ -88,30 +110,29 @@ fn tick(wakes: &mpsc::Sender<Wake>) {
 async fn keep(
     mut scheduler: JobScheduler,
     cron: Cron,
-    wakes: mpsc::Sender<Wake>,
-    clock: Arc<dyn Clock>,
+    bell: Bell,
     stop: CancellationToken,
 ) -> Result<(), ScheduleError> {
     let offset = |now: Timestamp| now.utc().with_timezone(&cron.zone).offset().fix();
-    let (mut before, mut looked) = (clock.now(), Instant::now());
+    let (mut before, mut looked) = (bell.clock.now(), Instant::now());
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(scheduler.shutdown().await?),
             () = tokio::time::sleep(CLOCK_LOOK) => {}
         }
-        let (now, passed) = (clock.now(), looked.elapsed());
+        let (now, passed) = (bell.clock.now(), looked.elapsed());
         looked = Instant::now();
         let expected = before.after(passed);
         let moved = Duration::from_micros(now.0.abs_diff(expected.0));
-        if moved > CLOCK_STEP_MAX || offset(now) != offset(before) {
-            match begin(&cron, &wakes).await {
+        if moved > CLOCK_STEP_MAX || bell.is_ahead(now) || offset(now) != offset(before) {
+            match begin(&cron, &bell).await {
                 Ok(next) => {
                     info!(seconds = moved.as_secs(), "the clock was moved; the schedule begins anew");
                     if let Err(error) = std::mem::replace(&mut scheduler, next).shutdown().await {
                         // Its ticks do no harm.
                         warn!(%error, "the schedule of before did not stop");
                     }
-                    tick(&wakes);
+                    bell.ring();
                 }
                 Err(error) => {
                     warn!(%error, "the clock was moved, and the schedule could not begin anew; trying again");

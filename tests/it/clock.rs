@@ -99,6 +99,22 @@ fn a_clock_that_is_years_ahead_erases_nothing() {
 }
 
 #[test]
+fn a_jump_forth_and_back_at_once_stops_nothing() {
+    let (mut site, _) = traffic::site(|site| site.path("his"));
+    let machine = Machine::under(&mut site);
+    let daemon = machine.start(&site);
+    applied(&site, &daemon, "before");
+    for round in 0..3 {
+        machine.clock(DAY_S);
+        // Written by the first tick after the jump, mostly before anything else has looked at the clock.
+        applied(&site, &daemon, &format!("tomorrow {round}"));
+        machine.clock(0);
+        applied(&site, &daemon, &format!("today {round}"));
+    }
+    daemon.stop();
+}
+
+#[test]
 fn logs_roll_when_a_day_passes() {
     let (mut site, _) = traffic::site(|site| site.path("his"));
     let machine = Machine::under(&mut site);
